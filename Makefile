@@ -1,0 +1,67 @@
+# `make` lists the targets. Debian 12, Debian 13 and Ubuntu 24.04; docker/build_caffe.sh has the details.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help setup demo test test-caffe lint gui swap-opencv clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input --quiet
+
+# The face in the first frame of the clip: x,y,w,h, 0-based.
+DEMO_CLIP := build/demo/carphone.mp4
+DEMO_BOX := 63,37,50,64
+DEMO_FRAMES := 0:30
+DEMO_OUTPUT := runs/demo
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1@\2/p' Makefile | column -t -s @
+
+setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes once, then seconds)
+	@docker/build_caffe.sh --venv $(VENV)
+	@stamp=$(VENV)/rpn2t.sha256; wanted=$$(cat pyproject.toml requirements.txt | sha256sum); \
+	if [[ $$(cat $$stamp 2>/dev/null || true) != "$$wanted" || ! -x $(VENV)/bin/rpn2t ]]; then \
+	  echo "Installing rpn2t and its development tools"; \
+	  $(PIP) install --no-build-isolation --editable '.[dev]'; \
+	  if [[ -e $(VENV)/gui ]]; then $(MAKE) swap-opencv; fi; \
+	  echo "$$wanted" >$$stamp; \
+	fi
+
+demo: setup ## track a face through a real clip: an annotated video, minutes after the set-up
+	@$(PYTHON) tools/fetch_demo_clip.py $(DEMO_CLIP)
+	@echo "Tracking with the 'quarter' configuration: a quarter of every sample number of the paper,"
+	@echo "every part and every iteration, so that it fits a CPU. Without --config it takes the full numbers."
+	@$(VENV)/bin/rpn2t track $(DEMO_CLIP) --init $(DEMO_BOX) --frames $(DEMO_FRAMES) --config quarter \
+	  --output $(DEMO_OUTPUT)
+	@echo "The demo made:"
+	@ls -1 $(DEMO_OUTPUT) | sed 's|^|  $(CURDIR)/$(DEMO_OUTPUT)/|'
+
+test: setup ## run the tests
+	@$(PYTHON) -m pytest
+
+test-caffe: setup ## run Caffe's own Python tests against the installed build
+	@docker/build_caffe.sh --venv $(VENV) --apt-only --tests
+	@GLOG_minloglevel=2 $(PYTHON) -m unittest discover --start-directory $(VENV)/share/caffe/python/caffe/test
+
+# mypy knows nothing of setuptools' package-dir: it gets the package's tree as the wheel has it, of links.
+lint: setup ## check style (ruff) and types (mypy)
+	@$(VENV)/bin/ruff check .
+	@rm -rf build/mypy && mkdir -p build/mypy/rpn2t
+	@ln -s $(CURDIR)/python/rpn2t/* $(CURDIR)/data $(CURDIR)/eval $(CURDIR)/layers $(CURDIR)/prototxt build/mypy/rpn2t
+	@$(VENV)/bin/mypy build/mypy/rpn2t tools
+
+# The two wheels share their files: the other one must go first.
+gui: setup ## swap in the OpenCV with windows, for --show and --select
+	@$(MAKE) swap-opencv
+
+swap-opencv:
+	@version=$$(sed -n 's/^opencv-contrib-python-headless==//p' requirements.txt); \
+	$(PIP) uninstall --yes opencv-contrib-python-headless; \
+	$(PIP) install --no-deps --force-reinstall "opencv-contrib-python==$$version"; \
+	touch $(VENV)/gui; \
+	echo "opencv-contrib-python $$version, with windows, is in place"
+
+clean: ## remove build/ and caches (keeps .venv and runs)
+	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache *.egg-info python/*.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

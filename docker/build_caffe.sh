@@ -1,0 +1,253 @@
+#!/usr/bin/env bash
+# Build BVLC Caffe with its Python bindings and install it into a virtual environment.
+#
+# usage: docker/build_caffe.sh [--venv DIR] [--apt-only] [--tests] [--force] [--any-platform]
+#
+#   --venv DIR      the environment to install into; made if it is not there (default: .venv)
+#   --apt-only      only see to the distribution's packages
+#   --tests         see to what Caffe's own tests need besides: graphviz
+#   --force         build again even if the same build is installed already
+#   --any-platform  try on a distribution that this script does not know
+#   --help          this text
+#
+# Expects Debian 12, Debian 13 or Ubuntu 24.04 with the distribution's own Python (Boost.Python is built for
+# that one). Steps: packages by apt (listed first; by sudo unless root), a virtual environment, the Python
+# packages of requirements.txt, Caffe's source from the Python package index (pinned by version and sha256),
+# the patches of docker/patches in order of name, CMake, and the copy into DIR/lib/pythonX.Y/site-packages/caffe.
+# Caffe's own tests go to DIR/share/caffe. The logs are build/*.log. Afterwards build/ may be removed. A second run finds everything done.
+#
+# Environment: JOBS (parallel compilers; default: one a core).
+set -euo pipefail
+
+readonly SDIST=brocolli-caffe SDIST_VERSION=3.0.0   # BVLC Caffe master, commit 9b89154
+readonly SHA256=ad7ba487552f4343df25044a9fa14812a96add48ea2ff993b53bf2dafe8248e2
+readonly PYTHON=/usr/bin/python3
+readonly RECIPE=1                             # raise it when a change below must rebuild Caffe
+readonly PLATFORMS="Debian 12, Debian 13 or Ubuntu 24.04"
+
+apt_packages=(
+  python3 python3-dev python3-venv g++ make cmake patch
+  libboost-python-dev libboost-system-dev libboost-thread-dev libboost-filesystem-dev
+  libprotobuf-dev protobuf-compiler libhdf5-dev libgoogle-glog-dev libgflags-dev libopenblas-dev
+)
+readonly CMAKE_OPTIONS=(
+  -DCMAKE_BUILD_TYPE=Release -DCPU_ONLY=ON -DBLAS=Open
+  -DUSE_OPENCV=OFF -DUSE_LEVELDB=OFF -DUSE_LMDB=OFF -DBUILD_docs=OFF -Dpython_version=3
+)
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+venv=.venv apt_only='' force='' any_platform=''
+
+say() { printf 'build_caffe: %s\n' "$*"; }
+die() { printf 'build_caffe: %s\n' "$*" >&2; exit 1; }
+usage() { sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
+
+# step NAME TEXT COMMAND... : one line on the screen, the output in build/NAME.log; its end shown on failure.
+step() {
+  local name=$1 text=$2 start=$SECONDS log=$build/$1.log
+  shift 2
+  mkdir -p "$build"
+  say "$text ... (log: build/$name.log)"
+  # not in an `if`: that would switch errexit off inside the command
+  set +e
+  (set -e; "$@") >"$log" 2>&1 </dev/null
+  local status=$?
+  set -e
+  if [[ $status != 0 ]]; then
+    tail -n 25 "$log" >&2
+    die "failed: $text; all of its output is in $log"
+  fi
+  say "  done in $((SECONDS - start)) s"
+}
+
+parse_options() {
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      --venv) [[ -n ${2:-} ]] || die "--venv needs a folder"; venv=$2; shift ;;
+      --venv=*) venv=${1#--venv=} ;;
+      --apt-only) apt_only=1 ;;
+      --tests) apt_packages+=(graphviz) ;;
+      --force) force=1 ;;
+      --any-platform) any_platform=1 ;;
+      -h | --help) usage; exit 0 ;;
+      *) printf 'build_caffe: unknown option %s (see --help)\n' "$1" >&2; exit 2 ;;
+    esac
+    shift
+  done
+}
+
+check_platform() {
+  local id='' version='' name=unknown
+  if [[ -r /etc/os-release ]]; then
+    # shellcheck disable=SC1091
+    { read -r id; read -r version; read -r name; } < <(
+      . /etc/os-release
+      printf '%s\n' "${ID:-}" "${VERSION_ID:-}" "${PRETTY_NAME:-}"
+    )
+  fi
+  case $id-$version in debian-12 | debian-13 | ubuntu-24.04) return ;; esac
+  [[ -n $any_platform ]] || die "this is '${name:-unknown}', but the build expects $PLATFORMS (--any-platform tries anyway)"
+}
+
+as_root() { if [[ $(id -u) = 0 ]]; then "$@"; else sudo "$@"; fi; }
+
+install_apt_packages() {
+  command -v dpkg-query >/dev/null || die "no dpkg here; the build expects $PLATFORMS with these packages: ${apt_packages[*]}"
+  local package missing=()
+  for package in "${apt_packages[@]}"; do
+    dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  say "apt will install: ${missing[*]}"
+  if [[ $(id -u) != 0 ]] && ! command -v sudo >/dev/null; then
+    die "not root and no sudo here; install them as root: apt-get install --no-install-recommends ${missing[*]}"
+  fi
+  # sudo may ask for a password: before the output goes into a log
+  [[ $(id -u) = 0 ]] || sudo -v || die "sudo was refused; install them as root: apt-get install --no-install-recommends ${missing[*]}"
+  step apt-update "Updating apt's lists" as_root apt-get update
+  step apt-install "Installing ${#missing[@]} packages and what they need" \
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+make_venv() {
+  if [[ ! -x $venv/bin/python ]]; then
+    step venv "Making the virtual environment $venv" "$PYTHON" -m venv "$venv"
+  fi
+  local base
+  base=$("$venv/bin/python" -c 'import os, sys; print(os.path.realpath(sys.executable))') || die "$venv/bin/python does not run; remove $venv and try again"
+  [[ $base = "$(readlink -f "$PYTHON")" ]] ||
+    die "$venv was made with $base, but Boost.Python needs the distribution's $PYTHON; remove $venv and try again"
+}
+
+install_requirements() {
+  local stamp=$venv/requirements.sha256 wanted
+  wanted=$(sha256sum <"$root/requirements.txt")
+  [[ $(cat "$stamp" 2>/dev/null || true) != "$wanted" ]] || return 0
+  step pip "Installing the Python packages of requirements.txt" \
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input -r "$root/requirements.txt"
+  printf '%s\n' "$wanted" >"$stamp"
+}
+
+list_patches() { find "$root/docker/patches" -name '*.patch' 2>/dev/null | LC_ALL=C sort; }
+
+# Everything that decides what is built, as text: the stamp of an installed build.
+describe_build() {
+  local patch
+  printf 'caffe %s %s %s\nrecipe %s\noptions %s\n' "$SDIST" "$SDIST_VERSION" "$SHA256" "$RECIPE" "${CMAKE_OPTIONS[*]}"
+  while read -r patch; do
+    printf 'patch %s %s\n' "$(basename "$patch")" "$(sha256sum <"$patch" | cut -d' ' -f1)"
+  done < <(list_patches)
+  "$venv/bin/python" -c 'import platform; print("python", platform.python_version(), platform.machine())'
+}
+
+site_packages() { "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
+
+caffe_imports() { (cd / && env -u PYTHONPATH GLOG_minloglevel=2 "$python" -W ignore -c 'import caffe; caffe.Net') ; }
+
+is_installed() {
+  [[ -z $force && -f $site/caffe/BUILD && $(cat "$site/caffe/BUILD") = "$(describe_build)" ]] && caffe_imports >/dev/null 2>&1
+}
+
+# pip checks the hash before it unpacks anything or looks at the package's setup.py, which is not used further.
+pip_download() {
+  printf '%s==%s --hash=sha256:%s\n' "$SDIST" "$SDIST_VERSION" "$SHA256" >"$build/caffe-sdist.txt"
+  "$python" -m pip download --disable-pip-version-check --no-input --no-deps --no-binary :all: \
+    --no-build-isolation --require-hashes -d "$build/download" -r "$build/caffe-sdist.txt"
+}
+
+fetch_source() {
+  archive=$build/download/$SDIST-$SDIST_VERSION.tar.gz
+  if [[ -f $archive ]]; then
+    ! is_whole "$archive" || return 0
+    say "the file $archive is damaged; it is downloaded again"
+    rm -f "$archive"
+  fi
+  mkdir -p "$build/download"
+  say "Downloading $SDIST $SDIST_VERSION ... (log: build/download.log)"
+  if ! pip_download >"$build/download.log" 2>&1 </dev/null; then
+    if grep -qi 'do not match the hashes' "$build/download.log"; then
+      die "broken download: $SDIST $SDIST_VERSION has not the expected sha256 $SHA256"
+    fi
+    die "could not download $SDIST $SDIST_VERSION: $(grep -E '^ERROR' "$build/download.log" | head -n 1 | cut -c 1-160) (log: $build/download.log)"
+  fi
+  is_whole "$archive" || die "broken download: $archive has not the expected sha256 $SHA256"
+}
+
+is_whole() { printf '%s  %s\n' "$SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
+
+unpack_source() {
+  rm -rf "$source_dir" "$object_dir"
+  mkdir -p "$source_dir" "$object_dir"
+  tar -xzf "$archive" -C "$source_dir" --strip-components=1 --exclude='*/.git' --exclude='*/__pycache__'
+  # left out of the archive, but Caffe's CMakeLists.txt descends into it
+  mkdir -p "$source_dir/examples"
+  touch "$source_dir/examples/CMakeLists.txt"
+  local patch
+  while read -r patch; do
+    echo "patch: $patch"
+    patch --directory="$source_dir" --strip=1 --batch --forward <"$patch" || return 1
+  done < <(list_patches)
+}
+
+# Without NumPy in PYTHON_EXECUTABLE CMake leaves the bindings out and ends with a riddle about "pytest".
+# Caffe's CMake files set a run path of their own; ours ($ORIGIN: both libraries lie in one folder) goes past them.
+configure() {
+  cmake -S "$source_dir" -B "$object_dir" "${CMAKE_OPTIONS[@]}" -DPYTHON_EXECUTABLE="$python" \
+    -DCMAKE_SKIP_RPATH=ON "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-rpath,'\$ORIGIN'" -Wno-dev
+}
+
+compile() { cmake --build "$object_dir" --target pycaffe --parallel "${JOBS:-$(nproc)}"; }
+
+# Into a folder beside the old one, then renamed: a broken copy never takes the place of a build that works.
+install_package() {
+  local new=$site/caffe.new library
+  rm -rf "$new"
+  cp -R "$source_dir/python/caffe" "$new"
+  rm -rf "$new"/*.cpp "$new"/_caffe.so "$new/test"
+  cp -L "$object_dir/lib/_caffe.so" "$new/_caffe.so"
+  library=$(readlink -f "$object_dir/lib/libcaffe.so")
+  cp "$library" "$new/$(objdump -p "$library" | awk '/SONAME/ {print $2}')"
+  strip --strip-unneeded "$new"/*.so*
+  cp "$source_dir/LICENSE" "$new/LICENSE"
+  install_tests
+  rm -rf "$site/caffe"
+  mv "$new" "$site/caffe"
+  # the stamp comes last, and only with a package that works
+  caffe_imports
+  describe_build >"$site/caffe/BUILD"
+}
+
+# In the folders they know from Caffe's source: one test draws all the nets of models/ and examples/.
+install_tests() {
+  local tests=$venv/share/caffe
+  rm -rf "$tests"
+  mkdir -p "$tests/python/caffe"
+  cp -R "$source_dir/python/caffe/test" "$tests/python/caffe/test"
+  cp -R "$source_dir/models" "$source_dir/examples" "$tests/"
+}
+
+main() {
+  parse_options "$@"
+  check_platform
+  install_apt_packages
+  [[ -z $apt_only ]] || return 0
+  make_venv
+  venv=$(cd "$venv" && pwd)
+  python=$venv/bin/python
+  install_requirements
+  site=$(site_packages)
+  source_dir=$build/caffe/source object_dir=$build/caffe/objects
+  if is_installed; then
+    say "Caffe is installed in $venv already"
+    return 0
+  fi
+  fetch_source
+  step unpack "Unpacking and patching Caffe" unpack_source
+  step configure "Configuring Caffe" configure
+  step compile "Compiling Caffe, 2 to 4 minutes on two cores" compile
+  step install "Installing Caffe into $venv" install_package
+  say "import caffe works in $venv; build/ may be removed"
+}
+
+main "$@"

@@ -1,0 +1,1 @@
+"""Evaluation: how good tracked boxes are, by the protocols of the field."""

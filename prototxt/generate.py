@@ -1,0 +1,155 @@
+"""Write the networks' prototxt files, where they repeat one another.
+
+    python -m rpn2t.prototxt.generate           # write them
+    python -m rpn2t.prototxt.generate --check   # say which differ, exit 1 if any does
+
+The files are committed; a test checks that generating them again changes nothing.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from rpn2t.config import Config
+from rpn2t.matching import match_anchors
+from rpn2t.paths import prototxt_dir
+from rpn2t.runtime import load_caffe
+
+caffe = load_caffe()
+L, P = caffe.layers, caffe.params
+
+MAP_SIZE = 14  # conv5 of teacher and student
+
+
+def learning(weights: float, bias: float) -> list[dict[str, float]]:
+    """Learning rate multipliers of a layer; both decay (the release lets biases decay, too)."""
+    return [{"lr_mult": weights, "decay_mult": 1}, {"lr_mult": bias, "decay_mult": 1}]
+
+
+def gaussian(std: float) -> dict[str, object]:
+    """Initial weights of a layer that no file brings."""
+    return {"weight_filler": {"type": "gaussian", "std": std}, "bias_filler": {"type": "constant", "value": 0}}
+
+
+def convolution(bottom, outputs: int, kernel: int, **kwargs):  # type: ignore[no-untyped-def]
+    """A square convolution that keeps the size (at stride 1) unless `pad` says otherwise."""
+    kwargs.setdefault("pad", kernel // 2)
+    return L.Convolution(bottom, num_output=outputs, kernel_size=kernel, **kwargs)
+
+
+def normalise(bottom):  # type: ignore[no-untyped-def]
+    """ZF's local response normalisation: x (1 + alpha/9 sum of x^2 over 3 x 3)^-0.75, within a channel."""
+    return L.LRN(bottom, norm_region=P.LRN.WITHIN_CHANNEL, local_size=3, alpha=5e-5, beta=0.75)
+
+
+def zf(side: int, *, conv1_stride: int, pooling: bool):  # type: ignore[no-untyped-def]
+    """ZF net up to conv5 and its ReLU, for patches of `side` px.
+
+    The student is the teacher without its two pooling layers and with conv1's stride doubled: the
+    same weights fit both.
+    """
+    n = caffe.NetSpec()
+    n.data = L.Input(shape={"dim": [1, 3, side, side]})
+    n.conv1 = convolution(n.data, 96, 7, stride=conv1_stride)
+    n.relu1 = L.ReLU(n.conv1, in_place=True)
+    n.norm1 = top = normalise(n.relu1)
+    if pooling:
+        n.pool1 = top = L.Pooling(top, pool=P.Pooling.MAX, kernel_size=3, stride=2, pad=1)
+    n.conv2 = convolution(top, 256, 5, stride=2)
+    n.relu2 = L.ReLU(n.conv2, in_place=True)
+    n.norm2 = top = normalise(n.relu2)
+    if pooling:
+        n.pool2 = top = L.Pooling(top, pool=P.Pooling.MAX, kernel_size=3, stride=2, pad=1)
+    n.conv3 = convolution(top, 384, 3)
+    n.relu3 = L.ReLU(n.conv3, in_place=True)
+    n.conv4 = convolution(n.relu3, 384, 3)
+    n.relu4 = L.ReLU(n.conv4, in_place=True)
+    n.conv5 = convolution(n.relu4, 256, 3)
+    n.relu5 = L.ReLU(n.conv5)
+    return n
+
+
+def head(batch: int, *, crop: int, train: bool):  # type: ignore[no-untyped-def]
+    """What follows conv5: a 3x3 layer and two sibling 1x1 layers (section 3.4).
+
+    `crop` is how much of the map's rim the loss never reads. Without it the 3x3 layer pads and reads
+    14 x 14 windows, as in the paper. With it, windows come one row and column short of `crop` and
+    the layer does not pad: the same numbers wherever the loss looks, for half the work.
+    """
+    cfg = Config()
+    window, pad = (MAP_SIZE - 2 * (crop - 1), 0) if crop else (MAP_SIZE, 1)
+    proposal = learning(cfg.lr_mult_proposal, 2 * cfg.lr_mult_proposal)
+    score = learning(cfg.lr_mult_score, 2 * cfg.lr_mult_score)
+    n = caffe.NetSpec()
+    n.data = L.Input(shape={"dim": [batch, 256, window, window]})
+    if train:
+        n.flag = L.Input(shape={"dim": [batch]})
+        labels = {
+            "map_size": MAP_SIZE,
+            "anchor_size": cfg.anchor_size,
+            "stride": cfg.anchor_stride,
+            "iou_threshold": cfg.matching_iou,
+            "margin": cfg.quality_margin,
+            "crop": crop,
+        }
+        n.label_anchor, n.label_quality = L.Python(
+            n.flag, name="label", ntop=2, module="rpn2t.layers", layer="AnchorLabelLayer",
+            param_str=json.dumps(labels),
+        )  # fmt: skip
+    n.conv_proposal1 = convolution(
+        n.data, 256, 3, pad=pad, param=proposal, **gaussian(cfg.proposal_std)
+    )
+    n.relu_proposal1 = L.ReLU(n.conv_proposal1, in_place=True)
+    n.score_anchor = convolution(n.relu_proposal1, 2, 1, param=score, **gaussian(cfg.score_std))
+    n.score_quality = convolution(n.relu_proposal1, 2, 1, param=score, **gaussian(cfg.score_std))
+    if train:
+        n.loss = L.Python(
+            n.score_anchor, n.score_quality, n.label_anchor, n.label_quality,
+            module="rpn2t.layers", layer="RPN2TLossLayer", loss_weight=1,
+            param_str=json.dumps({"alpha": cfg.alpha, "beta": cfg.beta, "ignore_label": -1}),
+        )  # fmt: skip
+    else:
+        n.prob_anchor = L.Softmax(n.score_anchor)
+        n.prob_quality = L.Softmax(n.score_quality)
+    return n
+
+
+def networks() -> dict[str, str]:
+    """Every generated file's text by its path below prototxt/."""
+    cfg = Config()
+    crop = match_anchors(
+        MAP_SIZE, cfg.anchor_size, cfg.anchor_stride, cfg.matching_iou, cfg.quality_margin
+    ).rim
+    batch = cfg.batch_positives + cfg.batch_negatives
+    nets = {
+        "teacher/deploy.prototxt": ("ZF_teacher", zf(203, conv1_stride=2, pooling=True)),
+        "student/deploy.prototxt": ("ZF_student", zf(107, conv1_stride=4, pooling=False)),
+        "head/train.prototxt": ("RPN2T_head", head(batch, crop=crop, train=True)),
+        "head/train_padded.prototxt": ("RPN2T_head_padded", head(batch, crop=0, train=True)),
+        "head/deploy.prototxt": ("RPN2T_head_deploy", head(batch, crop=crop, train=False)),
+    }
+    texts = {}
+    for path, (name, spec) in nets.items():
+        text = f'name: "{name}"\n{spec.to_proto()}'
+        texts[path] = f"# Written by rpn2t.prototxt.generate: change it there.\n{text}"
+    return texts
+
+
+def main() -> int:
+    """Write the files, or with --check only compare."""
+    differing = [
+        path for path, text in networks().items()
+        if not (prototxt_dir() / path).is_file() or (prototxt_dir() / path).read_text() != text
+    ]  # fmt: skip
+    if "--check" in sys.argv[1:]:
+        for path in differing:
+            print(f"prototxt/{path} differs from what the generator writes")
+        return 1 if differing else 0
+    for path in differing:
+        Path(prototxt_dir() / path).write_text(networks()[path])
+        print(f"wrote prototxt/{path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

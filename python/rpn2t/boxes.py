@@ -1,0 +1,63 @@
+"""Boxes: (x, y, w, h) in pixels, 0-based floats; x, y is the top-left corner.
+
+A box covers the plane from x to x + w, so intersections are continuous: no "+ 1" anywhere.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Box = tuple[float, float, float, float]
+Floats = NDArray[np.float64]
+
+
+def as_boxes(boxes: ArrayLike) -> Floats:
+    """Any box or list of boxes as a float array of shape (n, 4)."""
+    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+
+
+def as_box(values: Sequence[float] | NDArray[Any]) -> Box:
+    """Four numbers as a tuple of plain floats."""
+    x, y, w, h = (float(value) for value in values)
+    return x, y, w, h
+
+
+def centre_size(boxes: ArrayLike) -> Floats:
+    """(n, 4) boxes as (n, 4) rows of centre x, centre y, width, height."""
+    corner = as_boxes(boxes)
+    return np.concatenate([corner[:, :2] + corner[:, 2:] / 2, corner[:, 2:]], axis=1)
+
+
+def from_centre_size(rows: ArrayLike) -> Floats:
+    """The inverse of :func:`centre_size`."""
+    centre = as_boxes(rows)
+    return np.concatenate([centre[:, :2] - centre[:, 2:] / 2, centre[:, 2:]], axis=1)
+
+
+def iou(first: ArrayLike, second: ArrayLike) -> Floats:
+    """Intersection over union, row by row.
+
+    Args:
+        first: boxes of shape (n, 4), or one box that is compared with every row of the other.
+        second: the same.
+
+    Returns:
+        Shape (n,), values in [0, 1]; 0 where a box has no area. NaN boxes give NaN.
+    """
+    a, b = as_boxes(first), as_boxes(second)
+    sides = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    inter = np.prod(np.maximum(sides, 0), axis=1)
+    union = np.prod(np.maximum(a[:, 2:], 0), axis=1) + np.prod(np.maximum(b[:, 2:], 0), axis=1) - inter
+    return np.divide(inter, union, out=np.zeros_like(inter), where=union != 0)
+
+
+def round_half_up(values: ArrayLike) -> Floats:
+    """Round to whole numbers, halves upwards.
+
+    MATLAB rounds halves away from zero; its 1-based coordinates are positive wherever a frame is, so
+    there both are the same, and this one does not depend on where the origin lies (NumPy's own
+    rounds halves to even).
+    """
+    return np.floor(np.asarray(values, dtype=np.float64) + 0.5)

@@ -1,0 +1,67 @@
+"""The command ``rpn2t``.
+
+Each verb is a module of this package that imports only click at its top, so help is fast and needs
+no Caffe.
+"""
+
+import importlib
+from collections.abc import Sequence
+
+import click
+
+from rpn2t import __version__
+from rpn2t.cli.console import say
+from rpn2t.errors import InputError
+
+_VERBS = ("track", "weights")
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module, rpn2t.cli.VERB, when the verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command = getattr(importlib.import_module(f"rpn2t.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rpn2t")
+def cli() -> None:
+    """Track an object through a video with RPN2T (arXiv 1705.10447), on Caffe.
+
+    \b
+    rpn2t track clip.mp4 --init 68,36,54,62    a box in the first frame, in pixels
+    rpn2t track Deer/                          an OTB or VOT sequence brings its own box
+    rpn2t weights                              the networks' weights that are installed
+
+    `rpn2t VERB --help` explains a verb. Exit status: 0 done, 2 an input that cannot be used (one
+    line says which and what to do), 130 or 143 stopped by Ctrl-C or SIGTERM.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status.
+
+    Args:
+        arguments: what follows the program's name; the process's own where not given.
+    """
+    try:
+        status = cli.main(arguments, prog_name="rpn2t", standalone_mode=False)
+    except InputError as error:
+        say(f"rpn2t: {error}", error=True)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        say("rpn2t: stopped by Ctrl-C", error=True)
+        return 130
+    return status if isinstance(status, int) else 0
+
+

@@ -1,0 +1,217 @@
+"""What ``rpn2t track`` does."""
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rpn2t import Tracker
+from rpn2t.boxes import iou
+from rpn2t.cli.console import Progress, say
+from rpn2t.config import Config
+from rpn2t.drawing import annotate
+from rpn2t.errors import InputError
+from rpn2t.eval.metrics import summary
+from rpn2t.interruption import Interrupted, Interruption
+from rpn2t.runfolder import RunFolder
+from rpn2t.session import Step, run
+from rpn2t.sources import Frame, Source, open_source
+from rpn2t.start import Start, Truth, find_truth, from_file, from_source, from_text
+from rpn2t.video import VideoWriter
+from rpn2t.window import Window, require_screen, select_box
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackOptions:
+    """The command line of ``rpn2t track``, as it was typed."""
+
+    source: str
+    init: str | None
+    init_file: str | None
+    select: bool
+    frames: str | None
+    output: str | None
+    no_video: bool
+    show: bool
+    mode: str
+    seed: int
+    device: str
+    weights: str
+    backbone: str
+    config: str | None
+    settings: tuple[str, ...]
+
+
+def track_source(options: TrackOptions) -> None:
+    """Tracks as the options say, prints what happens and leaves the results on disk.
+
+    Raises:
+        InputError: an input cannot be used; what was tracked before is on disk.
+        SystemExit: 128 + the signal that stopped the run.
+    """
+    with Interruption() as interruption:
+        try:
+            _track(options, interruption)
+        except Interrupted as stop:
+            say(f"rpn2t: {stop}", error=True)
+            raise SystemExit(128 + stop.signum) from None
+
+
+def parse_frames(text: str | None) -> tuple[int, int | None]:
+    """``A:B`` as (A, B); without B there is no end.
+
+    Raises:
+        InputError: not of this form, or no frame lies in it.
+    """
+    match = re.fullmatch(r"(\d*):(\d*)", text or ":")
+    if match is None:
+        raise InputError(f"--frames {text}: write A:B with whole numbers counted from 0, as in 0:40")
+    start, stop = int(match[1] or 0), int(match[2]) if match[2] else None
+    if stop is not None and stop <= start:
+        raise InputError(f"--frames {text}: no frame lies in it; A must be smaller than B")
+    return start, stop
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything that is settled before the first frame is learned."""
+
+    source: Source
+    start: int
+    total: int | None
+    folder: RunFolder
+    truth: Truth | None
+    begin: Start
+    frames: Iterator[Frame]
+    tracker: Tracker
+
+
+def _track(options: TrackOptions, interruption: Interruption) -> None:
+    with ExitStack() as stack, Progress() as progress:
+        with interruption.allowed():
+            job = _prepare(options, stack)
+        say(_what_runs(options, job))
+        for note in job.source.notes:
+            say(f"note: {note}")
+        progress.start(job.total)
+        steps = run(job.tracker, job.frames, job.begin.box, interruption)
+        first = next(steps)  # nothing on disk is touched before the first frame is learned
+        try:
+            _record(options, job, chain([first], steps), first.seconds, progress)
+        finally:
+            progress.close()
+            _sum_up(job, first.seconds)
+
+
+def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
+    if sum([options.init is not None, options.init_file is not None, options.select]) > 1:
+        raise InputError("--init, --init-file and --select exclude one another; give one")
+    for option, wanted in (("--select", options.select), ("--show", options.show)):
+        if wanted:
+            require_screen(option)
+    config = Config.load(options.config) if options.config else Config()
+    config = config.with_settings(options.settings)
+    start, stop = parse_frames(options.frames)
+    source = stack.enter_context(open_source(options.source))
+    folder = RunFolder(options.output or Path("runs") / source.name)
+    if folder.holds(options.source):
+        raise InputError(f"{options.source}: the results would replace it; choose another --output")
+    truth = find_truth(source, options.init_file)
+    frames = source.frames(start, stop)
+    first = next(frames)
+    begin = _first_box(options, source, first)
+    tracker = Tracker(
+        config, backbone=options.backbone, weights=options.weights, device=options.device, seed=options.seed
+    )
+    ends = [end for end in (stop, source.length) if end is not None]
+    total = min(ends) - start if ends else None
+    return _Job(source, start, total, folder, truth, begin, chain([first], frames), tracker)
+
+
+def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
+    if options.init is not None:
+        return from_text(options.init)
+    if options.init_file is not None:
+        return from_file(options.init_file, first.index)
+    if options.select:
+        return Start(select_box(first.image), "--select")
+    return from_source(source, first.index)
+
+
+def _what_runs(options: TrackOptions, job: _Job) -> str:
+    about = job.tracker.describe()
+    frames = f"from frame {job.start}" if job.total is None else f"frames {job.start}:{job.start + job.total}"
+    box = ",".join(f"{value:g}" for value in job.begin.box)
+    return (
+        f"tracking {options.source} {frames}, mode {options.mode}, device {about['device']}, "
+        f"weights {options.weights}, box {box} ({job.begin.origin})"
+    )
+
+
+def _record(
+    options: TrackOptions, job: _Job, steps: Iterator[Step], init_seconds: float, progress: Progress
+) -> None:
+    """Goes through the steps and leaves the results on disk, whatever ends them."""
+    header = {
+        **job.tracker.describe(),
+        "command": asdict(options),
+        "source": {
+            "name": job.source.name, "fps": float(job.source.fps), "first_frame": job.start,
+            "notes": job.source.notes,
+        },
+        "first_box": job.begin.origin,
+        "init_seconds": init_seconds,
+    }  # fmt: skip
+    video = window = None
+    with job.folder.recording(header), ExitStack() as outputs:
+        if not options.no_video:
+            video = outputs.enter_context(VideoWriter(job.folder.video, job.source.fps))
+        if options.show:
+            window = outputs.enter_context(Window())
+        for step in steps:
+            seconds = None if step.score is None else step.seconds
+            job.folder.write(step.frame.index, step.box, step.score, seconds)
+            if video or window:
+                picture = _picture(step, job.truth)
+                if video:
+                    video.write(picture)
+                if window and not window.show(picture):
+                    raise Interrupted(signal.SIGINT)
+            progress.show(step)
+
+
+def _picture(step: Step, truth: Truth | None) -> NDArray[np.uint8]:
+    index = step.frame.index
+    if truth is None or index >= len(truth.boxes) or not np.isfinite(truth.boxes[index]).all():
+        return annotate(step.frame.image, step.box, step.score, index)
+    overlap = float(iou(step.box, truth.boxes[index])[0])
+    return annotate(step.frame.image, step.box, step.score, index, truth.boxes[index], f"IoU {overlap:.2f}")
+
+
+def _sum_up(job: _Job, init_seconds: float) -> None:
+    """Says where the results are, how long it took, and how good it was where that is known."""
+    frames, folder = job.folder.frames, job.folder
+    if not frames:
+        return
+    files = ", ".join(file.name for file in (folder.boxes, folder.report, folder.video) if file.exists())
+    seconds = [frame["seconds"] for frame in frames[1:]]
+    pace = f", {np.mean(seconds):.3g} s a frame" if seconds else ""
+    say(f"{len(frames)} frames in {folder.path} ({files}): first frame {init_seconds:.1f} s{pace}")
+    if job.truth is None:
+        return
+    known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
+    if not known:
+        return
+    result = summary(
+        np.array([frame["box"] for frame in known]), job.truth.boxes[[frame["index"] for frame in known]]
+    )
+    say(
+        f"mean overlap {result.mean_overlap:.3f}, success AUC {result.success_auc:.3f}, "
+        f"precision at 20 px {result.precision_20:.3f} ({len(known)} frames, OTB protocol, {job.truth.file})"
+    )

@@ -1,0 +1,139 @@
+"""``rpn2t weights``: list, verify, import and fetch weights."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..weights import WeightSet
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def weights(context: click.Context) -> None:
+    """List, verify, import or fetch weights.
+
+    A set of weights is a folder with zf_student.caffemodel and, in most, zf_teacher.caffemodel.
+    `shipped` comes with the package; your own lie in $RPN2T_HOME/weights or
+    ~/.local/share/rpn2t/weights. `rpn2t track --weights` takes a set's name or any such folder.
+
+    Without a verb: list what is installed.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(list_sets)
+
+
+@weights.command("list")
+def list_sets() -> None:
+    """List the installed sets, file by file.
+
+    A file is ok, changed or missing by the set's SHA256SUMS, or unlisted there. The last line of a
+    set says whether it holds a region proposal network's 3x3 layer, from which the tracker's head
+    starts; without one the head starts from a gaussian. Looking is no test: the exit status is 0
+    even where a file is damaged. `rpn2t weights verify` is the test.
+    """
+    from ..weights import installed_sets, verify
+
+    for each in installed_sets():
+        click.echo(f"{each.name}  {each.folder}")
+        for name, state in verify(each).items():
+            click.echo(f"  {_file_line(each.folder / name, state)}")
+        click.echo(f"  3x3 layer: {_conv3x3(each)}")
+
+
+@weights.command("verify")
+@click.argument("names", metavar="[NAME_OR_DIR]...", nargs=-1)
+@click.pass_context
+def verify_sets(context: click.Context, names: tuple[str, ...]) -> None:
+    """Check sets (all, if none is named): checksums, format, shapes.
+
+    Exit status 1 if a file is damaged: changed, missing, unreadable, or not a ZF net's weights. A
+    file that SHA256SUMS does not list is read and its shapes are checked.
+    """
+    from ..weights import find_set, installed_sets, verify
+
+    damaged = False
+    for each in [find_set(name) for name in names] or installed_sets():
+        for name, state in verify(each).items():
+            fault = _fault(each.folder / name, state)
+            damaged |= fault is not None
+            click.echo(f"{each.name}/{name}: {fault or state}")
+    context.exit(1 if damaged else 0)
+
+
+@weights.command("import")
+@click.argument("name")
+@click.option(
+    "--student", required=True, metavar="FILE", help="Caffe model with the ZF net's conv1 to conv5."
+)
+@click.option("--teacher", metavar="FILE", help="The teacher's, with the RPN's 3x3 layer if it has one.")
+@click.option("--force", is_flag=True, help="Replace a set of this name.")
+def import_files(name: str, student: str, teacher: str | None, force: bool) -> None:
+    """Copy local .caffemodel files into your folder, as the set NAME.
+
+    Both of Caffe's formats are taken. The layers' shapes are checked first: a file that is not a ZF
+    net's is refused, with the first layer that does not fit.
+    """
+    from ..weights_install import import_set
+
+    _say_installed(import_set(name, student, teacher, force=force))
+
+
+@weights.command("fetch")
+@click.argument("name", type=click.Choice(["authors"]), default="authors", metavar="[authors]")
+@click.option("--from", "url", metavar="URL", help="Take the two files from this folder (a mirror).")
+@click.option("--force", is_flag=True, help="Replace the set that was fetched before.")
+def fetch(name: str, url: str | None, force: bool) -> None:
+    """Download the authors' weights, as the set `authors`.
+
+    They are two files of their public repository, github.com/jimmy-ren/RPN2T. A file is taken only if
+    it is byte for byte the authors' (by its git blob id); nothing is installed otherwise.
+    """
+    from ..weights_install import AUTHORS_URL, fetch_authors
+
+    show = _show_progress if sys.stderr.isatty() else None
+    _say_installed(fetch_authors(url or AUTHORS_URL, name=name, force=force, progress=show))
+
+
+def _say_installed(made: "WeightSet") -> None:
+    click.echo(f"installed {made.name} in {made.folder}: {', '.join(p.name for p in made.files.values())}")
+    click.echo(f"use it with: rpn2t track SOURCE --weights {made.name}")
+
+
+def _file_line(path: Path, state: str) -> str:
+    from ..weights import sha256
+
+    if state == "missing":
+        return f"{path.name}  missing"
+    return f"{path.name}  {path.stat().st_size / 1e6:.1f} MB  sha256 {sha256(path)[:12]}  {state}"
+
+
+def _conv3x3(each: "WeightSet") -> str:
+    from ..weights import rpn_conv3x3
+
+    try:
+        return "none (the head starts from a gaussian)" if rpn_conv3x3(each) is None else "yes"
+    except InputError as error:
+        return f"unknown: {error}"
+
+
+def _fault(path: Path, state: str) -> str | None:
+    """What is wrong with a file, or None."""
+    from ..weights import check_zf, read_caffemodel
+
+    if state in ("changed", "missing"):
+        return state
+    try:
+        check_zf(read_caffemodel(path), source=path)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _show_progress(name: str, here: int, total: int) -> None:
+    size = f"{here / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{here / 1e6:.1f} MB"
+    click.echo(f"\r{name}: {size}", nl=here == total, err=True)

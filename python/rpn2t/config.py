@@ -1,0 +1,189 @@
+"""The hyper-parameters of RPN2T, in the order in which the tracker meets them.
+
+Numbers come from the paper (arXiv 1705.10447) and, where it refers to MDNet's scheme, from the
+authors' public release. Lengths are in pixels of the network's input unless a comment says otherwise.
+"""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from rpn2t.errors import InputError
+from rpn2t.paths import configs_dir
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every number of the method. Build it by keywords, :meth:`load` or :meth:`with_settings`.
+
+    Raises:
+        InputError: a value of the wrong type or out of its range, named with what is allowed.
+    """
+
+    # Anchors and matching (section 3.2, fig. 1 and 2)
+    anchor_size: int = 171  # side of the one square anchor: the receptive field of the RPN's 3x3 layer
+    anchor_stride: int = 16  # between neighbouring anchors
+    matching_iou: float = 0.7  # term 1 uses the anchors that match the target better than this
+    quality_margin: int = 2  # rows and columns of the map's rim that term 2 leaves out
+
+    # Loss (eq. 2) and score
+    alpha: float = 1.0  # weight of term 1, the matched anchors
+    beta: float = 10.0  # weight of term 2, the box quality
+    score_weight_anchor: float = 0.45
+    score_weight_quality: float = 0.55
+
+    # Head and solver (section 3.4)
+    learning_rate: float = 0.0005
+    momentum: float = 0.9
+    weight_decay: float = 0.0005
+    lr_mult_proposal: float = 10.0  # of the 3x3 layer; biases learn twice as fast everywhere
+    lr_mult_score: float = 1.0  # of the two 1x1 layers
+    proposal_std: float = 0.01  # the 3x3 layer's gaussian, where the weights bring no RPN layer
+    score_std: float = 0.01  # gaussian of the two 1x1 layers
+
+    # Sampling
+    scale_factor: float = 1.05  # one step of scale
+    min_side: float = 10.0  # frame px; smaller targets take their own side
+    frame_margin: float = 10.0  # frame px by which a sample stays smaller than the frame
+
+    # First frame
+    positives_first: int = 500
+    positives_first_drawn: int = 1000
+    positives_first_translation: float = 0.1
+    positives_first_scale: float = 5.0
+    positives_first_iou: float = 0.6
+    negatives_first: int = 5000  # also the number drawn of each of the two kinds
+    negatives_first_translation: float = 1.0
+    negatives_first_scale: float = 10.0
+    negatives_first_iou: float = 0.5
+    whole_steps: int = 5  # `whole`: centres a fifth of the box apart, scales from -5 to 5 steps
+    iterations_first: int = 30
+
+    # Bounding-box regression (trained once, on the first frame)
+    regressor_samples: int = 10000
+    regressor_positives: int = 1000
+    regressor_translation: float = 0.3
+    regressor_scale: float = 10.0
+    regressor_iou: float = 0.6
+    regressor_matching_iou: float = 0.7  # reads conv5 where anchors match better than this: 12 positions
+    regressor_lambda: float = 1000.0
+
+    # Each frame: candidates, score, search extension
+    candidates: int = 256
+    candidates_scale: float = 1.0
+    translation: float = 0.6
+    translation_growth: float = 1.1  # after a failed frame
+    translation_max: float = 1.5
+    best_candidates: int = 5  # whose mean is the target
+    success_score_early: float = 0.2  # a frame whose score is below has failed
+    success_score_late: float = 0.3
+    early_frames: int = 50  # the last frame, counted from 1, that uses the early threshold
+
+    # Memory
+    positives_later: int = 25
+    positives_later_drawn: int = 50
+    positives_later_translation: float = 0.1
+    positives_later_scale: float = 5.0
+    positives_later_iou: float = 0.7
+    negatives_later: int = 100
+    negatives_later_drawn: int = 200
+    negatives_later_translation: float = 2.0
+    negatives_later_scale: float = 5.0
+    negatives_later_iou: float = 0.3
+    negatives_memory_first_iou: float = 0.5  # of the first frame's share of the memory
+    long_term_frames: int = 100  # successful frames
+    short_term_frames: int = 20
+
+    # Updates and hard negative mining
+    update_interval: int = 10  # frames between long-term updates
+    iterations_later: int = 10
+    batch_positives: int = 32
+    batch_negatives: int = 96
+    mining_pool: int = 1024  # negatives scored to find a batch's hardest
+
+    def __post_init__(self) -> None:
+        """Check every value's type and range."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            wanted = field.type
+            if isinstance(value, bool) or not isinstance(value, int if wanted is int else (int, float)):
+                raise InputError(f"{field.name} = {value!r}: expected {_kind(wanted)}")
+            if not 0 <= value < float("inf"):
+                raise InputError(f"{field.name} = {value}: must not be negative, infinite or NaN")
+            if field.name in _AT_LEAST_ONE and value < 1:
+                raise InputError(f"{field.name} = {value}: must be at least 1")
+            if field.name.endswith("_iou") and value >= 1:
+                raise InputError(f"{field.name} = {value}: an IoU threshold lies in [0, 1)")
+        if self.best_candidates > self.candidates:
+            raise InputError(
+                f"best_candidates = {self.best_candidates}: there are only {self.candidates} candidates"
+            )
+        if self.batch_negatives > self.mining_pool:
+            raise InputError(
+                f"batch_negatives = {self.batch_negatives}: mining_pool has only {self.mining_pool}"
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Defaults with the given values; an unknown name is refused with the nearest known one."""
+        for name in values:
+            _known(name)
+        return cls(**values)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Self:
+        """Read a TOML file, or one of the package's own by name (``quarter``)."""
+        named = configs_dir() / f"{name_or_path}.toml"
+        path = named if named.is_file() else Path(name_or_path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            names = ", ".join(sorted(file.stem for file in configs_dir().glob("*.toml")))
+            raise InputError(f"{name_or_path}: no such configuration file; named ones are: {names}") from None
+        try:
+            return cls.from_mapping(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{name_or_path}: not a TOML file: {error}") from None
+        except InputError as error:
+            raise InputError(f"{name_or_path}: {error}") from None
+
+    def with_settings(self, settings: Iterable[str]) -> Self:
+        """A copy with ``name=value`` texts applied, as ``--set`` gives them."""
+        changed = {}
+        for setting in settings:
+            name, equals, text = setting.partition("=")
+            if not equals:
+                raise InputError(f"--set {setting}: write name=value, as in --set candidates=128")
+            field = _known(name.strip())
+            try:
+                changed[field.name] = int(text) if field.type is int else float(text)
+            except ValueError:
+                raise InputError(f"--set {setting}: expected {_kind(field.type)}") from None
+        return dataclasses.replace(self, **changed)
+
+    def to_dict(self) -> dict[str, int | float]:
+        """Every name and value, in the table's order."""
+        return dataclasses.asdict(self)
+
+
+_AT_LEAST_ONE = {
+    "anchor_size", "anchor_stride", "scale_factor", "positives_first", "negatives_first",
+    "whole_steps", "candidates", "best_candidates", "long_term_frames", "short_term_frames",
+    "update_interval", "batch_positives", "batch_negatives", "mining_pool",
+}  # fmt: skip
+
+
+def _kind(wanted: Any) -> str:
+    return "a whole number" if wanted is int else "a number"
+
+
+def _known(name: str) -> "dataclasses.Field[Any]":
+    fields = {field.name: field for field in dataclasses.fields(Config)}
+    if name not in fields:
+        near = difflib.get_close_matches(name, fields, n=1, cutoff=0.0)[0]
+        raise InputError(f"{name}: no such setting; did you mean {near}?")
+    return fields[name]

@@ -1,0 +1,216 @@
+"""The head: one 3x3 and two sibling 1x1 layers on conv5, trained online by a Caffe solver (section 3.4).
+
+prototxt/head/ holds its nets. The configuration is laid over the committed files, so that every
+number of the method can be set; with the defaults nothing changes.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf import text_format
+from google.protobuf.message import Message
+from numpy.typing import NDArray
+
+from rpn2t.backbone import Windows
+from rpn2t.config import Config
+from rpn2t.errors import InputError
+from rpn2t.matching import Matching, match_anchors
+from rpn2t.paths import prototxt_dir
+from rpn2t.runtime import Device, load_caffe
+
+ProposalWeights = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class HeadGeometry:
+    """What of conv5's map the head reads, given the positions that the loss looks at.
+
+    Attributes:
+        matching: both terms' positions on the head's own, smaller map.
+        label_crop: rim of the whole map that no term looks at.
+        window_rim: rim of conv5's map that the head therefore never reads (its 3x3 layer reaches one
+            position further than the labels).
+        pad: of the 3x3 layer: 0, unless the loss looks at the map's very rim.
+    """
+
+    def __init__(self, config: Config, map_size: int) -> None:
+        """Match the anchors of a `map_size` x `map_size` map.
+
+        Raises:
+            InputError: with these settings the loss would look at no position.
+        """
+        try:
+            whole = match_anchors(
+                map_size, config.anchor_size, config.anchor_stride, config.matching_iou, config.quality_margin
+            )
+        except ValueError as error:
+            raise InputError(f"matching_iou, quality_margin: {error}") from None
+        self.map_size = map_size
+        self.label_crop = whole.rim
+        self.matching: Matching = whole.crop(self.label_crop)
+        self.window_rim = max(self.label_crop - 1, 0)
+        self.window_size = map_size - 2 * self.window_rim
+        self.pad = 0 if self.label_crop else 1
+
+
+class Head:
+    """Scores windows of conv5 and learns to score them better. One a tracker: it holds a solver.
+
+    Attributes:
+        geometry: what it reads of the map.
+        proposal_start: how its 3x3 layer started, in words.
+    """
+
+    scoring_batch = 256
+    """Windows in one forward pass of the scoring net."""
+
+    def __init__(
+        self,
+        config: Config,
+        geometry: HeadGeometry,
+        channels: int,
+        proposal: ProposalWeights | None,
+        seed: int,
+        device: Device,
+    ) -> None:
+        """Build both nets; they share their weights.
+
+        Args:
+            config: the method's numbers.
+            geometry: see there.
+            channels: of conv5.
+            proposal: weight and bias of the RPN's own 3x3 layer, or None for a gaussian start.
+            seed: of the layers that start from a gaussian.
+            device: where to run.
+
+        Raises:
+            InputError: `proposal` does not fit the layer.
+        """
+        caffe = load_caffe()
+        device.activate()
+        self.geometry = geometry
+        self.learning_batch = (config.batch_positives, config.batch_negatives)
+        train, deploy = (
+            _lay_over(_read_net(f"head/{name}.prototxt"), config, geometry, channels)
+            for name in ("train", "deploy")
+        )
+        caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
+        self.solver: Any = _make(caffe.SGDSolver, _solver(config, train))
+        self.net: Any = self.solver.net
+        self.scoring_net: Any = _make(lambda path: caffe.Net(path, caffe.TEST), deploy)
+        self.scoring_net.share_with(self.net)
+        self.proposal_start = self._start_proposal(proposal, config)
+        self.score_weights = geometry.matching.score_weights(
+            config.score_weight_anchor, config.score_weight_quality
+        )
+
+    def scores(self, windows: Windows) -> NDArray[np.float64]:
+        """How much each window looks like the target.
+
+        The score_weight_anchor / score_weight_quality mix of the IoU-weighted mean of the object's
+        probability over term 1's positions and of its mean over term 2's.
+
+        Args:
+            windows: shape (n, channels, window_size, window_size).
+
+        Returns:
+            Shape (n,), between 0 and the sum of the two score weights.
+        """
+        parts = [windows[i : i + self.scoring_batch] for i in range(0, len(windows), self.scoring_batch)]
+        return np.concatenate([self._score_batch(part) for part in parts]) if parts else np.empty(0)
+
+    def learn(self, positives: Windows, negatives: Windows) -> float:
+        """One SGD iteration on a batch of batch_positives and batch_negatives windows.
+
+        Returns:
+            The loss (eq. 2) before the step.
+        """
+        split = len(positives)
+        if (split, len(negatives)) != self.learning_batch:
+            raise ValueError(f"a batch is {self.learning_batch} windows, not {(split, len(negatives))}")
+        data, flag = self.net.blobs["data"].data, self.net.blobs["flag"].data
+        data[:split], data[split:] = positives, negatives
+        flag[:split], flag[split:] = 1, 0
+        self.solver.step(1)
+        return float(self.net.blobs["loss"].data.ravel()[0])
+
+    def _score_batch(self, windows: Windows) -> NDArray[np.float64]:
+        blobs = self.scoring_net.blobs
+        if blobs["data"].data.shape != windows.shape:
+            blobs["data"].reshape(*windows.shape)
+        blobs["data"].data[...] = windows
+        self.scoring_net.forward()
+        maps = (blobs["prob_anchor"].data[:, 0], blobs["prob_quality"].data[:, 0])  # channel 0: the object
+        first, second = (
+            np.einsum("nij,ij->n", probability, weights)
+            for probability, weights in zip(maps, self.score_weights, strict=True)
+        )
+        return first + second
+
+    def _start_proposal(self, proposal: ProposalWeights | None, config: Config) -> str:
+        if proposal is None:
+            return f"gaussian, sigma {config.proposal_std:g}: the weights bring no RPN 3x3 layer"
+        for blob, values in zip(self.net.params["conv_proposal1"], proposal, strict=True):
+            if blob.data.shape != values.shape:
+                raise InputError(
+                    f"the weights' RPN 3x3 layer has shape {values.shape}, the head needs {blob.data.shape}"
+                )
+            blob.data[...] = values
+        return "the weights' RPN 3x3 layer"
+
+
+def _read_net(path: str) -> Any:
+    load_caffe()
+    from caffe.proto import caffe_pb2
+
+    return text_format.Parse((prototxt_dir() / path).read_text(), caffe_pb2.NetParameter())
+
+
+def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> Any:
+    """The committed net with this configuration's numbers."""
+    layer = {each.name: each for each in net.layer}
+    train = "loss" in layer
+    batch = config.batch_positives + config.batch_negatives if train else Head.scoring_batch
+    size = geometry.window_size
+    layer["data"].input_param.shape[0].dim[:] = [batch, channels, size, size]
+    layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
+    starts = {"conv_proposal1": config.proposal_std, "score_anchor": config.score_std, "score_quality": config.score_std}
+    for name, std in starts.items():
+        layer[name].convolution_param.weight_filler.std = std
+        rate = config.lr_mult_proposal if name == "conv_proposal1" else config.lr_mult_score
+        layer[name].param[0].lr_mult, layer[name].param[1].lr_mult = rate, 2 * rate
+    if train:
+        layer["flag"].input_param.shape[0].dim[:] = [batch]
+        labels = {
+            "map_size": geometry.map_size,
+            "anchor_size": config.anchor_size,
+            "stride": config.anchor_stride,
+            "iou_threshold": config.matching_iou,
+            "margin": config.quality_margin,
+            "crop": geometry.label_crop,
+        }
+        layer["label"].python_param.param_str = json.dumps(labels)
+        loss = {"alpha": config.alpha, "beta": config.beta, "ignore_label": -1}
+        layer["loss"].python_param.param_str = json.dumps(loss)
+    return net
+
+
+def _solver(config: Config, train: Any) -> Any:
+    load_caffe()
+    from caffe.proto import caffe_pb2
+
+    solver = text_format.Parse((prototxt_dir() / "head/solver.prototxt").read_text(), caffe_pb2.SolverParameter())
+    solver.base_lr, solver.momentum = config.learning_rate, config.momentum
+    solver.weight_decay = config.weight_decay
+    solver.net_param.CopyFrom(train)
+    return solver
+
+
+def _make(constructor: Any, message: Message) -> Any:
+    """Caffe builds nets from files only, so give it one that lives as long as the call."""
+    with tempfile.TemporaryDirectory(prefix="rpn2t-") as folder:
+        path = Path(folder) / "net.prototxt"
+        path.write_text(text_format.MessageToString(message))
+        return constructor(str(path))

@@ -1,0 +1,148 @@
+"""The folder a run leaves behind: boxes.txt, run.json and video.mp4."""
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from rpn2t.boxes import Box
+from rpn2t.errors import InputError
+from rpn2t.interruption import Interrupted
+from rpn2t.video import partial_path
+
+
+class RunFolder:
+    """Where the results of one run go.
+
+    Making one checks that the folder can be written and changes nothing: what an earlier run left
+    is replaced when `recording` starts, all of it at once, so old and new files never stand side
+    by side.
+
+    Attributes:
+        path: the folder.
+        boxes: boxes.txt, OTB format: one line ``x,y,w,h`` a tracked frame, 1-based, 3 decimals.
+        report: run.json; its boxes are 0-based, as everywhere inside.
+        video: video.mp4, which is for the caller to write.
+        frames: what `write` was given, as run.json lists it.
+
+    Raises:
+        InputError: the folder cannot be made or written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.boxes = self.path / "boxes.txt"
+        self.report = self.path / "run.json"
+        self.video = self.path / "video.mp4"
+        self.frames: list[dict[str, Any]] = []
+        self._stream: TextIO | None = None
+        there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not there.is_dir():
+            raise InputError(f"{self.path}: {there} is not a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(f"{self.path}: no permission to write in {there}; choose another --output")
+
+    def holds(self, source: str) -> bool:
+        """Whether the source is a file that the run would replace."""
+        return Path(source).resolve() in {file.resolve() for file in (self.boxes, self.report, self.video)}
+
+    @contextmanager
+    def recording(self, header: Mapping[str, Any]) -> Iterator[None]:
+        """Replaces what an earlier run left; `write` adds frames until the block is left.
+
+        However the block ends, run.json then holds the header, ``status`` (complete, interrupted or
+        failed), ``error`` (a line, or null) and ``frames``. While the block runs it has the status
+        running and no frames; boxes.txt grows line by line, so it is there even after a kill.
+
+        Raises:
+            InputError: another run is writing here, or the files cannot be written.
+        """
+        with _writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            boxes = self.boxes.open("a", encoding="ascii")
+        with boxes:
+            self._lock(boxes)
+            with _writing(self.path):
+                for old in (self.report, self.video, partial_path(self.video)):
+                    old.unlink(missing_ok=True)
+                boxes.truncate(0)
+            self._stream = boxes
+            self._write_report(header, "running", None)
+            status, error = "failed", None
+            try:
+                yield
+                status = "complete"
+            except Interrupted as stop:
+                status, error = "interrupted", str(stop)
+                raise
+            except BaseException as failure:
+                error = str(failure) or type(failure).__name__
+                raise
+            finally:
+                self._write_report(header, status, error)
+
+    def write(self, index: int, box: Box, score: float | None, seconds: float | None) -> None:
+        """Adds a frame: its line of boxes.txt is in the file when this returns.
+
+        Args:
+            index: 0-based number of the frame in its source.
+            box: (x, y, w, h) in pixels, 0-based.
+            score: target score in [0, 1], or None on the first frame, whose box was given.
+            seconds: what `update` took, or None on the first frame.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        assert self._stream is not None, "write outside recording"
+        x, y, w, h = box
+        with _writing(self.boxes):
+            self._stream.write(f"{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f}\n")
+            self._stream.flush()
+        self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds})
+
+    def _lock(self, boxes: TextIO) -> None:
+        try:
+            fcntl.flock(boxes, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{self.path}: another run is writing here; choose another --output") from None
+        except OSError:
+            return  # a file system without locks: nothing is lost but this check
+
+    def _write_report(self, header: Mapping[str, Any], status: str, error: str | None) -> None:
+        """Writes run.json through a temporary file, so that it is whole or not there."""
+        report = {**_plain(header), "status": status, "error": error}
+        head = json.dumps(report, indent=2, allow_nan=False).removesuffix("\n}")
+        # One frame a line: run.json stays readable.
+        rows = ",".join("\n    " + json.dumps(_plain(frame), allow_nan=False) for frame in self.frames)
+        text = f'{head},\n  "frames": [{rows}\n  ]\n}}\n'
+        temporary = self.report.with_name(".run.json.part")
+        with _writing(self.report):
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self.report)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's types; what is not finite becomes null, what JSON lacks becomes text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -1,0 +1,117 @@
+"""Annotated videos that browsers and phones play: H.264, yuv420p, mp4.
+
+OpenCV's wheels cannot encode H.264, PyAV's can; so only PyAV writes video here.
+"""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from rpn2t.errors import InputError
+
+# libswscale turns RGB into BT.601 in the narrow range. Players guess BT.709 for large frames that do
+# not say, and shift the colours: so say it.
+_SMPTE170M = 6
+_NARROW_RANGE = 1
+
+
+class VideoWriter:
+    """Writes BGR images to an mp4 file.
+
+    The file appears under its name when the writer is closed, complete and playable, also when what
+    it was written for ended early. Nothing is left where no frame was written.
+
+    Args:
+        path: the file to make; one that is there is replaced on close.
+        fps: frames a second, exactly (30000/1001 stays 30000/1001).
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fps: Fraction) -> None:
+        if fps <= 0:
+            raise ValueError(f"fps is {fps}, not above 0")
+        self.path = Path(path)
+        self.fps = Fraction(fps).limit_denominator(1_000_000)
+        self._partial = partial_path(self.path)
+        self._output: tuple[OutputContainer, VideoStream] | None = None
+        self._size = (0, 0)
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        """Appends one image, uint8 (height, width, 3) BGR, all of one size.
+
+        An odd width or height is padded by one pixel, the edge repeated: yuv420p has one colour
+        sample for 2 x 2 pixels.
+
+        Raises:
+            ValueError: the image has another size than the first.
+            InputError: the file cannot be written.
+        """
+        height, width = image.shape[:2]
+        try:
+            if self._output is None:
+                self._output = self._open(height, width)
+                self._size = (height, width)
+            if (height, width) != self._size:
+                raise ValueError(f"image of shape {height, width} in a video of {self._size}")
+            even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="bgr24")
+            frame.pts = self._count
+            frame.time_base = 1 / self.fps
+            _encode(*self._output, frame)
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot write the video: {error.strerror or error}") from error
+        self._count += 1
+
+    def close(self) -> None:
+        """Completes the file and gives it its name. A second call does nothing."""
+        if self._output is None:
+            return
+        (container, stream), self._output = self._output, None
+        try:
+            if self._count:
+                _encode(container, stream, None)
+            container.close()
+            if self._count:
+                self._partial.replace(self.path)
+            else:
+                self._partial.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot write the video: {error.strerror or error}") from error
+
+    def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
+        # The suffix of the partial file is not mp4, so the format is named.
+        container = av.open(str(self._partial), "w", format="mp4", options={"movflags": "+faststart"})
+        stream = container.add_stream("libx264", rate=self.fps, options={"crf": "20"})
+        stream.width, stream.height = width + width % 2, height + height % 2
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = 1 / self.fps
+        stream.codec_context.colorspace = _SMPTE170M
+        stream.codec_context.color_range = _NARROW_RANGE
+        return container, stream
+
+
+def _encode(container: OutputContainer, stream: VideoStream, frame: av.VideoFrame | None) -> None:
+    """Encodes a frame; None completes the stream."""
+    for packet in stream.encode(frame):
+        container.mux(packet)
+
+
+def partial_path(path: Path) -> Path:
+    """Where a video is written until it is complete: a hidden file beside it."""
+    return path.with_name(f".{path.name}.part")

@@ -1,0 +1,153 @@
+"""Adding weight sets to the user's folder: from local files, or the authors' from their repository.
+
+A set appears whole or not at all: it is made in a hidden folder beside its place, checked there, and
+renamed into it.
+"""
+
+import hashlib
+import http.client
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import InputError
+from .weights import (
+    FILES,
+    WeightSet,
+    check_zf,
+    find_set,
+    is_set_name,
+    read_caffemodel,
+    user_weights_dir,
+    write_sums,
+)
+
+# Called with the file's name, the bytes that are here, and the bytes expected (0: not known).
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to download: its part in the set, its name there, and its git blob id."""
+
+    part: str
+    name: str
+    git_blob: str
+
+
+# The authors' public repository and the two weight files in it.
+AUTHORS = "authors"
+AUTHORS_URL = "https://github.com/jimmy-ren/RPN2T/raw/HEAD/models/rpn"
+AUTHORS_FILES = (
+    RemoteFile("student", "proposal_learn_160k_voc_5_9000", "54a3343dd95f07460237c61905fc11f7185e5297"),
+    RemoteFile("teacher", "ZF_iter_160000", "615bc03a41e867eae9e3ed10aebddd8e91329dd7"),
+)
+
+
+def import_set(
+    name: str, student: str | Path, teacher: str | Path | None = None, *, force: bool = False
+) -> WeightSet:
+    """Copy local Caffe models into the user's folder as a set of this name.
+
+    Args:
+        name: letters, digits and ``. _ -``; not ``shipped``.
+        student: file with conv1 to conv5 of the ZF net, as all the tracker's features need.
+        teacher: the same of the teacher; a region proposal network's 3x3 layer is taken from it.
+        force: replace a set of this name.
+
+    Raises:
+        InputError: the name is taken or not allowed, or a file is not a ZF net's weights.
+    """
+    with _new_set(name, force) as folder:
+        for part, source in (("student", student), ("teacher", teacher)):
+            if source is not None:
+                check_zf(read_caffemodel(source), source=source)
+                shutil.copyfile(source, folder / FILES[part])
+    return find_set(name)
+
+
+def fetch_authors(
+    base_url: str = AUTHORS_URL,
+    files: Sequence[RemoteFile] = AUTHORS_FILES,
+    *,
+    name: str = AUTHORS,
+    force: bool = False,
+    timeout: float = 30.0,
+    progress: Progress | None = None,
+) -> WeightSet:
+    """Download the authors' weights as a set, each file verified by its git blob id.
+
+    Args:
+        base_url: address of the folder that holds the files.
+        files: what to download.
+        name: the set to make.
+        force: replace a set of this name.
+        timeout: seconds to wait for an answer, and for each piece of a file.
+        progress: called as a file arrives.
+
+    Raises:
+        InputError: no network, no such file there, or a file that is not the authors'.
+    """
+    with _new_set(name, force) as folder:
+        for file in files:
+            path = folder / FILES[file.part]
+            url = f"{base_url.rstrip('/')}/{file.name}"
+            _download(url, path, timeout, progress)
+            if (found := git_blob_id(path)) != file.git_blob:
+                raise InputError(
+                    f"{url}: not the authors' file, or not all of it "
+                    f"(git blob {found[:12]}, expected {file.git_blob[:12]}): nothing was installed"
+                )
+            check_zf(read_caffemodel(path), source=url)
+    return find_set(name)
+
+
+def git_blob_id(path: str | Path) -> str:
+    """The id git gives a file's content: SHA-1 of ``blob``, its size, a zero byte and the content."""
+    content = Path(path).read_bytes()
+    header = b"blob %d\0" % len(content)
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+
+
+def _download(url: str, path: Path, timeout: float, progress: Progress | None) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer, path.open("wb") as file:
+            total = int(answer.headers.get("Content-Length") or 0)
+            while piece := answer.read(1 << 18):
+                file.write(piece)
+                if progress:
+                    progress(url.rsplit("/", 1)[-1], file.tell(), total)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        # An HTTP error status, no network, a timeout, a broken answer, a malformed address.
+        reason = getattr(error, "reason", None) or error
+        raise InputError(
+            f"{url}: cannot be fetched ({reason}); check the network, or get the file by other means "
+            "and use `rpn2t weights import`"
+        ) from error
+
+
+@contextmanager
+def _new_set(name: str, force: bool) -> Iterator[Path]:
+    """A folder to fill, which becomes the set ``name`` with its checksums when the block ends well."""
+    if not is_set_name(name):
+        raise InputError(f"weights {name!r}: not a name for a set (letters, digits, . _ -; not shipped)")
+    home = user_weights_dir()
+    place = home / name
+    if place.exists() and not force:
+        raise InputError(f"weights {name}: already installed in {place}; --force replaces it")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home, prefix=f".{name}.", ignore_cleanup_errors=True) as scratch:
+            made = Path(scratch) / "new"
+            made.mkdir()
+            yield made
+            write_sums(made)
+            if place.exists():
+                place.rename(Path(scratch) / "old")
+            made.rename(place)
+    except OSError as error:
+        raise InputError(f"weights {name}: cannot write to {home} ({error.strerror})") from error

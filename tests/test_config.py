@@ -1,0 +1,77 @@
+"""The table of hyper-parameters: the paper's values, and what it refuses."""
+
+import dataclasses
+
+import pytest
+from rpn2t import Config
+from rpn2t.errors import InputError
+
+
+def test_defaults_are_the_papers() -> None:
+    config = Config()
+    assert (config.anchor_size, config.anchor_stride, config.matching_iou) == (171, 16, 0.7)
+    assert (config.alpha, config.beta) == (1, 10)
+    assert (config.positives_first, config.negatives_first, config.iterations_first) == (500, 5000, 30)
+    assert (config.learning_rate, config.momentum, config.weight_decay) == (0.0005, 0.9, 0.0005)
+
+
+def test_unknown_name_names_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"^candidate: no such setting; did you mean candidates\?$"):
+        Config.from_mapping({"candidate": 3})
+    with pytest.raises(InputError, match="did you mean matching_iou"):
+        Config().with_settings(["matching_iuo=0.5"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("candidates", "write name=value"),
+        ("candidates=many", "expected a whole number"),
+        ("candidates=2.5", "expected a whole number"),
+        ("candidates=3", "best_candidates = 5: there are only 3 candidates"),
+        ("mining_pool=10", "mining_pool has only 10"),
+        ("matching_iou=1", "lies in"),
+        ("alpha=-1", "must not be negative"),
+        ("alpha=nan", "must not be negative, infinite or NaN"),
+        ("update_interval=0", "at least 1"),
+    ],
+)
+def test_refused_settings(setting: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Config().with_settings([setting])
+
+
+def test_settings_change_only_what_they_name() -> None:
+    changed = Config().with_settings(["candidates=64", "alpha = 2"])
+    assert changed == dataclasses.replace(Config(), candidates=64, alpha=2.0)
+
+
+def test_load_by_path_and_by_name(tmp_path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("candidates = 32\n")
+    assert Config.load(file) == Config(candidates=32)
+    file.write_text("candidates = 'x'\n")
+    with pytest.raises(InputError, match="mine.toml: candidates = 'x': expected a whole number"):
+        Config.load(file)
+    file.write_text("candidates = = 1\n")
+    with pytest.raises(InputError, match="not a TOML file"):
+        Config.load(file)
+    with pytest.raises(InputError, match=r"nowhere: no such configuration file; named ones are: .*quarter"):
+        Config.load("nowhere")
+
+
+def test_quarter_takes_a_quarter_of_every_sample_number_and_nothing_else() -> None:
+    full, quarter = Config().to_dict(), Config.load("quarter").to_dict()
+    changed = {name for name in full if full[name] != quarter[name]}
+    assert changed == {
+        "positives_first", "positives_first_drawn", "negatives_first", "regressor_samples",
+        "regressor_positives", "candidates", "positives_later", "positives_later_drawn",
+        "negatives_later", "negatives_later_drawn", "batch_positives", "batch_negatives", "mining_pool",
+    }  # fmt: skip
+    for name in changed:
+        assert quarter[name] == full[name] // 4
+
+
+def test_to_dict_round_trips() -> None:
+    config = Config(candidates=17, beta=3)
+    assert Config.from_mapping(config.to_dict()) == config
