@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-caffe lint gui swap-opencv clean
+.PHONY: help setup demo test test-caffe lint gui clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -15,8 +15,18 @@ DEMO_BOX := 63,37,50,64
 DEMO_FRAMES := 0:30
 DEMO_OUTPUT := runs/demo
 
+# The two OpenCV wheels share their files: the other one must go first.
+define SWAP_OPENCV
+version=$$(sed -n 's/^opencv-contrib-python-headless==//p' requirements.txt); \
+	$(PIP) uninstall --yes opencv-contrib-python-headless; \
+	$(PIP) install --no-deps --force-reinstall "opencv-contrib-python==$$version"; \
+	$(PYTHON) -c 'import cv2'; \
+	touch $(VENV)/gui; \
+	echo "opencv-contrib-python $$version, with windows, is in place"
+endef
+
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1@\2/p' Makefile | column -t -s @
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes once, then seconds)
 	@docker/build_caffe.sh --venv $(VENV)
@@ -24,7 +34,7 @@ setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes 
 	if [[ $$(cat $$stamp 2>/dev/null || true) != "$$wanted" || ! -x $(VENV)/bin/rpn2t ]]; then \
 	  echo "Installing rpn2t and its development tools"; \
 	  $(PIP) install --no-build-isolation --editable '.[dev]'; \
-	  if [[ -e $(VENV)/gui ]]; then $(MAKE) swap-opencv; fi; \
+	  if [[ -e $(VENV)/gui ]]; then $(SWAP_OPENCV); fi; \
 	  echo "$$wanted" >$$stamp; \
 	fi
 
@@ -41,7 +51,7 @@ test: setup ## run the tests
 	@$(PYTHON) -m pytest
 
 test-caffe: setup ## run Caffe's own Python tests against the installed build
-	@docker/build_caffe.sh --venv $(VENV) --apt-only --tests
+	@docker/build_caffe.sh --venv $(VENV) --apt-only --also graphviz
 	@GLOG_minloglevel=2 $(PYTHON) -m unittest discover --start-directory $(VENV)/share/caffe/python/caffe/test
 
 # mypy knows nothing of setuptools' package-dir: it gets the package's tree as the wheel has it, of links.
@@ -51,16 +61,10 @@ lint: setup ## check style (ruff) and types (mypy)
 	@ln -s $(CURDIR)/python/rpn2t/* $(CURDIR)/data $(CURDIR)/eval $(CURDIR)/layers $(CURDIR)/prototxt build/mypy/rpn2t
 	@$(VENV)/bin/mypy build/mypy/rpn2t tools
 
-# The two wheels share their files: the other one must go first.
+# Its wheel wants libGL and GLib of the system; glib's library has another name in every release, its tools not.
 gui: setup ## swap in the OpenCV with windows, for --show and --select
-	@$(MAKE) swap-opencv
-
-swap-opencv:
-	@version=$$(sed -n 's/^opencv-contrib-python-headless==//p' requirements.txt); \
-	$(PIP) uninstall --yes opencv-contrib-python-headless; \
-	$(PIP) install --no-deps --force-reinstall "opencv-contrib-python==$$version"; \
-	touch $(VENV)/gui; \
-	echo "opencv-contrib-python $$version, with windows, is in place"
+	@docker/build_caffe.sh --venv $(VENV) --apt-only --also libgl1 --also libglib2.0-bin
+	@$(SWAP_OPENCV)
 
 clean: ## remove build/ and caches (keeps .venv and runs)
 	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache *.egg-info python/*.egg-info

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Build BVLC Caffe with its Python bindings and install it into a virtual environment.
 #
-# usage: docker/build_caffe.sh [--venv DIR] [--apt-only] [--tests] [--force] [--any-platform]
+# usage: docker/build_caffe.sh [--venv DIR] [--apt-only] [--also PACKAGE]... [--force] [--any-platform]
 #
-#   --venv DIR      the environment to install into; made if it is not there (default: .venv)
+#   --venv DIR      the environment to install into; made if it is not there (default: the project's .venv)
 #   --apt-only      only see to the distribution's packages
-#   --tests         see to what Caffe's own tests need besides: graphviz
+#   --also PACKAGE  see to this package of the distribution too
 #   --force         build again even if the same build is installed already
 #   --any-platform  try on a distribution that this script does not know
 #   --help          this text
@@ -37,7 +37,7 @@ readonly CMAKE_OPTIONS=(
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
-venv=.venv apt_only='' force='' any_platform=''
+venv=$root/.venv apt_only='' force='' any_platform=''
 
 say() { printf 'build_caffe: %s\n' "$*"; }
 die() { printf 'build_caffe: %s\n' "$*" >&2; exit 1; }
@@ -67,7 +67,7 @@ parse_options() {
       --venv) [[ -n ${2:-} ]] || die "--venv needs a folder"; venv=$2; shift ;;
       --venv=*) venv=${1#--venv=} ;;
       --apt-only) apt_only=1 ;;
-      --tests) apt_packages+=(graphviz) ;;
+      --also) [[ -n ${2:-} ]] || die "--also needs a package"; apt_packages+=("$2"); shift ;;
       --force) force=1 ;;
       --any-platform) any_platform=1 ;;
       -h | --help) usage; exit 0 ;;
@@ -111,7 +111,7 @@ install_apt_packages() {
 }
 
 make_venv() {
-  if [[ ! -x $venv/bin/python ]]; then
+  if [[ ! -x $venv/bin/pip ]]; then
     step venv "Making the virtual environment $venv" "$PYTHON" -m venv "$venv"
   fi
   local base

@@ -310,6 +310,16 @@ def test_a_video_that_breaks_off_gives_what_it_has(tmp_path: Path, suffix: str, 
         np.testing.assert_array_equal(frame.image, expected.image)
 
 
+def test_a_video_cut_between_two_pictures_is_known_by_what_it_lists(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", [noise(i) for i in range(40)], options={"movflags": "faststart"})
+    with av.open(str(path)) as container:
+        positions = sorted(packet.pos for packet in container.demux(video=0) if packet.pos is not None)
+    path.write_bytes(path.read_bytes()[: positions[20]])
+    frames, message = read_until_refused(open_source(str(path)))
+    assert 14 < len(frames) <= 20
+    assert "breaks off" in message
+
+
 def test_the_part_before_the_break_can_be_tracked(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "a.mp4", [noise(i) for i in range(40)], options={"movflags": "faststart"})
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -317,8 +327,7 @@ def test_the_part_before_the_break_can_be_tracked(tmp_path: Path) -> None:
 
 
 def test_a_size_that_changes_in_mid_video_is_refused(tmp_path: Path) -> None:
-    # Without pictures out of order: a decoder may drop those it still holds when the size changes.
-    small = write_video(tmp_path / "small.ts", [flat(50)] * 6, tune="zerolatency")
+    small = write_video(tmp_path / "small.ts", [flat(10 * i) for i in range(6)], tune="zerolatency")
     large = write_video(tmp_path / "large.ts", [flat(50, 96, 80)] * 6, tune="zerolatency")
     joined = tmp_path / "joined.ts"
     joined.write_bytes(small.read_bytes() + large.read_bytes())

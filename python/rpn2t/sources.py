@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -227,22 +228,23 @@ class VideoSource(Source):
         decoded = packets = 0
         end, fault = 0.0, ""
         try:
-            for packet in container.demux(stream):
-                if packet.is_corrupt and not self.live:
-                    fault = "it is damaged or breaks off there"
+            # An empty packet follows the last one. Only there does a corrupt packet mean a file that was
+            # cut off: where recordings were joined there are some, too, and the decoder copes with them.
+            for packet, following in pairwise(container.demux(stream)):
+                if packet.is_corrupt and not following.size:
+                    fault = "it breaks off there"
                     break
-                packets += packet.size > 0
+                packets += 1
+                end = max(end, float((packet.pts or 0) * packet.time_base))
                 for picture in self._decode(packet):
-                    end = max(end, picture.time or 0.0)
                     decoded += 1
                     yield picture
         except av.FFmpegError as error:
             fault = error.strerror or str(error)
-        if fault:
-            for picture in _still_inside(stream):
-                decoded += 1
-                yield picture
-        elif _breaks_off(container, stream, packets, end):
+        for picture in _still_inside(stream):
+            decoded += 1
+            yield picture
+        if not fault and _breaks_off(container, stream, packets, end):
             fault = "it breaks off there"
         if fault:
             raise InputError(f"{self.spec}: frame {decoded} cannot be read: {fault}")

@@ -103,6 +103,7 @@ class VideoWriter:
         stream.time_base = 1 / self.fps
         stream.codec_context.colorspace = _SMPTE170M
         stream.codec_context.color_range = _NARROW_RANGE
+        container.start_encoding()  # opens the file: what is wrong with the place shows now
         return container, stream
 
 

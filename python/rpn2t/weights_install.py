@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import shutil
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,6 +124,8 @@ def _download(url: str, path: Path, timeout: float, progress: Progress | None) -
                     progress(url.rsplit("/", 1)[-1], file.tell(), total)
     except (OSError, http.client.HTTPException, ValueError) as error:
         # An HTTP error status, no network, a timeout, a broken answer, a malformed address.
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer, too, and holds the connection
         reason = getattr(error, "reason", None) or error
         raise InputError(
             f"{url}: cannot be fetched ({reason}); check the network, or get the file by other means "

@@ -1,0 +1,94 @@
+"""The backbone: against another implementation of the same files, and what it refuses."""
+
+import cv2
+import numpy as np
+import pytest
+from rpn2t.backbone import Backbone, BackboneSpec
+from rpn2t.errors import InputError
+from rpn2t.features import PatchFeatures
+from rpn2t.patch import cut_patches
+from rpn2t.paths import prototxt_dir
+from rpn2t.runtime import choose_device
+from rpn2t.weights import find_set, read_caffemodel, write_caffemodel
+
+
+def load(name: str = "student", weights: str = "shipped") -> Backbone:
+    return Backbone(BackboneSpec.find(name), find_set(weights), choose_device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return cv2.resize(rng.integers(0, 256, (15, 20, 3), dtype=np.uint8), (160, 120), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize("name", ["student", "teacher"])
+def test_conv5_equals_opencvs_caffe_importer(name: str, image: np.ndarray) -> None:
+    """The one check that nobody here wrote: OpenCV reads the same prototxt and weights."""
+    backbone = load(name)
+    spec = backbone.spec
+    patches = cut_patches(image, [(40, 30, 50, 40), (-10, 5, 30, 30)], spec.input_side, spec.context)
+    ours = backbone.conv5(patches)
+    net = cv2.dnn.readNetFromCaffe(str(spec.folder / spec.prototxt), str(backbone.weights_file))
+    net.setInput(patches)
+    theirs = net.forward(spec.feature)
+    assert ours.shape == theirs.shape == (2, 256, 14, 14)
+    assert ours.max() > 1
+    assert np.linalg.norm(ours - theirs) <= 1e-4 * np.linalg.norm(theirs)
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
+
+
+def test_windows_are_the_middle_of_each_patchs_map(image: np.ndarray) -> None:
+    backbone = load()
+    boxes = np.random.default_rng(1).uniform(10, 40, (Backbone.batch + 2, 4))
+    windows = PatchFeatures(backbone, 1).windows(image, boxes)
+    assert windows.shape == (Backbone.batch + 2, 256, 12, 12)
+    alone = backbone.conv5(cut_patches(image, boxes[-1], 107, 16))
+    np.testing.assert_allclose(windows[-1], alone[0, :, 1:13, 1:13], rtol=1e-4, atol=1e-4)
+    assert PatchFeatures(backbone, 1).windows(image, boxes[:0]).shape == (0, 256, 12, 12)
+
+
+def own_backbone(folder, text: str | None = None):
+    folder.mkdir()
+    (folder / "net.prototxt").write_text((prototxt_dir() / "student/deploy.prototxt").read_text())
+    (folder / "backbone.toml").write_text(
+        text
+        or 'prototxt = "net.prototxt"\nweights = "own.caffemodel"\nfeature = "conv4"\n'
+        "input_side = 107\ncontext = 16\nstride = 8\n"
+    )
+    return folder
+
+
+def test_a_backbone_is_any_folder(tmp_path) -> None:
+    folder = own_backbone(tmp_path / "mine")
+    with pytest.raises(InputError, match=r"weights shipped: no own.caffemodel in .*mine"):
+        load(str(folder))
+    layers = read_caffemodel(find_set("shipped").files["student"])
+    write_caffemodel(folder / "own.caffemodel", layers)
+    backbone = load(str(folder))
+    assert (backbone.channels, backbone.map_size) == (384, 14)
+    layers["conv3"][0] = layers["conv3"][0][:, :100]
+    write_caffemodel(folder / "own.caffemodel", layers)
+    with pytest.raises(InputError, match=r"own.caffemodel: layer conv3"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prototxt = 'net.prototxt'\n", "missing or unknown: context"),
+        ("prototxt = \n", "backbone.toml: "),
+        (
+            "prototxt = 'net.prototxt'\nweights = 'x'\nfeature = 'conv5'\ninput_side = '107'\ncontext = 16\nstride = 8\n",
+            "input_side = '107'",
+        ),
+    ],
+)
+def test_an_incomplete_backbone_is_refused(tmp_path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(str(own_backbone(tmp_path / "mine", text)))
+
+
+def test_an_unknown_backbone_is_refused() -> None:
+    with pytest.raises(InputError, match="^nothing: no backbone; give student, teacher or a folder"):
+        load("nothing")
