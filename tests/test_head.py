@@ -104,9 +104,11 @@ def test_scores_do_not_depend_on_the_batch() -> None:
 
 def test_learning_tells_object_from_background_and_moves_the_shared_scores() -> None:
     head = small_head()
-    positives, negatives = 8 * windows(4, seed=1), 8 * windows(6, seed=2)
+    positives, negatives = windows(4, seed=1), windows(6, seed=2)
+    positives[:, :128] *= 5  # what makes an object an object here
+    negatives[:, 128:] *= 5
     before = head.scores(positives).mean() - head.scores(negatives).mean()
-    losses = [head.learn(positives, negatives) for _ in range(25)]
+    losses = [head.learn(positives, negatives) for _ in range(15)]
     after = head.scores(positives).mean() - head.scores(negatives).mean()
     assert losses[0] == pytest.approx(11 * np.log(2), rel=0.05)  # (1 + 10) x the loss of not knowing
     assert losses[-1] < losses[0] / 2

@@ -32,7 +32,7 @@ def annotate(
         truth: the true box, drawn in blue; None where it is not known.
         text: what else to say in the caption.
     """
-    caption = [(f"{index}", BOX), ("given" if score is None else f"{score:.2f}", BOX)]
+    caption = [(f"#{index}", BOX), ("given" if score is None else f"{score:.2f}", BOX)]
     boxes = [(_corners(image, box), BOX)]
     if truth is not None:
         caption.append(("truth", TRUTH))
@@ -43,7 +43,7 @@ def annotate(
     picture = image.copy()
     _draw_caption(picture, caption, avoid=boxes[-1][0])
     lines = min(image.shape[:2])
-    thickness = max(1, round(lines / 360))
+    thickness = max(1, round(lines / 240))
     known = [(corners, colour) for corners, colour in boxes if corners is not None]
     if lines >= 240:  # on a smaller frame a rim would hide too much of it
         for (upper, lower), _ in known:
