@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import caffe
 import numpy as np
+
 from rpn2t.layers.parameters import listed, read_parameters
 from rpn2t.matching import label_map, match_anchors
 

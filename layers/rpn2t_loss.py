@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import caffe
 import numpy as np
 from numpy.typing import NDArray
+
 from rpn2t.layers.parameters import listed, read_parameters
 
 Array = NDArray[np.float32]

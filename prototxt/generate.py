@@ -9,6 +9,7 @@ The files are committed; a test checks that generating them again changes nothin
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from rpn2t.config import Config
 from rpn2t.matching import match_anchors
@@ -28,21 +29,24 @@ def learning(weights: float, bias: float) -> list[dict[str, float]]:
 
 def gaussian(std: float) -> dict[str, object]:
     """Initial weights of a layer that no file brings."""
-    return {"weight_filler": {"type": "gaussian", "std": std}, "bias_filler": {"type": "constant", "value": 0}}
+    return {
+        "weight_filler": {"type": "gaussian", "std": std},
+        "bias_filler": {"type": "constant", "value": 0},
+    }
 
 
-def convolution(bottom, outputs: int, kernel: int, **kwargs):  # type: ignore[no-untyped-def]
+def convolution(bottom: Any, outputs: int, kernel: int, **kwargs: Any) -> Any:
     """A square convolution that keeps the size (at stride 1) unless `pad` says otherwise."""
     kwargs.setdefault("pad", kernel // 2)
     return L.Convolution(bottom, num_output=outputs, kernel_size=kernel, **kwargs)
 
 
-def normalise(bottom):  # type: ignore[no-untyped-def]
+def normalise(bottom: Any) -> Any:
     """ZF's local response normalisation: x (1 + alpha/9 sum of x^2 over 3 x 3)^-0.75, within a channel."""
     return L.LRN(bottom, norm_region=P.LRN.WITHIN_CHANNEL, local_size=3, alpha=5e-5, beta=0.75)
 
 
-def zf(side: int, *, conv1_stride: int, pooling: bool):  # type: ignore[no-untyped-def]
+def zf(side: int, *, conv1_stride: int, pooling: bool) -> Any:
     """ZF net up to conv5 and its ReLU, for patches of `side` px.
 
     The student is the teacher without its two pooling layers and with conv1's stride doubled: the
@@ -69,7 +73,7 @@ def zf(side: int, *, conv1_stride: int, pooling: bool):  # type: ignore[no-untyp
     return n
 
 
-def head(batch: int, *, crop: int, train: bool):  # type: ignore[no-untyped-def]
+def head(batch: int, *, crop: int, train: bool) -> Any:
     """What follows conv5: a 3x3 layer and two sibling 1x1 layers (section 3.4).
 
     `crop` is how much of the map's rim the loss never reads. Without it the 3x3 layer pads and reads
@@ -96,9 +100,7 @@ def head(batch: int, *, crop: int, train: bool):  # type: ignore[no-untyped-def]
             n.flag, name="label", ntop=2, module="rpn2t.layers", layer="AnchorLabelLayer",
             param_str=json.dumps(labels),
         )  # fmt: skip
-    n.conv_proposal1 = convolution(
-        n.data, 256, 3, pad=pad, param=proposal, **gaussian(cfg.proposal_std)
-    )
+    n.conv_proposal1 = convolution(n.data, 256, 3, pad=pad, param=proposal, **gaussian(cfg.proposal_std))
     n.relu_proposal1 = L.ReLU(n.conv_proposal1, in_place=True)
     n.score_anchor = convolution(n.relu_proposal1, 2, 1, param=score, **gaussian(cfg.score_std))
     n.score_quality = convolution(n.relu_proposal1, 2, 1, param=score, **gaussian(cfg.score_std))

@@ -83,7 +83,12 @@ def rpn2t() -> Callable[..., "subprocess.CompletedProcess[str]"]:
 
     def call(*arguments: object, cwd: Path, **settings: object) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(  # type: ignore[call-overload, no-any-return]
-            [*command(), *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300, **settings
+            [*command(), *map(str, arguments)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            **settings,
         )
 
     return call

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from rpn2t.backbone import Backbone, BackboneSpec
 from rpn2t.errors import InputError
 from rpn2t.features import PatchFeatures
@@ -19,7 +20,9 @@ def load(name: str = "student", weights: str = "shipped") -> Backbone:
 @pytest.fixture(scope="module")
 def image() -> np.ndarray:
     rng = np.random.default_rng(0)
-    return cv2.resize(rng.integers(0, 256, (15, 20, 3), dtype=np.uint8), (160, 120), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(
+        rng.integers(0, 256, (15, 20, 3), dtype=np.uint8), (160, 120), interpolation=cv2.INTER_CUBIC
+    )
 
 
 @pytest.mark.parametrize("name", ["student", "teacher"])
@@ -79,7 +82,8 @@ def test_a_backbone_is_any_folder(tmp_path) -> None:
         ("prototxt = 'net.prototxt'\n", "missing or unknown: context"),
         ("prototxt = \n", "backbone.toml: "),
         (
-            "prototxt = 'net.prototxt'\nweights = 'x'\nfeature = 'conv5'\ninput_side = '107'\ncontext = 16\nstride = 8\n",
+            "prototxt = 'net.prototxt'\nweights = 'x'\nfeature = 'conv5'\n"
+            "input_side = '107'\ncontext = 16\nstride = 8\n",
             "input_side = '107'",
         ),
     ],
@@ -90,5 +94,5 @@ def test_an_incomplete_backbone_is_refused(tmp_path, text: str, message: str) ->
 
 
 def test_an_unknown_backbone_is_refused() -> None:
-    with pytest.raises(InputError, match="^nothing: no backbone; give student, teacher or a folder"):
+    with pytest.raises(InputError, match=r"^nothing: no backbone; give student, teacher or a folder"):
         load("nothing")

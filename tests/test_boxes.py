@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from rpn2t.boxes import centre_size, from_centre_size, iou, round_half_up
 
 

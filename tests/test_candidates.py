@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from rpn2t import Config
 from rpn2t.candidates import best_candidates, next_translation, success_score
 

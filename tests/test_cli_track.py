@@ -20,8 +20,8 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import summary
 from rpn2t.groundtruth import read_boxes
-from rpn2t.start import find_truth, from_file, from_source
 from rpn2t.sources import open_source
+from rpn2t.start import find_truth, from_file, from_source
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -61,7 +61,13 @@ def test_the_report_says_how_it_was_made(tracked_run: TrackedRun, small: dict[st
 
 def test_a_run_says_what_it_does_and_how_good_it_was(tracked_run: TrackedRun) -> None:
     first, *between, last = tracked_run.output.splitlines()
-    for said in (str(tracked_run.clip.folder), "frames 0:12", "mode paper", "weights shipped", "box 50,40,40,34"):
+    for said in (
+        str(tracked_run.clip.folder),
+        "frames 0:12",
+        "mode paper",
+        "weights shipped",
+        "box 50,40,40,34",
+    ):
         assert said in first
     assert "read as 1-based" in first
     assert any("12 of 12" in line and "frames/s" in line and "score" in line for line in between)
@@ -74,7 +80,9 @@ def test_a_run_says_what_it_does_and_how_good_it_was(tracked_run: TrackedRun) ->
     assert tracked_run.errors == ""
 
 
-def test_part_of_a_clip_without_video(clip: Clip, rpn2t: Command, small: dict[str, int], tmp_path: Path) -> None:
+def test_part_of_a_clip_without_video(
+    clip: Clip, rpn2t: Command, small: dict[str, int], tmp_path: Path
+) -> None:
     options = ("--frames", "3:5", "--no-video", "--seed", "4", "--output", "out", *set_options(small))
     done = rpn2t("track", clip.folder, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -266,7 +274,11 @@ def test_the_truth_is_that_of_the_object(clip: Clip, tmp_path: Path) -> None:
     np.savetxt(single, clip.truth[:1], delimiter=",")
     with open_source(str(clip.folder)) as source:
         assert from_source(source, 2).box == tuple(clip.truth[2])
-        for file, boxes in ((None, clip.truth), (str(single), clip.truth), (str(other), clip.truth + (7, 7, 8, 8))):
+        for file, boxes in (
+            (None, clip.truth),
+            (str(single), clip.truth),
+            (str(other), clip.truth + (7, 7, 8, 8)),
+        ):
             truth = find_truth(source, file)
             assert truth is not None
             np.testing.assert_allclose(truth.boxes, boxes)
@@ -279,7 +291,16 @@ def test_help_and_mistakes_of_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert "track" in capsys.readouterr().out
     assert main(["track", "--help"]) == 0
     text = capsys.readouterr().out
-    for said in ("--init ", "--frames A:B", "0-based", "1-based", "half-open", "boxes.txt", "run.json", "Examples"):
+    for said in (
+        "--init ",
+        "--frames A:B",
+        "0-based",
+        "1-based",
+        "half-open",
+        "boxes.txt",
+        "run.json",
+        "Examples",
+    ):
         assert said in text, said
     assert main(["--version"]) == 0
     assert main(["follow"]) == 2
@@ -293,13 +314,19 @@ def test_help_loads_nothing_heavy() -> None:
         "import sys; from rpn2t.cli import main; main(['track', '--help'])\n"
         "print({'caffe', 'cv2', 'av', 'numpy'} & set(sys.modules), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stderr.strip() == "set()"
 
 
 def test_a_signal_before_the_first_frame_writes_nothing(clip: Clip, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*command(), "track", str(clip.folder)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command(), "track", str(clip.folder)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     for line in process.stdout:

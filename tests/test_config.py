@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+
 from rpn2t import Config
 from rpn2t.errors import InputError
 
@@ -51,7 +52,7 @@ def test_load_by_path_and_by_name(tmp_path) -> None:
     file.write_text("candidates = 32\n")
     assert Config.load(file) == Config(candidates=32)
     file.write_text("candidates = 'x'\n")
-    with pytest.raises(InputError, match="mine.toml: candidates = 'x': expected a whole number"):
+    with pytest.raises(InputError, match=r"mine\.toml: candidates = 'x': expected a whole number"):
         Config.load(file)
     file.write_text("candidates = = 1\n")
     with pytest.raises(InputError, match="not a TOML file"):

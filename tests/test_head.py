@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from google.protobuf import text_format
+
 from rpn2t import Config
 from rpn2t.head import Head, HeadGeometry
 from rpn2t.paths import prototxt_dir
@@ -80,7 +81,9 @@ def test_score_by_an_independent_formula() -> None:
     hidden = np.zeros((3, 256, 10, 10))
     for row in range(3):
         for column in range(3):
-            hidden += np.einsum("nchw,oc->nohw", data[:, :, row : row + 10, column : column + 10], weight[:, :, row, column])
+            hidden += np.einsum(
+                "nchw,oc->nohw", data[:, :, row : row + 10, column : column + 10], weight[:, :, row, column]
+            )
     hidden = (hidden + bias[:, None, None]).clip(0)
     probability = {}
     for name in ("score_anchor", "score_quality"):
@@ -137,7 +140,9 @@ def test_configuration_reaches_the_solver() -> None:
 
 
 def parameters(head: Head) -> dict[tuple[str, int], np.ndarray]:
-    return {(name, i): blob.data.copy() for name, blobs in head.net.params.items() for i, blob in enumerate(blobs)}
+    return {
+        (name, i): blob.data.copy() for name, blobs in head.net.params.items() for i, blob in enumerate(blobs)
+    }
 
 
 def gradient(head: Head, positives: np.ndarray, negatives: np.ndarray) -> dict[tuple[str, int], np.ndarray]:
@@ -147,7 +152,9 @@ def gradient(head: Head, positives: np.ndarray, negatives: np.ndarray) -> dict[t
     head.net.blobs["flag"].data[...] = [1] * len(positives) + [0] * len(negatives)
     head.net.forward()
     head.net.backward()
-    return {(name, i): blob.diff.copy() for name, blobs in head.net.params.items() for i, blob in enumerate(blobs)}
+    return {
+        (name, i): blob.diff.copy() for name, blobs in head.net.params.items() for i, blob in enumerate(blobs)
+    }
 
 
 def test_two_steps_are_sgd_with_momentum_and_decay_of_weights_and_biases() -> None:

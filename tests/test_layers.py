@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from rpn2t.runtime import load_caffe
 
 caffe = load_caffe()
@@ -42,7 +43,11 @@ def test_labels_of_an_object_and_of_background(tmp_path) -> None:
     net.forward()
     anchor, quality = net.blobs["a"].data, net.blobs["q"].data
     assert anchor.shape == quality.shape == (2, 1, 14, 14)
-    twelve = {(6, c) for c in range(5, 9)} | {(7, c) for c in range(5, 9)} | {(r, c) for r in (5, 8) for c in (6, 7)}
+    twelve = (
+        {(6, c) for c in range(5, 9)}
+        | {(7, c) for c in range(5, 9)}
+        | {(r, c) for r in (5, 8) for c in (6, 7)}
+    )
     for sample, label in ((0, 0), (1, 1)):
         assert {tuple(p) for p in np.argwhere(anchor[sample, 0] == label)} == twelve
         assert (anchor[sample, 0] == -1).sum() == 196 - 12
@@ -100,9 +105,9 @@ def loss_net(tmp_path, samples: int, ours: bool):
     else:
         for term, weight in (("a", 1), ("q", 10)):
             text += (
-                f'layer {{ name: "loss_{term}" type: "SoftmaxWithLoss" bottom: "score_{term}" bottom: "label_{term}" '
+                f'layer {{ name: "loss_{term}" type: "SoftmaxWithLoss" '
+                f'bottom: "score_{term}" bottom: "label_{term}" '
                 f'top: "loss_{term}" loss_weight: {weight} loss_param {{ ignore_label: -1 }} }}'
-                
             )
     return make_net(tmp_path, "force_backward: true " + text)
 
@@ -118,8 +123,12 @@ def run_loss(net, scores: dict[str, np.ndarray], labels: dict[str, np.ndarray]):
 
 def random_case(samples: int, kind: str):
     rng = np.random.default_rng(samples)
-    scores = {name: rng.normal(0, 3, (samples, 2, 5, 5)).astype(np.float32) for name in ("score_a", "score_q")}
-    labels = {name: rng.integers(0, 2, (samples, 1, 5, 5)).astype(np.float32) for name in ("label_a", "label_q")}
+    scores = {
+        name: rng.normal(0, 3, (samples, 2, 5, 5)).astype(np.float32) for name in ("score_a", "score_q")
+    }
+    labels = {
+        name: rng.integers(0, 2, (samples, 1, 5, 5)).astype(np.float32) for name in ("label_a", "label_q")
+    }
     if kind == "some ignored":
         for values in labels.values():
             values[rng.random(values.shape) < 0.6] = -1
@@ -156,7 +165,9 @@ def test_loss_gradient_equals_central_differences(tmp_path) -> None:
             moved = {sign: {k: v.copy() for k, v in scores.items()} for sign in (-1, 1)}
             for sign, case in moved.items():
                 case[name][index] += sign * step
-            difference = (run_loss(net, moved[1], labels)[0] - run_loss(net, moved[-1], labels)[0]) / (2 * step)
+            difference = (run_loss(net, moved[1], labels)[0] - run_loss(net, moved[-1], labels)[0]) / (
+                2 * step
+            )
             assert gradients[name][index] == pytest.approx(difference, rel=5e-3, abs=2e-5)
         assert np.abs(values).max() > 0
 

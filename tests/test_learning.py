@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from rpn2t import Config
 from rpn2t.head import Head, HeadGeometry
 from rpn2t.learning import Update, due_update, train_head, update_head
@@ -101,7 +102,9 @@ def test_nothing_is_learnt_while_a_class_is_missing() -> None:
     assert head.solver.iter == 0
 
 
-@pytest.mark.parametrize(("update", "iterations"), [(Update.NONE, 0), (Update.LONG_TERM, 3), (Update.SHORT_TERM, 3)])
+@pytest.mark.parametrize(
+    ("update", "iterations"), [(Update.NONE, 0), (Update.LONG_TERM, 3), (Update.SHORT_TERM, 3)]
+)
 def test_an_update_takes_its_iterations(update: Update, iterations: int) -> None:
     head, memory = small_head(), Memory(5, 2)
     memory.add(windows(3, 1), windows(7, 2))

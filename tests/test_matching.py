@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from rpn2t.anchor import anchor_iou_map
 from rpn2t.matching import BACKGROUND, IGNORED, OBJECT, label_map, match_anchors
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from rpn2t.errors import InputError
 from rpn2t.patch import as_bgr, cut_patches, widened_corners
 

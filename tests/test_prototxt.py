@@ -3,6 +3,7 @@
 import json
 
 from google.protobuf import text_format
+
 from rpn2t import Config
 from rpn2t.paths import prototxt_dir
 from rpn2t.prototxt.generate import networks
@@ -41,13 +42,15 @@ def test_student_shapes() -> None:
     got = shapes("student/deploy.prototxt")
     assert got["data"] == (3, 107, 107)
     assert got["conv1"] == (96, 27, 27)
-    assert got["conv2"] == got["conv3"][:0] + (256, 14, 14)
+    assert got["conv2"] == (256, 14, 14)
     assert got["conv5"] == got["relu5"] == (256, 14, 14)
     assert not any(name.startswith("pool") for name in got)
 
 
 def test_student_and_teacher_take_the_same_weights() -> None:
-    nets = [caffe.Net(str(prototxt_dir() / f"{n}/deploy.prototxt"), caffe.TEST) for n in ("student", "teacher")]
+    nets = [
+        caffe.Net(str(prototxt_dir() / f"{n}/deploy.prototxt"), caffe.TEST) for n in ("student", "teacher")
+    ]
     student, teacher = ({k: [b.data.shape for b in v] for k, v in net.params.items()} for net in nets)
     assert student == teacher
     assert list(student) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
@@ -56,7 +59,9 @@ def test_student_and_teacher_take_the_same_weights() -> None:
 def test_the_heads_train_net_is_the_papers() -> None:
     net = committed("head/train.prototxt")
     layer = {each.name: each for each in net.layer}
-    types = {(each.python_param.module, each.python_param.layer) for each in net.layer if each.type == "Python"}
+    types = {
+        (each.python_param.module, each.python_param.layer) for each in net.layer if each.type == "Python"
+    }
     assert types == {("rpn2t.layers", "AnchorLabelLayer"), ("rpn2t.layers", "RPN2TLossLayer")}
     assert json.loads(layer["loss"].python_param.param_str) == {"alpha": 1, "beta": 10, "ignore_label": -1}
     assert json.loads(layer["label"].python_param.param_str)["iou_threshold"] == 0.7
@@ -72,5 +77,9 @@ def test_the_solver_holds_the_configurations_defaults() -> None:
     config = Config()
     assert solver.type == "SGD"
     # Caffe keeps them in single precision
-    for name, value in (("base_lr", config.learning_rate), ("momentum", config.momentum), ("weight_decay", config.weight_decay)):
+    for name, value in (
+        ("base_lr", config.learning_rate),
+        ("momentum", config.momentum),
+        ("weight_decay", config.weight_decay),
+    ):
         assert abs(getattr(solver, name) - value) < 1e-7

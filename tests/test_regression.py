@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from rpn2t import Config
 from rpn2t.boxes import iou
 from rpn2t.regression import BoxRegressor, regression_targets
@@ -38,7 +39,7 @@ def test_coefficients_equal_least_squares_with_the_ridge_as_rows() -> None:
     regressor.fit(maps, boxes, TARGET)
     targets = regression_targets(boxes, TARGET)
     mean = targets.mean(axis=0)
-    u, s, vt = np.linalg.svd((targets - mean) / np.sqrt(len(targets)), full_matrices=False)
+    _, s, vt = np.linalg.svd((targets - mean) / np.sqrt(len(targets)), full_matrices=False)
     whiten = vt.T @ np.diag(1 / np.sqrt(s**2 + 0.001)) @ vt
     features = regressor.features(maps)
     rows = np.concatenate([features, np.sqrt(0.5) * np.eye(features.shape[1])])

@@ -30,7 +30,12 @@ def test_the_files_give_back_what_was_written(tmp_path: Path) -> None:
     assert folder.boxes.read_text().splitlines()[0] == "11.000,21.000,30.000,40.000"  # 1-based, as OTB's
     np.testing.assert_allclose(read_boxes(folder.boxes, one_based=True), BOXES, atol=1e-3)
     report = json.loads(folder.report.read_text())
-    assert (report["seed"], report["init_seconds"], report["status"], report["error"]) == (3, 2.0, "complete", None)
+    assert (report["seed"], report["init_seconds"], report["status"], report["error"]) == (
+        3,
+        2.0,
+        "complete",
+        None,
+    )
     assert report["frames"] == [
         {"index": 5, "box": list(BOXES[0]), "score": None, "seconds": None},
         {"index": 6, "box": list(BOXES[1]), "score": 0.75, "seconds": 1.5},
@@ -103,7 +108,13 @@ def test_its_own_files_are_known(tmp_path: Path) -> None:
 
 def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    header = {"a": np.float32(0.5), "b": np.array([1, 2]), "c": float("nan"), "d": Path("x"), "e": (True, None)}
+    header = {
+        "a": np.float32(0.5),
+        "b": np.array([1, 2]),
+        "c": float("nan"),
+        "d": Path("x"),
+        "e": (True, None),
+    }
     with folder.recording(header):
         folder.write(0, (float("nan"), 0.0, 1.0, 1.0), np.float64(0.5), 0.1)
     report = json.loads(folder.report.read_text())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from rpn2t.boxes import iou
 from rpn2t.sampling import Sampler, apart, choose, epochs, overlapping
 

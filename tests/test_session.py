@@ -97,7 +97,7 @@ def test_a_signal_ends_the_tracking_at_once(clip: Clip, signum: int) -> None:
 def test_a_signal_waits_while_a_step_is_handled(clip: Clip) -> None:
     handled = []
     frames = [Frame(index, image, "") for index, image in enumerate(clip.images)]
-    with Interruption() as interruption, pytest.raises(Interrupted):
+    with Interruption() as interruption, pytest.raises(Interrupted):  # noqa: PT012
         for step in run(TemplateTracker(), frames, tuple(clip.truth[0]), interruption):
             if step.frame.index == 1:
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from rpn2t import Config, Tracker
 from rpn2t.boxes import iou
 from rpn2t.errors import InputError

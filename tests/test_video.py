@@ -16,7 +16,9 @@ from rpn2t.video import VideoWriter
 def gradient(height: int, width: int) -> NDArray[np.uint8]:
     """A smooth picture whose corners differ, of colours that a codec keeps."""
     ys, xs = np.mgrid[:height, :width]
-    return np.stack([60 + 120 * xs / width, 60 + 120 * ys / height, 180 - 100 * xs / width], -1).astype(np.uint8)
+    return np.stack([60 + 120 * xs / width, 60 + 120 * ys / height, 180 - 100 * xs / width], -1).astype(
+        np.uint8
+    )
 
 
 def decode(path: Path) -> list[NDArray[np.uint8]]:

@@ -1,13 +1,12 @@
 """Draw the paper's figure 2 from the label layer's own output: docs/figure2.png.
 
-    python tools/figure2.py
+python tools/figure2.py
 """
 
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from google.protobuf import text_format
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -7,6 +7,7 @@ its central 2 x 2 count as exactly on the target.
 """
 
 import numpy as np
+
 from rpn2t.boxes import Floats
 
 
@@ -24,5 +25,6 @@ def anchor_iou_map(map_size: int, anchor_size: int, stride: int) -> Floats:
     """
     steps = np.floor(np.abs(np.arange(map_size) - (map_size - 1) / 2))
     side = np.maximum(anchor_size - stride * steps, 0)
-    inter = np.outer(side, side)
-    return inter / (2 * anchor_size**2 - inter)
+    inter: Floats = np.outer(side, side)
+    iou: Floats = inter / (2 * anchor_size**2 - inter)
+    return iou

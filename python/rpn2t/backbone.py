@@ -1,11 +1,11 @@
 """The frozen network up to conv5: the student, the teacher, or any folder with a `backbone.toml`.
 
-    prototxt = "deploy.prototxt"          # the net, beside the file
-    weights = "zf_student.caffemodel"     # of the weight set, or beside the file
-    feature = "relu5"                     # the blob that the tracker reads: (n, channels, size, size)
-    input_side = 107                      # px
-    context = 16                          # px of it around the target on each side
-    stride = 8                            # px between neighbouring positions of the feature map
+prototxt = "deploy.prototxt"          # the net, beside the file
+weights = "zf_student.caffemodel"     # of the weight set, or beside the file
+feature = "relu5"                     # the blob that the tracker reads: (n, channels, size, size)
+input_side = 107                      # px
+context = 16                          # px of it around the target on each side
+stride = 8                            # px between neighbouring positions of the feature map
 """
 
 import tomllib
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from rpn2t.errors import InputError
 from rpn2t.paths import prototxt_dir
 from rpn2t.runtime import Device, load_caffe
@@ -47,7 +48,9 @@ class BackboneSpec:
         try:
             values = tomllib.loads((folder / "backbone.toml").read_text(encoding="utf-8"))
         except OSError:
-            raise InputError(f"{name}: no backbone; give student, teacher or a folder with backbone.toml") from None
+            raise InputError(
+                f"{name}: no backbone; give student, teacher or a folder with backbone.toml"
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{name}/backbone.toml: {error}") from None
         kinds = {field.name: field.type for field in fields(cls) if field.name != "folder"}
@@ -69,7 +72,9 @@ class BackboneSpec:
         for path in places:
             if path.is_file():
                 return path
-        raise InputError(f"weights {weights.name}: no {self.weights} in {' or '.join(str(p.parent) for p in places)}")
+        raise InputError(
+            f"weights {weights.name}: no {self.weights} in {' or '.join(str(p.parent) for p in places)}"
+        )
 
 
 class Backbone:

@@ -50,7 +50,8 @@ def iou(first: ArrayLike, second: ArrayLike) -> Floats:
     sides = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     inter = np.prod(np.maximum(sides, 0), axis=1)
     union = np.prod(np.maximum(a[:, 2:], 0), axis=1) + np.prod(np.maximum(b[:, 2:], 0), axis=1) - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union != 0)
+    ratio: Floats = np.divide(inter, union, out=np.zeros_like(inter), where=union != 0)
+    return ratio
 
 
 def round_half_up(values: ArrayLike) -> Floats:

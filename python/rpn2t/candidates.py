@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from rpn2t.boxes import Box, Floats, as_box, round_half_up
 from rpn2t.config import Config
 from rpn2t.sampling import Sampler
@@ -41,4 +42,6 @@ def success_score(frame: int, config: Config) -> float:
 
 def next_translation(translation: float, failed: bool, config: Config) -> float:
     """Search extension: look further after every failed frame, and normally again after a good one."""
-    return min(config.translation_max, config.translation_growth * translation) if failed else config.translation
+    return (
+        min(config.translation_max, config.translation_growth * translation) if failed else config.translation
+    )

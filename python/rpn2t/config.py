@@ -153,7 +153,7 @@ class Config:
 
     def with_settings(self, settings: Iterable[str]) -> Self:
         """A copy with ``name=value`` texts applied, as ``--set`` gives them."""
-        changed = {}
+        changed: dict[str, Any] = {}
         for setting in settings:
             name, equals, text = setting.partition("=")
             if not equals:

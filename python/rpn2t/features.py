@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from rpn2t.backbone import Backbone, Windows
 from rpn2t.boxes import as_boxes
 from rpn2t.patch import cut_patches

@@ -147,7 +147,8 @@ class Head:
             np.einsum("nij,ij->n", probability, weights)
             for probability, weights in zip(maps, self.score_weights, strict=True)
         )
-        return first + second
+        total: NDArray[np.float64] = first + second
+        return total
 
     def _start_proposal(self, proposal: ProposalWeights | None, config: Config) -> str:
         if proposal is None:
@@ -176,7 +177,11 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -
     size = geometry.window_size
     layer["data"].input_param.shape[0].dim[:] = [batch, channels, size, size]
     layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
-    starts = {"conv_proposal1": config.proposal_std, "score_anchor": config.score_std, "score_quality": config.score_std}
+    starts = {
+        "conv_proposal1": config.proposal_std,
+        "score_anchor": config.score_std,
+        "score_quality": config.score_std,
+    }
     for name, std in starts.items():
         layer[name].convolution_param.weight_filler.std = std
         rate = config.lr_mult_proposal if name == "conv_proposal1" else config.lr_mult_score
@@ -201,7 +206,9 @@ def _solver(config: Config, train: Any) -> Any:
     load_caffe()
     from caffe.proto import caffe_pb2
 
-    solver = text_format.Parse((prototxt_dir() / "head/solver.prototxt").read_text(), caffe_pb2.SolverParameter())
+    solver = text_format.Parse(
+        (prototxt_dir() / "head/solver.prototxt").read_text(), caffe_pb2.SolverParameter()
+    )
     solver.base_lr, solver.momentum = config.learning_rate, config.momentum
     solver.weight_decay = config.weight_decay
     solver.net_param.CopyFrom(train)

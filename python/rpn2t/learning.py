@@ -35,9 +35,7 @@ def update_head(update: Update, head: Head, memory: Memory, config: Config, rng:
     """Do an update with what the memory holds."""
     if update is Update.NONE:
         return
-    positives = (
-        memory.short_term_positives() if update is Update.SHORT_TERM else memory.long_term_positives()
-    )
+    positives = memory.short_term_positives() if update is Update.SHORT_TERM else memory.long_term_positives()
     train_head(head, positives, memory.negatives(), config.iterations_later, config, rng)
 
 
@@ -54,7 +52,9 @@ def train_head(
     """
     if not len(positives) or not len(negatives):
         return []
-    positive_batches = epochs(len(positives), iterations * config.batch_positives, rng).reshape(iterations, -1)
+    positive_batches = epochs(len(positives), iterations * config.batch_positives, rng).reshape(
+        iterations, -1
+    )
     negative_pools = epochs(len(negatives), iterations * config.mining_pool, rng).reshape(iterations, -1)
     losses = []
     for batch, pool in zip(positive_batches, negative_pools, strict=True):

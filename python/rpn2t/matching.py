@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from rpn2t.anchor import anchor_iou_map
 from rpn2t.boxes import Floats
 
@@ -39,7 +40,9 @@ class Matching:
             ValueError: a position that one of the terms uses would be lost.
         """
         inside = slice(rim, len(self.iou) - rim)
-        cropped = Matching(*(each[inside, inside] for each in (self.anchor, self.quality, self.iou)))
+        cropped = Matching(
+            self.anchor[inside, inside], self.quality[inside, inside], self.iou[inside, inside]
+        )
         if cropped.anchor.sum() < self.anchor.sum() or cropped.quality.sum() < self.quality.sum():
             raise ValueError(f"a crop of {rim} cuts off positions that the loss uses")
         return cropped

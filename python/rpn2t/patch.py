@@ -4,9 +4,12 @@ The box is widened about its centre so that `context` px are left on each side a
 the aspect ratio is not kept. What lies outside the frame is 0 after the subtraction of 128.
 """
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from rpn2t.boxes import as_boxes, centre_size, round_half_up
 from rpn2t.errors import InputError
 
@@ -26,7 +29,7 @@ def as_bgr(image: NDArray[np.generic]) -> Image:
     if image.ndim == 2:
         return np.repeat(image[:, :, None], 3, axis=2)
     if image.ndim == 3 and image.shape[2] == 3:
-        return image
+        return cast(Image, image)
     raise InputError(f"image: expected (height, width, 3) in BGR or (height, width), not {_told(image)}")
 
 

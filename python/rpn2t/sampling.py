@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+
 from rpn2t.boxes import Box, Floats, as_boxes, centre_size, from_centre_size, iou, round_half_up
 
 
@@ -57,14 +58,18 @@ class Sampler:
         stride = np.maximum(round_half_up(side / 5), 1)
         # A target as large as the frame leaves no range: one centre then.
         x, y = (np.arange(a, max(b, a) + 1, d) for a, b, d in zip(first, last, stride, strict=True))
-        grid = np.stack(np.meshgrid(x, y, np.arange(-steps, steps + 1), indexing="ij"), axis=-1).reshape(-1, 3)
+        grid = np.stack(np.meshgrid(x, y, np.arange(-steps, steps + 1), indexing="ij"), axis=-1).reshape(
+            -1, 3
+        )
         chosen = grid[epochs(len(grid), n, self.rng)]
         return self._fit(target, chosen[:, :2], side * self.scale_factor ** chosen[:, 2:])
 
     def _square_move(self, target: Box, t: float, s: float, move: Floats, scale: Floats) -> Floats:
         row = centre_size(target)
         mean_side = round_half_up(row[:, 2:].mean())
-        return self._fit(target, row[:, :2] + t * mean_side * move, row[:, 2:] * self.scale_factor ** (s * scale))
+        return self._fit(
+            target, row[:, :2] + t * mean_side * move, row[:, 2:] * self.scale_factor ** (s * scale)
+        )
 
     def _fit(self, target: Box, centre: Floats, side: Floats) -> Floats:
         frame = np.array([self.width, self.height], dtype=np.float64)
@@ -78,7 +83,8 @@ class Sampler:
         return np.clip(0.5 * self.rng.standard_normal((n, columns)), -1, 1)
 
     def _uniform(self, n: int, columns: int) -> Floats:
-        return self.rng.uniform(-1, 1, (n, columns))
+        drawn: Floats = self.rng.uniform(-1, 1, (n, columns))
+        return drawn
 
 
 def epochs(size: int, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -130,7 +130,9 @@ class Tracker:
 
         if best.score > threshold:
             self._remember(image, sampler)
-        update_head(due_update(self._frame, failed, self.config), self._head, self._memory, self.config, self._rng)
+        update_head(
+            due_update(self._frame, failed, self.config), self._head, self._memory, self.config, self._rng
+        )
         return reported, best.score
 
     def describe(self) -> dict[str, Any]:
@@ -212,8 +214,8 @@ def _checked_box(box: Sequence[float], image: Image) -> Box:
     shown = ",".join(f"{value:g}" for value in box)
     if len(box) != 4 or not np.isfinite(box).all():
         raise InputError(f"box {shown}: needs four finite numbers x,y,w,h")
-    x, y, w, h = target = as_box(box)
-    if w <= 0 or h <= 0:
+    target = as_box(box)
+    if min(target[2:]) <= 0:
         raise InputError(f"box {shown}: width and height must be positive")
     height, width = image.shape[:2]
     if not iou(target, (0, 0, width, height))[0] > 0:

@@ -63,5 +63,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("rpn2t: stopped by Ctrl-C", error=True)
         return 130
     return status if isinstance(status, int) else 0
-
-

@@ -44,43 +44,74 @@ _TRACKER = "The tracker"
 @click.argument("source")
 @_option(_BOX, "--init", metavar="X,Y,W,H", help="Box in the first frame, in pixels, 0-based.")
 @_option(
-    _BOX, "--init-file", metavar="FILE",
+    _BOX,
+    "--init-file",
+    metavar="FILE",
     help="Ground-truth file, a rectangle or a polygon a line; its first line, or row A with --frames A:B.",
 )
 @_option(_BOX, "--select", is_flag=True, help="Draw the box with the mouse (needs a screen and `make gui`).")
 @_option(
-    _FRAMES, "--frames", metavar="A:B",
+    _FRAMES,
+    "--frames",
+    metavar="A:B",
     help="Frames A to B - 1, counted from 0: 0:5 is five frames. Either side may be left out.",
 )
 @_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
 @_option(_RESULTS, "--no-video", is_flag=True, help="Leave video.mp4 out.")
 @_option(_RESULTS, "--show", is_flag=True, help="Also show the frames in a window; q or Esc ends the run.")
 @_option(
-    _TRACKER, "--mode", type=click.Choice(["paper"]), default="paper", show_default=True,
+    _TRACKER,
+    "--mode",
+    type=click.Choice(["paper"]),
+    default="paper",
+    show_default=True,
     help="paper: the method and the numbers of the paper.",
 )
 @_option(
-    _TRACKER, "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+    _TRACKER,
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
     help="Seed of every random choice.",
 )
 @_option(
-    _TRACKER, "--device", default="auto", show_default=True, metavar="auto|cpu|gpu:N",
+    _TRACKER,
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|gpu:N",
     help="auto takes a GPU that works, else the CPU, and the first line says which.",
 )
 @_option(
-    _TRACKER, "--weights", default="shipped", show_default=True, metavar="NAME|DIR",
+    _TRACKER,
+    "--weights",
+    default="shipped",
+    show_default=True,
+    metavar="NAME|DIR",
     help="A set of weights; `rpn2t weights` lists them.",
 )
 @_option(
-    _TRACKER, "--backbone", default="student", show_default=True, metavar="student|teacher|DIR",
+    _TRACKER,
+    "--backbone",
+    default="student",
+    show_default=True,
+    metavar="student|teacher|DIR",
     help="The network that makes the features.",
 )
 @_option(
-    _TRACKER, "--config", metavar="NAME|FILE",
+    _TRACKER,
+    "--config",
+    metavar="NAME|FILE",
     help="Hyper-parameters: a TOML file, or a named configuration such as quarter.",
 )
 @_option(
-    _TRACKER, "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    _TRACKER,
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
     help="One hyper-parameter, after --config; may be repeated.",
 )
 def track(**options: Any) -> None:
