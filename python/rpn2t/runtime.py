@@ -72,6 +72,13 @@ def choose_core(cpuinfo: str | None = None, machine: str | None = None) -> str |
     return next((core for core, needs in _CORES if needs <= flags), None)
 
 
+def cpu_name() -> str:
+    """The processor's name, as /proc/cpuinfo has it, or the architecture."""
+    path = Path("/proc/cpuinfo")
+    name = re.search(r"^model name\s*:\s*(.*)$", path.read_text() if path.exists() else "", re.MULTILINE)
+    return name[1] if name else platform.machine()
+
+
 def blas_report() -> dict[str, str | int | None]:
     """The BLAS that Caffe itself uses: ``core``, ``threads`` and ``library`` (its version and build).
 

@@ -96,7 +96,8 @@ def epochs(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
 def choose(boxes: ArrayLike, keep: np.ndarray, n: int, rng: np.random.Generator) -> Floats:
     """A random subset of n of the boxes that `keep` marks; all of them if there are fewer."""
     kept = as_boxes(boxes)[keep]
-    return kept[rng.permutation(len(kept))[:n]]
+    chosen: Floats = kept[rng.permutation(len(kept))[:n]]
+    return chosen
 
 
 def overlapping(boxes: ArrayLike, target: Box, above: float) -> np.ndarray:

@@ -25,7 +25,7 @@ from rpn2t.learning import due_update, train_head, update_head
 from rpn2t.memory import Memory, Pool
 from rpn2t.patch import Image, as_bgr
 from rpn2t.regression import BoxRegressor
-from rpn2t.runtime import blas_report, choose_device, load_caffe
+from rpn2t.runtime import blas_report, choose_device, cpu_name, load_caffe
 from rpn2t.sampling import Sampler, apart, choose, overlapping
 from rpn2t.weights import find_set, rpn_conv3x3, sha256
 
@@ -145,7 +145,7 @@ class Tracker:
             "seed": self.seed,
             "device": str(self._device),
             "blas": blas_report(),
-            "machine": {"cpu": _cpu_name(), "python": platform.python_version(), "numpy": np.__version__},
+            "machine": {"cpu": cpu_name(), "python": platform.python_version(), "numpy": np.__version__},
             "backbone": self._backbone_name,
             "weights": {
                 "set": self._weights.name,
@@ -221,7 +221,3 @@ def _checked_box(box: Sequence[float], image: Image) -> Box:
     if not iou(target, (0, 0, width, height))[0] > 0:
         raise InputError(f"box {shown}: lies outside the frame of {width} x {height} px")
     return target
-
-
-def _cpu_name() -> str:
-    return platform.processor() or platform.machine()
