@@ -12,7 +12,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input --quiet
 # The face in the first frame of the clip: x,y,w,h, 0-based.
 DEMO_CLIP := build/demo/carphone.mp4
 DEMO_BOX := 63,37,50,64
-DEMO_FRAMES := 0:30
+DEMO_FRAMES := 0:90
 DEMO_OUTPUT := runs/demo
 
 # The two OpenCV wheels share their files: the other one must go first.

@@ -30,6 +30,17 @@ SMALL = {
 }
 """The paper's loop with sample numbers that take seconds, for `Config.from_mapping` and `--set`."""
 
+TINY = SMALL | {
+    "positives_first": 16,
+    "negatives_first": 48,
+    "regressor_samples": 64,
+    "regressor_positives": 16,
+    "candidates": 16,
+    "mining_pool": 32,
+    "iterations_first": 2,
+}
+"""Smaller still: it tracks, but not well."""
+
 FRAMES = 12  # one more than the first long-term update, at the tenth frame, needs
 
 
@@ -69,6 +80,12 @@ class TrackedRun:
 def small() -> dict[str, int]:
     """Settings that make every part of the loop run in seconds."""
     return dict(SMALL)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict[str, int]:
+    """Settings for runs whose boxes do not matter."""
+    return dict(TINY)
 
 
 @pytest.fixture(scope="session")

@@ -81,9 +81,9 @@ def test_a_run_says_what_it_does_and_how_good_it_was(tracked_run: TrackedRun) ->
 
 
 def test_part_of_a_clip_without_video(
-    clip: Clip, rpn2t: Command, small: dict[str, int], tmp_path: Path
+    clip: Clip, rpn2t: Command, tiny: dict[str, int], tmp_path: Path
 ) -> None:
-    options = ("--frames", "3:5", "--no-video", "--seed", "4", "--output", "out", *set_options(small))
+    options = ("--frames", "3:5", "--no-video", "--seed", "4", "--output", "out", *set_options(tiny))
     done = rpn2t("track", clip.folder, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["boxes.txt", "run.json"]
@@ -96,7 +96,7 @@ def test_part_of_a_clip_without_video(
 
 @pytest.mark.parametrize(("signum", "status", "name"), [(2, 130, "Ctrl-C"), (15, 143, "SIGTERM")])
 def test_a_signal_leaves_what_was_tracked(
-    clip: Clip, small: dict[str, int], tmp_path: Path, signum: int, status: int, name: str
+    clip: Clip, tiny: dict[str, int], tmp_path: Path, signum: int, status: int, name: str
 ) -> None:
     endless = tmp_path / "long"
     endless.mkdir()
@@ -104,7 +104,7 @@ def test_a_signal_leaves_what_was_tracked(
         step = index % (2 * FRAMES - 2)
         source = clip.folder / "img" / f"{min(step, 2 * FRAMES - 2 - step) + 1:04d}.png"
         (endless / f"{index}.png").symlink_to(source)
-    arguments = ["track", str(endless), "--init", "50,40,40,34", "--output", "out", *set_options(small)]
+    arguments = ["track", str(endless), "--init", "50,40,40,34", "--output", "out", *set_options(tiny)]
     process = subprocess.Popen(
         [*command(), *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -126,13 +126,13 @@ def test_a_signal_leaves_what_was_tracked(
 
 
 def test_an_unusable_frame_ends_the_run_and_loses_nothing(
-    clip: Clip, rpn2t: Command, small: dict[str, int], tmp_path: Path
+    clip: Clip, rpn2t: Command, tiny: dict[str, int], tmp_path: Path
 ) -> None:
     frames = tmp_path / "frames"
     frames.mkdir()
     for index, image in enumerate(clip.images[:3]):
         cv2.imwrite(str(frames / f"{index}.png"), image[:100] if index == 2 else image)
-    done = rpn2t("track", "frames", "--init", "50,40,40,34", *set_options(small), cwd=tmp_path)
+    done = rpn2t("track", "frames", "--init", "50,40,40,34", *set_options(tiny), cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "frames" in done.stderr
@@ -144,9 +144,7 @@ def test_an_unusable_frame_ends_the_run_and_loses_nothing(
     assert len(read_boxes(out / "boxes.txt", one_based=True)) == count_frames(out / "video.mp4") == 2
 
 
-def test_a_refused_box_leaves_earlier_results_alone(
-    clip: Clip, rpn2t: Command, small: dict[str, int], tmp_path: Path
-) -> None:
+def test_a_refused_box_leaves_earlier_results_alone(clip: Clip, rpn2t: Command, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     for name in ("boxes.txt", "run.json", "video.mp4"):
         (tmp_path / "out" / name).write_text("earlier")
@@ -158,8 +156,8 @@ def test_a_refused_box_leaves_earlier_results_alone(
     assert {file.read_text() for file in (tmp_path / "out").iterdir()} == {"earlier"}
 
 
-def test_a_reader_that_goes_away_loses_nothing(clip: Clip, small: dict[str, int], tmp_path: Path) -> None:
-    options = ["--frames", "0:3", "--output", "out", *set_options(small)]
+def test_a_reader_that_goes_away_loses_nothing(clip: Clip, tiny: dict[str, int], tmp_path: Path) -> None:
+    options = ["--frames", "0:3", "--output", "out", *set_options(tiny)]
     read, write = os.pipe()
     os.close(read)
     try:

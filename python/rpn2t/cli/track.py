@@ -54,7 +54,7 @@ _TRACKER = "The tracker"
     _FRAMES,
     "--frames",
     metavar="A:B",
-    help="Frames A to B - 1, counted from 0: 0:5 is five frames. Either side may be left out.",
+    help="Half-open, counted from 0: 0:5 is five frames, 0 to 4. A or B may be left out.",
 )
 @_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
 @_option(_RESULTS, "--no-video", is_flag=True, help="Leave video.mp4 out.")

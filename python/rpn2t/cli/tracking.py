@@ -69,7 +69,7 @@ def parse_frames(text: str | None) -> tuple[int, int | None]:
     Raises:
         InputError: not of this form, or no frame lies in it.
     """
-    match = re.fullmatch(r"(\d*):(\d*)", text or ":")
+    match = re.fullmatch("([0-9]*):([0-9]*)", ":" if text is None else text)
     if match is None:
         raise InputError(f"--frames {text}: write A:B with whole numbers counted from 0, as in 0:40")
     start, stop = int(match[1] or 0), int(match[2]) if match[2] else None
