@@ -294,7 +294,7 @@ def test_help_and_mistakes_of_use(capsys: pytest.CaptureFixture[str]) -> None:
         "--frames A:B",
         "0-based",
         "1-based",
-        "half-open",
+        "Half-open",
         "boxes.txt",
         "run.json",
         "Examples",

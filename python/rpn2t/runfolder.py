@@ -40,6 +40,7 @@ class RunFolder:
         self.boxes = self.path / "boxes.txt"
         self.report = self.path / "run.json"
         self.video = self.path / "video.mp4"
+        self._partial_report = self.path / ".run.json.part"
         self.frames: list[dict[str, Any]] = []
         self._stream: TextIO | None = None
         there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
@@ -69,7 +70,7 @@ class RunFolder:
         with boxes:
             self._lock(boxes)
             with _writing(self.path):
-                for old in (self.report, self.video, partial_path(self.video)):
+                for old in (self.report, self._partial_report, self.video, partial_path(self.video)):
                     old.unlink(missing_ok=True)
                 boxes.truncate(0)
             self._stream = boxes
@@ -121,10 +122,9 @@ class RunFolder:
         # One frame a line: run.json stays readable.
         rows = ",".join("\n    " + json.dumps(_plain(frame), allow_nan=False) for frame in self.frames)
         text = f'{head},\n  "frames": [{rows}\n  ]\n}}\n'
-        temporary = self.report.with_name(".run.json.part")
         with _writing(self.report):
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(self.report)
+            self._partial_report.write_text(text, encoding="utf-8")
+            self._partial_report.replace(self.report)
 
 
 @contextmanager

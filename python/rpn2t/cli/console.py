@@ -1,6 +1,7 @@
 """What the user sees while a verb works."""
 
 import os
+import shutil
 import sys
 from time import perf_counter
 from types import TracebackType
@@ -55,8 +56,9 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
+            width = shutil.get_terminal_size().columns  # 80 where a terminal does not know
             form = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
-            self._bar = tqdm(total=total, file=sys.stderr, bar_format=form, dynamic_ncols=True)
+            self._bar = tqdm(total=total, file=sys.stderr, bar_format=form, ncols=width)
             self._bar.set_postfix_str(state)
         else:
             say(state)

@@ -202,7 +202,8 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     files = ", ".join(file.name for file in (folder.boxes, folder.report, folder.video) if file.exists())
     seconds = [frame["seconds"] for frame in frames[1:]]
     pace = f", {np.mean(seconds):.3g} s a frame" if seconds else ""
-    say(f"{len(frames)} frames in {folder.path} ({files}): first frame {init_seconds:.1f} s{pace}")
+    count = f"{len(frames)} frame{'s' * (len(frames) > 1)}"
+    say(f"{count} in {folder.path} ({files}): first frame {init_seconds:.1f} s{pace}")
     if job.truth is None:
         return
     known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
