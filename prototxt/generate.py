@@ -46,30 +46,52 @@ def normalise(bottom: Any) -> Any:
     return L.LRN(bottom, norm_region=P.LRN.WITHIN_CHANNEL, local_size=3, alpha=5e-5, beta=0.75)
 
 
-def zf(side: int, *, conv1_stride: int, pooling: bool) -> Any:
-    """ZF net up to conv5 and its ReLU, for patches of `side` px.
+def zf(side: int, *, conv1_stride: int, pooling: bool, batch: int = 1, **learns: Any) -> Any:
+    """ZF net up to conv5, for patches of `side` px.
 
     The student is the teacher without its two pooling layers and with conv1's stride doubled: the
     same weights fit both.
     """
     n = caffe.NetSpec()
-    n.data = L.Input(shape={"dim": [1, 3, side, side]})
-    n.conv1 = convolution(n.data, 96, 7, stride=conv1_stride)
+    n.data = L.Input(shape={"dim": [batch, 3, side, side]})
+    n.conv1 = convolution(n.data, 96, 7, stride=conv1_stride, **learns)
     n.relu1 = L.ReLU(n.conv1, in_place=True)
     n.norm1 = top = normalise(n.relu1)
     if pooling:
         n.pool1 = top = L.Pooling(top, pool=P.Pooling.MAX, kernel_size=3, stride=2, pad=1)
-    n.conv2 = convolution(top, 256, 5, stride=2)
+    n.conv2 = convolution(top, 256, 5, stride=2, **learns)
     n.relu2 = L.ReLU(n.conv2, in_place=True)
     n.norm2 = top = normalise(n.relu2)
     if pooling:
         n.pool2 = top = L.Pooling(top, pool=P.Pooling.MAX, kernel_size=3, stride=2, pad=1)
-    n.conv3 = convolution(top, 384, 3)
+    n.conv3 = convolution(top, 384, 3, **learns)
     n.relu3 = L.ReLU(n.conv3, in_place=True)
-    n.conv4 = convolution(n.relu3, 384, 3)
+    n.conv4 = convolution(n.relu3, 384, 3, **learns)
     n.relu4 = L.ReLU(n.conv4, in_place=True)
-    n.conv5 = convolution(n.relu4, 256, 3)
+    n.conv5 = convolution(n.relu4, 256, 3, **learns)
+    return n
+
+
+def deploy(n: Any) -> Any:
+    """The backbone that the tracker reads: conv5 after its ReLU."""
     n.relu5 = L.ReLU(n.conv5)
+    return n
+
+
+def distillation() -> Any:
+    """The student learns the teacher's conv5, before its ReLU (section 3.3).
+
+    Both maps are standardised by element with the same two constants, gathered beforehand: the mean
+    and the inverse of the standard deviation of the teacher's conv5, as a frozen scale and bias.
+    """
+    n = zf(107, conv1_stride=4, pooling=False, batch=32, param=learning(1, 2))
+    n.target = L.Input(shape={"dim": [32, 256, MAP_SIZE, MAP_SIZE]})
+    frozen = [
+        {"name": name, "lr_mult": 0, "decay_mult": 0} for name in ("inverse_std", "minus_mean_over_std")
+    ]
+    for name in ("conv5", "target"):
+        n[f"{name}_standardised"] = L.Scale(n[name], param=frozen, axis=1, num_axes=3, bias_term=True)
+    n.loss = L.EuclideanLoss(n.conv5_standardised, n.target_standardised)
     return n
 
 
@@ -124,8 +146,9 @@ def networks() -> dict[str, str]:
     ).rim
     batch = cfg.batch_positives + cfg.batch_negatives
     nets = {
-        "teacher/deploy.prototxt": ("ZF_teacher", zf(203, conv1_stride=2, pooling=True)),
-        "student/deploy.prototxt": ("ZF_student", zf(107, conv1_stride=4, pooling=False)),
+        "teacher/deploy.prototxt": ("ZF_teacher", deploy(zf(203, conv1_stride=2, pooling=True))),
+        "student/deploy.prototxt": ("ZF_student", deploy(zf(107, conv1_stride=4, pooling=False))),
+        "student/train.prototxt": ("ZF_student_distillation", distillation()),
         "head/train.prototxt": ("RPN2T_head", head(batch, crop=crop, train=True)),
         "head/train_padded.prototxt": ("RPN2T_head_padded", head(batch, crop=0, train=True)),
         "head/deploy.prototxt": ("RPN2T_head_deploy", head(batch, crop=crop, train=False)),
