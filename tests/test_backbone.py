@@ -70,6 +70,14 @@ def test_a_backbone_is_any_folder(tmp_path) -> None:
     write_caffemodel(folder / "own.caffemodel", layers)
     backbone = load(str(folder))
     assert (backbone.channels, backbone.map_size) == (384, 14)
+    # features in the middle of the net, and a 3x3 layer only where its own file has one
+    assert backbone.conv5(np.zeros((2, 3, 107, 107), np.float32)).shape == (2, 384, 14, 14)
+    assert backbone.proposal(find_set("shipped")) is None
+    kernel = np.full((256, 384, 3, 3), 0.5, np.float32)
+    write_caffemodel(
+        folder / "own.caffemodel", layers | {"conv_proposal1": [kernel, np.zeros(256, np.float32)]}
+    )
+    np.testing.assert_array_equal(load(str(folder)).proposal(find_set("shipped"))[0], kernel)
     layers["conv3"][0] = layers["conv3"][0][:, :100]
     write_caffemodel(folder / "own.caffemodel", layers)
     with pytest.raises(InputError, match=r"own.caffemodel: layer conv3"):
@@ -91,6 +99,32 @@ def test_a_backbone_is_any_folder(tmp_path) -> None:
 def test_an_incomplete_backbone_is_refused(tmp_path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load(str(own_backbone(tmp_path / "mine", text)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("input_side = 107", "input_side = 123", "input_side = 123, but net.prototxt takes"),
+        ("context = 16", "context = 60", "leaves no room"),
+        ('"conv4"', '"conv9"', "has no blob 'conv9'"),
+    ],
+)
+def test_a_backbone_that_contradicts_its_net_is_refused(tmp_path, old: str, new: str, message: str) -> None:
+    folder = own_backbone(tmp_path / "mine")
+    write_caffemodel(folder / "own.caffemodel", read_caffemodel(find_set("shipped").files["student"]))
+    text = (folder / "backbone.toml").read_text()
+    assert old in text
+    (folder / "backbone.toml").write_text(text.replace(old, new))
+    with pytest.raises(InputError, match=message):
+        load(str(folder))
+
+
+def test_a_net_that_does_not_parse_does_not_end_the_process(tmp_path) -> None:
+    folder = own_backbone(tmp_path / "mine")
+    write_caffemodel(folder / "own.caffemodel", read_caffemodel(find_set("shipped").files["student"]))
+    (folder / "net.prototxt").write_text("layer { no")
+    with pytest.raises(InputError, match=r"net\.prototxt: not a Caffe net"):
+        load(str(folder))
 
 
 def test_an_unknown_backbone_is_refused() -> None:

@@ -35,6 +35,7 @@ def test_unknown_name_names_the_nearest() -> None:
         ("alpha=-1", "must not be negative"),
         ("alpha=nan", "must not be negative, infinite or NaN"),
         ("update_interval=0", "at least 1"),
+        ("candidates=100000000000000000000", "at most 1000000"),
     ],
 )
 def test_refused_settings(setting: str, message: str) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rpn2t import Config
+from rpn2t.errors import InputError
 from rpn2t.head import Head, HeadGeometry
 from rpn2t.learning import Update, due_update, train_head, update_head
 from rpn2t.memory import Memory, Pool
@@ -92,6 +93,14 @@ def test_training_learns_from_few_windows_too() -> None:
     losses = train_head(head, positives, negatives, 15, SMALL, np.random.default_rng(0))
     assert len(losses) == 15
     assert losses[-1] < losses[0] / 2
+
+
+def test_no_iterations_learn_nothing_and_a_diverging_head_is_told() -> None:
+    head, rng = small_head(), np.random.default_rng(0)
+    assert train_head(head, Pool([windows(5)]), Pool([windows(5)]), 0, SMALL, rng) == []
+    head.net.params["score_anchor"][0].data[...] = np.nan
+    with pytest.raises(InputError, match="lower learning_rate"):
+        train_head(head, Pool([windows(5)]), Pool([windows(5)]), 1, SMALL, rng)
 
 
 def test_nothing_is_learnt_while_a_class_is_missing() -> None:

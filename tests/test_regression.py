@@ -5,6 +5,7 @@ import pytest
 
 from rpn2t import Config
 from rpn2t.boxes import iou
+from rpn2t.errors import InputError
 from rpn2t.regression import BoxRegressor, regression_targets
 
 TARGET = (50.0, 40.0, 30.0, 20.0)
@@ -69,6 +70,11 @@ def test_without_samples_it_is_the_identity() -> None:
     regressor = BoxRegressor(Config(), 14, 1)
     regressor.fit(maps[:0], boxes[:0], TARGET)
     np.testing.assert_array_equal(regressor.predict(maps, boxes), boxes)
+
+
+def test_positions_that_the_windows_lack_are_refused() -> None:
+    with pytest.raises(InputError, match=r"regressor_matching_iou = 0\.1"):
+        BoxRegressor(Config(regressor_matching_iou=0.1), 14, 1)
 
 
 def test_targets_by_hand() -> None:

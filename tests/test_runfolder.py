@@ -96,7 +96,7 @@ def test_what_cannot_be_a_folder_is_refused_first(tmp_path: Path) -> None:
         RunFolder(tmp_path / "file" / "below")
     if os.geteuid():  # root may write anywhere
         tmp_path.chmod(0o500)
-        with pytest.raises(InputError, match="permission"):
+        with pytest.raises(InputError, match="cannot write in"):
             RunFolder(tmp_path / "below")
 
 

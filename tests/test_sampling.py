@@ -73,6 +73,19 @@ def test_whole_is_a_grid_without_replacement_until_it_is_used_up() -> None:
     np.testing.assert_array_equal(twice, 2 * counts)
 
 
+def test_whole_of_a_tiny_target_in_a_large_frame_draws_different_places() -> None:
+    boxes = sampler(1920, 1080).whole((500.0, 500.0, 5.0, 5.0), 3000)
+    assert len(boxes) == 3000
+    assert len(np.unique(boxes[:, :2], axis=0)) > 2900
+    assert boxes[:, 0].max() > 1800
+    assert boxes[:, 0].min() < 100
+
+
+def test_a_tiny_target_that_grew_may_shrink_again() -> None:
+    one = Sampler(320, 240, np.random.default_rng(0), smallest=(4.0, 4.0))
+    assert one.uniform((50.0, 50.0, 8.0, 8.0), 500, 0, 10)[:, 2].min() < 8
+
+
 def test_whole_of_a_target_as_large_as_the_frame() -> None:
     assert sampler(50, 40).whole((0.0, 0.0, 50.0, 40.0), 7).shape == (7, 4)
 

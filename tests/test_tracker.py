@@ -103,6 +103,23 @@ def test_boxes_that_cannot_be_tracked_are_refused(frames, tracked, box, message:
         tracked[0].init(frames[0][0], box)
 
 
+@pytest.mark.parametrize(
+    "box", [(155, 115, 40, 34), (-40, -40, 50, 50), (0, 0, 800, 800), (20, 20, 0.3, 0.3)]
+)
+def test_a_box_that_no_sample_overlaps_is_refused(frames, config, box) -> None:
+    tracker = Tracker(config, device="cpu")
+    with pytest.raises(InputError, match="cannot be learned"):
+        tracker.init(frames[0][0], box)
+    with pytest.raises(RuntimeError, match="before init"):
+        tracker.update(frames[0][0])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_caffe_cannot_take_is_refused(seed: int) -> None:
+    with pytest.raises(InputError, match=f"seed {seed}"):
+        Tracker(seed=seed)
+
+
 def test_update_needs_init_and_an_image(frames, config) -> None:
     tracker = Tracker(config, device="cpu")
     with pytest.raises(RuntimeError, match="before init"):

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf import text_format
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
 from rpn2t.paths import prototxt_dir
 from rpn2t.runtime import Device, load_caffe
-from rpn2t.weights import WeightSet, load_into, read_caffemodel
+from rpn2t.weights import WeightSet, find_conv3x3, load_into, read_caffemodel, rpn_conv3x3
 
 Windows = NDArray[np.float32]
 
@@ -102,12 +103,35 @@ class Backbone:
         if not prototxt.is_file():
             raise InputError(f"{prototxt}: no such file, but {spec.folder}/backbone.toml names it")
         self.weights_file = spec.weights_file(weights)
-        layers = read_caffemodel(self.weights_file)
+        self._layers = read_caffemodel(self.weights_file)
+        _check_prototxt(prototxt)
         self.net: Any = caffe.Net(str(prototxt), caffe.TEST)
-        load_into(self.net, layers, source=self.weights_file)
-        if spec.feature not in self.net.blobs:
-            raise InputError(f"{spec.folder}/backbone.toml: {prototxt.name} has no blob {spec.feature!r}")
-        _, self.channels, self.map_size, _ = self.net.blobs[spec.feature].data.shape
+        load_into(self.net, self._layers, source=self.weights_file)
+        self.channels, self.map_size = self._checked_shapes()
+
+    def proposal(self, weights: WeightSet) -> tuple[Windows, Windows] | None:
+        """Weight and bias of the RPN's 3x3 layer on this backbone's features, or None.
+
+        They are the weight set's where the backbone's own weights are, too; another backbone's come
+        from its own file.
+        """
+        if self.weights_file.parent == weights.folder:
+            return rpn_conv3x3(weights)
+        return find_conv3x3(self._layers, self.channels, source=self.weights_file)
+
+    def _checked_shapes(self) -> tuple[int, int]:
+        spec, toml = self.spec, f"{self.spec.folder}/backbone.toml"
+        for name in ("data", spec.feature):
+            if name not in self.net.blobs:
+                raise InputError(f"{toml}: {spec.prototxt} has no blob {name!r}")
+        data, feature = (self.net.blobs[name].data.shape for name in ("data", spec.feature))
+        if data[1:] != (3, spec.input_side, spec.input_side):
+            raise InputError(f"{toml}: input_side = {spec.input_side}, but {spec.prototxt} takes {data[1:]}")
+        if len(feature) != 4 or feature[2] != feature[3]:
+            raise InputError(f"{toml}: {spec.feature} has shape {feature}, not that of a square map")
+        if not 0 <= 2 * spec.context < spec.input_side:
+            raise InputError(f"{toml}: context = {spec.context} leaves no room for the target")
+        return feature[1], feature[2]
 
     def conv5(self, patches: Windows) -> Windows:
         """The feature map of each patch.
@@ -122,4 +146,15 @@ class Backbone:
         if blob.data.shape != patches.shape:
             blob.reshape(*patches.shape)
         blob.data[...] = patches
-        return self.net.forward()[self.spec.feature]  # type: ignore[no-any-return]
+        self.net.forward()
+        return self.net.blobs[self.spec.feature].data  # type: ignore[no-any-return]
+
+
+def _check_prototxt(path: Path) -> None:
+    """Caffe ends the process on a file it cannot parse."""
+    from caffe.proto import caffe_pb2
+
+    try:
+        text_format.Parse(path.read_text(encoding="utf-8"), caffe_pb2.NetParameter())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a Caffe net: {error}") from None

@@ -114,6 +114,8 @@ class Config:
                 raise InputError(f"{field.name} = {value!r}: expected {_kind(wanted)}")
             if not 0 <= value < float("inf"):
                 raise InputError(f"{field.name} = {value}: must not be negative, infinite or NaN")
+            if field.type is int and value > _LARGEST:
+                raise InputError(f"{field.name} = {value}: must be at most {_LARGEST}")
             if field.name in _AT_LEAST_ONE and value < 1:
                 raise InputError(f"{field.name} = {value}: must be at least 1")
             if field.name.endswith("_iou") and value >= 1:
@@ -169,6 +171,8 @@ class Config:
         """Every name and value, in the table's order."""
         return dataclasses.asdict(self)
 
+
+_LARGEST = 1_000_000
 
 _AT_LEAST_ONE = {
     "anchor_size", "anchor_stride", "scale_factor", "positives_first", "negatives_first",

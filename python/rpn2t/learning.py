@@ -5,11 +5,13 @@ Short term: as soon as a frame fails, on those of the last 20: sudden change. Bo
 of the last 20. When both are due, the short-term update is done.
 """
 
+import math
 from enum import Enum
 
 import numpy as np
 
 from rpn2t.config import Config
+from rpn2t.errors import InputError
 from rpn2t.head import Head
 from rpn2t.memory import Memory, Pool
 from rpn2t.mining import hardest
@@ -49,15 +51,20 @@ def train_head(
 
     Returns:
         The loss of every iteration.
+
+    Raises:
+        InputError: the loss is no longer a number.
     """
     if not len(positives) or not len(negatives):
         return []
-    positive_batches = epochs(len(positives), iterations * config.batch_positives, rng).reshape(
-        iterations, -1
-    )
-    negative_pools = epochs(len(negatives), iterations * config.mining_pool, rng).reshape(iterations, -1)
+    batches = epochs(len(positives), iterations * config.batch_positives, rng)
+    pools = epochs(len(negatives), iterations * config.mining_pool, rng)
+    positive_batches = batches.reshape(iterations, config.batch_positives)
+    negative_pools = pools.reshape(iterations, config.mining_pool)
     losses = []
     for batch, pool in zip(positive_batches, negative_pools, strict=True):
         hard = hardest(head, negatives, pool, config.batch_negatives)
         losses.append(head.learn(positives.take(batch), negatives.take(hard)))
+        if not math.isfinite(losses[-1]):
+            raise InputError(f"the head's loss is {losses[-1]}: it diverged; lower learning_rate")
     return losses

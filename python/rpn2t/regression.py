@@ -6,6 +6,7 @@ from rpn2t.anchor import anchor_iou_map
 from rpn2t.backbone import Windows
 from rpn2t.boxes import Box, Floats, centre_size, from_centre_size
 from rpn2t.config import Config
+from rpn2t.errors import InputError
 
 _RIDGE = 0.001  # added to the targets' variances before whitening
 
@@ -20,11 +21,21 @@ class BoxRegressor:
     """
 
     def __init__(self, config: Config, map_size: int, window_rim: int) -> None:
-        """Regress from windows that lack `window_rim` of a `map_size` x `map_size` map's rim."""
+        """Regress from windows that lack `window_rim` of a `map_size` x `map_size` map's rim.
+
+        Raises:
+            InputError: the windows lack a position that the regressor reads.
+        """
         self.weight = config.regressor_lambda
         match = anchor_iou_map(map_size, config.anchor_size, config.anchor_stride)
         inside = slice(window_rim, map_size - window_rim)
-        self.positions = (match > config.regressor_matching_iou)[inside, inside]
+        matched = match > config.regressor_matching_iou
+        self.positions = matched[inside, inside]
+        if self.positions.sum() < matched.sum():
+            raise InputError(
+                f"regressor_matching_iou = {config.regressor_matching_iou}: it would read the map's "
+                "rim, which the head leaves out; raise it"
+            )
         self.coefficients: Floats | None = None
         self._unwhiten = np.eye(4)
         self._mean = np.zeros(4)
@@ -45,9 +56,10 @@ class BoxRegressor:
         spread = np.sqrt(np.maximum(variances, 0) + _RIDGE)
         self._unwhiten = axes * spread @ axes.T
         features = self.features(windows)
-        gram = features.T @ features
+        # The dual of ridge regression: a system as large as the samples, not as the features.
+        gram = features @ features.T
         gram[np.diag_indices_from(gram)] += self.weight
-        self.coefficients = np.linalg.solve(gram, features.T @ (targets @ (axes / spread @ axes.T)))
+        self.coefficients = features.T @ np.linalg.solve(gram, targets @ (axes / spread @ axes.T))
 
     def predict(self, windows: Windows, boxes: Floats) -> Floats:
         """Corrected boxes of shape (n, 4)."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TextIO
 
 import numpy as np
@@ -46,8 +47,12 @@ class RunFolder:
         there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not there.is_dir():
             raise InputError(f"{self.path}: {there} is not a folder")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise InputError(f"{self.path}: no permission to write in {there}; choose another --output")
+        try:
+            TemporaryFile(dir=there).close()
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot write in {there} ({error.strerror}); choose another --output"
+            ) from error
 
     def holds(self, source: str) -> bool:
         """Whether the source is a file that the run would replace."""

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from rpn2t.boxes import Box, Floats, as_boxes, centre_size, from_centre_size, iou, round_half_up
 
+_LARGEST_PERMUTATION = 1_000_000
+
 
 @dataclass(frozen=True)
 class Sampler:
@@ -27,6 +29,7 @@ class Sampler:
     scale_factor: float = 1.05
     min_side: float = 10.0
     frame_margin: float = 10.0
+    smallest: tuple[float, float] = (np.inf, np.inf)  # sides of a target that began smaller than min_side
 
     def gaussian(self, target: Box, n: int, t: float, s: float) -> Floats:
         """Centre += t m randn on each axis; both sides *= scale_factor ^ (s randn)."""
@@ -58,11 +61,15 @@ class Sampler:
         stride = np.maximum(round_half_up(side / 5), 1)
         # A target as large as the frame leaves no range: one centre then.
         x, y = (np.arange(a, max(b, a) + 1, d) for a, b, d in zip(first, last, stride, strict=True))
-        grid = np.stack(np.meshgrid(x, y, np.arange(-steps, steps + 1), indexing="ij"), axis=-1).reshape(
-            -1, 3
-        )
-        chosen = grid[epochs(len(grid), n, self.rng)]
-        return self._fit(target, chosen[:, :2], side * self.scale_factor ** chosen[:, 2:])
+        scale = np.arange(-steps, steps + 1)
+        shape = (len(x), len(y), len(scale))
+        size = int(np.prod(shape))
+        # A permutation of a tiny target's whole grid in a large frame would take gigabytes.
+        huge = size > _LARGEST_PERMUTATION and n <= size
+        drawn = self.rng.choice(size, n, replace=False) if huge else epochs(size, n, self.rng)
+        i, j, k = np.unravel_index(drawn, shape)
+        centre = np.stack([x[i], y[j]], axis=1)
+        return self._fit(target, centre, side * self.scale_factor ** scale[k][:, None])
 
     def _square_move(self, target: Box, t: float, s: float, move: Floats, scale: Floats) -> Floats:
         row = centre_size(target)
@@ -74,7 +81,7 @@ class Sampler:
     def _fit(self, target: Box, centre: Floats, side: Floats) -> Floats:
         frame = np.array([self.width, self.height], dtype=np.float64)
         # The release's lower bound is 10 px; a smaller target would have no sample that overlaps it.
-        lowest = np.minimum(self.min_side, target[2:])
+        lowest = np.minimum(self.min_side, np.minimum(target[2:], self.smallest))
         side = np.clip(side, lowest, np.maximum(frame - self.frame_margin, lowest))
         centre = np.clip(centre, 0, frame - 1)
         return round_half_up(from_centre_size(np.concatenate([centre, side], axis=1)))

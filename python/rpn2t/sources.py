@@ -97,10 +97,15 @@ class Source:
                 )
             yield frame
         if size is None:
-            raise InputError(f"{self.spec}: there is no frame {start}; the first frame is 0")
+            raise InputError(f"{self.spec}: there is no frame {start}; {self._extent()}")
 
     def _read(self, start: int, stop: int | None) -> Iterator[Frame]:
         raise NotImplementedError
+
+    def _extent(self) -> str:
+        return (
+            f"it has {self.length} frames, 0 to {self.length - 1}" if self.length else "the first frame is 0"
+        )
 
     def close(self) -> None:
         """Let go of the file, connection or camera; closing twice is fine."""

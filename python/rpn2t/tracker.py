@@ -27,7 +27,7 @@ from rpn2t.patch import Image, as_bgr
 from rpn2t.regression import BoxRegressor
 from rpn2t.runtime import blas_report, choose_device, cpu_name, load_caffe
 from rpn2t.sampling import Sampler, apart, choose, overlapping
-from rpn2t.weights import find_set, rpn_conv3x3, sha256
+from rpn2t.weights import find_set, sha256
 
 
 class Tracker:
@@ -63,13 +63,15 @@ class Tracker:
             InputError: one of these cannot be used.
         """
         load_caffe()
+        if not 0 <= seed < 2**32:
+            raise InputError(f"seed {seed}: give a whole number from 0 to {2**32 - 1}")
         self.config = config or Config()
-        self.seed = seed
+        self.seed = int(seed)
         self._device = choose_device(device)
         self._weights = find_set(weights)
         self._backbone_name = backbone
         self._backbone = Backbone(BackboneSpec.find(backbone), self._weights, self._device)
-        self._proposal = rpn_conv3x3(self._weights)
+        self._proposal = self._backbone.proposal(self._weights)
         self._geometry = HeadGeometry(self.config, self._backbone.map_size)
         self._features: FeatureSource = PatchFeatures(self._backbone, self._geometry.window_rim)
         self._head: Head | None = None
@@ -82,25 +84,28 @@ class Tracker:
             box: the target, (x, y, w, h).
 
         Raises:
-            InputError: the box has no size, is not finite or lies outside the frame, or the image
-                is of another type.
+            InputError: the box has no size, is not finite, lies outside the frame or too far out of it
+                to be learned, or the image is of another type.
         """
         image = as_bgr(image)
         target = _checked_box(box, image)
+        self._head = None  # until the target is learned
         self._device.activate()
         self._rng = np.random.default_rng(self.seed)
-        self._head = Head(
+        head = Head(
             self.config, self._geometry, self._backbone.channels, self._proposal, self.seed, self._device
         )
         self._regressor = BoxRegressor(self.config, self._backbone.map_size, self._geometry.window_rim)
         self._memory = Memory(self.config.long_term_frames, self.config.short_term_frames)
+        self._smallest = target[2:]
         self._state = target
         self._translation = self.config.translation
         self._frame = 1
 
         sampler = self._sampler(image)
         self._fit_regressor(image, target, sampler)
-        self._learn_first_frame(image, target, sampler)
+        self._learn_first_frame(image, target, sampler, head)
+        self._head = head
 
     def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
         """Find the target in the next frame, and learn from it.
@@ -158,7 +163,9 @@ class Tracker:
     def _sampler(self, image: Image) -> Sampler:
         cfg = self.config
         height, width = image.shape[:2]
-        return Sampler(width, height, self._rng, cfg.scale_factor, cfg.min_side, cfg.frame_margin)
+        return Sampler(
+            width, height, self._rng, cfg.scale_factor, cfg.min_side, cfg.frame_margin, self._smallest
+        )
 
     def _fit_regressor(self, image: Image, target: Box, sampler: Sampler) -> None:
         cfg = self.config
@@ -169,7 +176,7 @@ class Tracker:
         boxes = choose(drawn, near, cfg.regressor_positives, self._rng)
         self._regressor.fit(self._features.windows(image, boxes), boxes, target)
 
-    def _learn_first_frame(self, image: Image, target: Box, sampler: Sampler) -> None:
+    def _learn_first_frame(self, image: Image, target: Box, sampler: Sampler, head: Head) -> None:
         cfg, rng = self.config, self._rng
         drawn = sampler.gaussian(
             target, cfg.positives_first_drawn, cfg.positives_first_translation, cfg.positives_first_scale
@@ -184,8 +191,13 @@ class Tracker:
         away = apart(drawn, target, cfg.negatives_first_iou)
         negatives = self._features.windows(image, choose(drawn, away, cfg.negatives_first, rng))
 
-        assert self._head is not None
-        train_head(self._head, Pool([positives]), Pool([negatives]), cfg.iterations_first, cfg, rng)
+        if not len(positives) or not len(negatives):
+            lacking = "overlaps it enough" if not len(positives) else "lies apart from it"
+            raise InputError(
+                f"box {_shown(target)}: cannot be learned, as no sample {lacking}: its centre must be in the "
+                "frame, and its sides between 1 px and a little less than the frame's"
+            )
+        train_head(head, Pool([positives]), Pool([negatives]), cfg.iterations_first, cfg, rng)
         del negatives  # 0.7 GB; later updates start from negatives of another kind
         boxes = self._later_negatives(target, sampler, cfg.negatives_memory_first_iou)
         self._memory.add(positives, self._features.windows(image, boxes))
@@ -210,8 +222,12 @@ class Tracker:
         return choose(drawn, apart(drawn, target, below), cfg.negatives_later, self._rng)
 
 
+def _shown(box: Sequence[float]) -> str:
+    return ",".join(f"{value:g}" for value in box)
+
+
 def _checked_box(box: Sequence[float], image: Image) -> Box:
-    shown = ",".join(f"{value:g}" for value in box)
+    shown = _shown(box)
     if len(box) != 4 or not np.isfinite(box).all():
         raise InputError(f"box {shown}: needs four finite numbers x,y,w,h")
     target = as_box(box)
@@ -219,5 +235,5 @@ def _checked_box(box: Sequence[float], image: Image) -> Box:
         raise InputError(f"box {shown}: width and height must be positive")
     height, width = image.shape[:2]
     if not iou(target, (0, 0, width, height))[0] > 0:
-        raise InputError(f"box {shown}: lies outside the frame of {width} x {height} px")
+        raise InputError(f"box {shown}: lies outside the frame of {width} x {height} px; give one in it")
     return target

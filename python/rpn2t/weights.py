@@ -40,7 +40,6 @@ ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
 }
 # The region proposal network's 3x3 layer: its name in the authors' files, then in py-faster-rcnn's.
 RPN_CONV3X3 = ("conv_proposal1", "rpn_conv/3x3", "rpn_conv1")
-_RPN_SHAPES: list[tuple[int, ...]] = [(256, 256, 3, 3), (256,)]
 
 
 # Caffe's file format
@@ -262,11 +261,24 @@ def rpn_conv3x3(weights: WeightSet) -> tuple[NDArray[np.float32], NDArray[np.flo
         if part not in weights.files:
             continue
         path = weights.files[part]
-        layers = read_caffemodel(path)
-        for name in RPN_CONV3X3:
-            if name in layers:
-                kernel, bias = fit(layers[name], _RPN_SHAPES, where=f"{path}: layer {name}")
-                return kernel, bias
+        if found := find_conv3x3(read_caffemodel(path), 256, source=path):
+            return found
+    return None
+
+
+def find_conv3x3(
+    layers: Layers, channels: int, *, source: str | Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """The region proposal network's 3x3 layer on `channels` feature maps among a file's layers, or None.
+
+    Raises:
+        InputError: a layer of that name has another shape.
+    """
+    for name in RPN_CONV3X3:
+        if name in layers:
+            shapes: list[tuple[int, ...]] = [(256, channels, 3, 3), (256,)]
+            kernel, bias = fit(layers[name], shapes, where=f"{source}: layer {name}")
+            return kernel, bias
     return None
 
 

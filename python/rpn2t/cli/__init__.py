@@ -40,8 +40,9 @@ def cli() -> None:
     rpn2t track Deer/                          an OTB or VOT sequence brings its own box
     rpn2t weights                              the networks' weights that are installed
 
-    `rpn2t VERB --help` explains a verb. Exit status: 0 done, 2 an input that cannot be used (one
-    line says which and what to do), 130 or 143 stopped by Ctrl-C or SIGTERM.
+    `rpn2t VERB --help` explains a verb. Exit status: 0 done, 1 `weights verify` found damage, 2 an
+    input that cannot be used (one line says which and what to do), 130 or 143 stopped by Ctrl-C or
+    SIGTERM.
     """
 
 
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"rpn2t: {error}", error=True)
         return 2
     except click.ClickException as error:
-        error.show()
+        command = getattr(getattr(error, "ctx", None), "command_path", "rpn2t")
+        say(f"rpn2t: {error.format_message()} See `{command} --help`.", error=True)
         return error.exit_code
     except click.Abort:
         say("rpn2t: stopped by Ctrl-C", error=True)

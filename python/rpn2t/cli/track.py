@@ -70,7 +70,7 @@ _TRACKER = "The tracker"
 @_option(
     _TRACKER,
     "--seed",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
     metavar="N",
