@@ -12,17 +12,24 @@
 #
 # Expects Debian 12, Debian 13 or Ubuntu 24.04 with the distribution's own Python (Boost.Python is built for
 # that one). Steps: packages by apt (listed first; by sudo unless root), a virtual environment, the Python
-# packages of requirements.txt, Caffe's source from the Python package index (pinned by version and sha256),
-# the patches of docker/patches in order of name, CMake, and the copy into DIR/lib/pythonX.Y/site-packages/caffe.
-# Caffe's own tests go to DIR/share/caffe. The logs are build/*.log. Afterwards build/ may be removed. A second run finds everything done.
+# packages of requirements.txt, Caffe's source and (on x86-64) the oneDNN library from the Python package index
+# (pinned by version and sha256), the patches of docker/patches in order of name, CMake, and the copy into
+# DIR/lib/pythonX.Y/site-packages/caffe. Caffe's own tests go to DIR/share/caffe. The logs are build/*.log.
+# Afterwards build/ may be removed. A second run finds everything done.
 #
 # Environment: JOBS (parallel compilers; default: one a core).
 set -euo pipefail
 
 readonly SDIST=brocolli-caffe SDIST_VERSION=3.0.0   # BVLC Caffe master, commit 9b89154
 readonly SHA256=ad7ba487552f4343df25044a9fa14812a96add48ea2ff993b53bf2dafe8248e2
+# oneDNN 3.2 for OpenMP: the library and, apart, its headers. The wheels are for x86-64 alone.
+readonly ONEDNN_VERSION=2023.2.0
+readonly ONEDNN_WHEELS=(
+  "onednn-cpu-gomp 2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb"
+  "onednn-devel-cpu-gomp 9763c69e8c907e119056bd52ad918ca84ac9ba939d130a99dfa95ccca3e5e284"
+)
 readonly PYTHON=/usr/bin/python3
-readonly RECIPE=1                             # raise it when a change below must rebuild Caffe
+readonly RECIPE=2                             # raise it when a change below must rebuild Caffe
 readonly PLATFORMS="Debian 12, Debian 13 or Ubuntu 24.04"
 
 apt_packages=(
@@ -30,8 +37,11 @@ apt_packages=(
   libboost-python-dev libboost-system-dev libboost-thread-dev libboost-filesystem-dev
   libprotobuf-dev protobuf-compiler libhdf5-dev libgoogle-glog-dev libgflags-dev libopenblas-dev
 )
+onednn=OFF
+[[ $(uname -m) != x86_64 ]] || onednn=ON
+readonly onednn
 readonly CMAKE_OPTIONS=(
-  -DCMAKE_BUILD_TYPE=Release -DCPU_ONLY=ON -DBLAS=Open
+  -DCMAKE_BUILD_TYPE=Release -DCPU_ONLY=ON -DBLAS=Open -DUSE_OPENMP=ON "-DUSE_ONEDNN=$onednn"
   -DUSE_OPENCV=OFF -DUSE_LEVELDB=OFF -DUSE_LMDB=OFF -DBUILD_docs=OFF -Dpython_version=3
 )
 
@@ -135,6 +145,7 @@ list_patches() { find "$root/docker/patches" -name '*.patch' 2>/dev/null | LC_AL
 describe_build() {
   local patch
   printf 'caffe %s %s %s\nrecipe %s\noptions %s\n' "$SDIST" "$SDIST_VERSION" "$SHA256" "$RECIPE" "${CMAKE_OPTIONS[*]}"
+  [[ $onednn = OFF ]] || printf 'onednn %s %s\n' "$ONEDNN_VERSION" "${ONEDNN_WHEELS[*]}"
   while read -r patch; do
     printf 'patch %s %s\n' "$(basename "$patch")" "$(sha256sum <"$patch" | cut -d' ' -f1)"
   done < <(list_patches)
@@ -149,32 +160,64 @@ is_installed() {
   [[ -z $force && -f $site/caffe/BUILD && $(cat "$site/caffe/BUILD") = "$(describe_build)" ]] && caffe_imports >/dev/null 2>&1
 }
 
-# pip checks the hash before it unpacks anything or looks at the package's setup.py, which is not used further.
-pip_download() {
-  printf '%s==%s --hash=sha256:%s\n' "$SDIST" "$SDIST_VERSION" "$SHA256" >"$build/caffe-sdist.txt"
-  "$python" -m pip download --disable-pip-version-check --no-input --no-deps --no-binary :all: \
-    --no-build-isolation --require-hashes -d "$build/download" -r "$build/caffe-sdist.txt"
+# fetch FILE NAME VERSION SHA256 PIP-OPTION... : a file of the package index, into build/download unless it is there.
+fetch() {
+  local file=$build/download/$1 name=$2 version=$3 sha256=$4
+  shift 4
+  if [[ -f $file ]]; then
+    ! is_whole "$file" "$sha256" || return 0
+    say "the file $file is damaged; it is downloaded again"
+    rm -f "$file"
+  fi
+  mkdir -p "$build/download"
+  say "Downloading $name $version ... (log: build/download.log)"
+  if ! pip_download "$name==$version --hash=sha256:$sha256" "$@" >"$build/download.log" 2>&1 </dev/null; then
+    if grep -qi 'do not match the hashes' "$build/download.log"; then
+      die "broken download: $name $version has not the expected sha256 $sha256"
+    fi
+    die "could not download $name $version: $(grep -E '^ERROR' "$build/download.log" | head -n 1 | cut -c 1-160) (log: $build/download.log)"
+  fi
+  is_whole "$file" "$sha256" || die "broken download: $file has not the expected sha256 $sha256"
 }
+
+# pip checks the hash before it unpacks anything or looks at a package's setup.py, which is not used further.
+pip_download() {
+  printf '%s\n' "$1" >"$build/download/requirement.txt"
+  shift
+  "$python" -m pip download --disable-pip-version-check --no-input --no-deps --require-hashes "$@" \
+    -d "$build/download" -r "$build/download/requirement.txt"
+}
+
+is_whole() { printf '%s  %s\n' "$2" "$1" | sha256sum --check --status 2>/dev/null; }
 
 fetch_source() {
   archive=$build/download/$SDIST-$SDIST_VERSION.tar.gz
-  if [[ -f $archive ]]; then
-    ! is_whole "$archive" || return 0
-    say "the file $archive is damaged; it is downloaded again"
-    rm -f "$archive"
-  fi
-  mkdir -p "$build/download"
-  say "Downloading $SDIST $SDIST_VERSION ... (log: build/download.log)"
-  if ! pip_download >"$build/download.log" 2>&1 </dev/null; then
-    if grep -qi 'do not match the hashes' "$build/download.log"; then
-      die "broken download: $SDIST $SDIST_VERSION has not the expected sha256 $SHA256"
-    fi
-    die "could not download $SDIST $SDIST_VERSION: $(grep -E '^ERROR' "$build/download.log" | head -n 1 | cut -c 1-160) (log: $build/download.log)"
-  fi
-  is_whole "$archive" || die "broken download: $archive has not the expected sha256 $SHA256"
+  fetch "${archive##*/}" "$SDIST" "$SDIST_VERSION" "$SHA256" --no-binary :all: --no-build-isolation
 }
 
-is_whole() { printf '%s  %s\n' "$SHA256" "$1" | sha256sum --check --status 2>/dev/null; }
+onednn_wheel() { printf '%s-%s-py2.py3-none-manylinux1_x86_64.whl' "${1//-/_}" "$ONEDNN_VERSION"; }
+
+fetch_onednn() {
+  local name sha256
+  while read -r name sha256; do
+    fetch "$(onednn_wheel "$name")" "$name" "$ONEDNN_VERSION" "$sha256" --only-binary :all:
+  done < <(printf '%s\n' "${ONEDNN_WHEELS[@]}")
+}
+
+# A wheel holds the library three times, since it can hold no links.
+unpack_onednn() {
+  rm -rf "$onednn_dir"
+  local name
+  while read -r name _; do
+    "$python" -m zipfile -e "$build/download/$(onednn_wheel "$name")" "$onednn_dir/wheel"
+  done < <(printf '%s\n' "${ONEDNN_WHEELS[@]}")
+  mkdir "$onednn_dir/lib"
+  mv "$onednn_dir"/wheel/*.data/data/include "$onednn_dir/include"
+  mv "$onednn_dir"/wheel/onednn_cpu*.data/data/lib/libdnnl.so.3 "$onednn_dir/lib/"
+  ln -s libdnnl.so.3 "$onednn_dir/lib/libdnnl.so"
+  mv "$onednn_dir"/wheel/onednn_cpu*.data/data/share/doc/onednn "$onednn_dir/doc"
+  rm -rf "$onednn_dir/wheel"
+}
 
 unpack_source() {
   rm -rf "$source_dir" "$object_dir"
@@ -191,10 +234,10 @@ unpack_source() {
 }
 
 # Without NumPy in PYTHON_EXECUTABLE CMake leaves the bindings out and ends with a riddle about "pytest".
-# Caffe's CMake files set a run path of their own; ours ($ORIGIN: both libraries lie in one folder) goes past them.
+# Caffe's CMake files set a run path of their own; ours ($ORIGIN: all libraries lie in one folder) goes past them.
 configure() {
   cmake -S "$source_dir" -B "$object_dir" "${CMAKE_OPTIONS[@]}" -DPYTHON_EXECUTABLE="$python" \
-    -DCMAKE_SKIP_RPATH=ON "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-rpath,'\$ORIGIN'" -Wno-dev
+    -DONEDNN_ROOT="$onednn_dir" -DCMAKE_SKIP_RPATH=ON "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-rpath,'\$ORIGIN'" -Wno-dev
 }
 
 compile() { cmake --build "$object_dir" --target pycaffe --parallel "${JOBS:-$(nproc)}"; }
@@ -208,8 +251,13 @@ install_package() {
   cp -L "$object_dir/lib/_caffe.so" "$new/_caffe.so"
   library=$(readlink -f "$object_dir/lib/libcaffe.so")
   cp "$library" "$new/$(objdump -p "$library" | awk '/SONAME/ {print $2}')"
-  strip --strip-unneeded "$new"/*.so*
   cp "$source_dir/LICENSE" "$new/LICENSE"
+  if [[ $onednn = ON ]]; then
+    cp "$onednn_dir/lib/libdnnl.so.3" "$new/"
+    mkdir "$new/onednn"
+    cp "$onednn_dir"/doc/{LICENSE,THIRD-PARTY-PROGRAMS} "$new/onednn/"
+  fi
+  strip --strip-unneeded "$new"/*.so*
   install_tests
   rm -rf "$site/caffe"
   mv "$new" "$site/caffe"
@@ -237,13 +285,17 @@ main() {
   python=$venv/bin/python
   install_requirements
   site=$(site_packages)
-  source_dir=$build/caffe/source object_dir=$build/caffe/objects
+  source_dir=$build/caffe/source object_dir=$build/caffe/objects onednn_dir=$build/caffe/onednn
   if is_installed; then
     say "Caffe is installed in $venv already"
     return 0
   fi
   fetch_source
   step unpack "Unpacking and patching Caffe" unpack_source
+  if [[ $onednn = ON ]]; then
+    fetch_onednn
+    step unpack-onednn "Unpacking oneDNN" unpack_onednn
+  fi
   step configure "Configuring Caffe" configure
   step compile "Compiling Caffe, 2 to 4 minutes on two cores" compile
   step install "Installing Caffe into $venv" install_package
