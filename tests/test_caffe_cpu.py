@@ -133,6 +133,13 @@ CONV_CASES = [
     pytest.param((2, 8, 9, 9), 8, "kernel_size: 3 force_nd_im2col: true", id="nd"),
     pytest.param((2, 8, 20), 8, "kernel_size: 3", id="1d"),
     pytest.param((2, 3, 8, 9, 9), 4, "kernel_size: 3 axis: 2", id="channels-in-axis-2"),
+    # Winograd's way
+    pytest.param((2, 32, 14, 14), 48, "kernel_size: 3 pad: 1", id="tiles-cut-by-the-rim"),
+    pytest.param((40, 32, 12, 12), 32, "kernel_size: 3", id="more-images-than-fit-the-cache"),
+    pytest.param((2, 32, 70, 75), 32, "kernel_size: 3 pad: 1", id="larger-than-fits-the-cache"),
+    pytest.param((2, 40, 13, 22), 32, "kernel_size: 3 pad_h: 2 pad_w: 0", id="not-square"),
+    pytest.param((3, 32, 9, 8), 40, "kernel_size: 3 pad: 2 bias_term: false", id="widest-rim"),
+    pytest.param((2, 32, 4, 4), 32, "kernel_size: 3", id="too-small-for-tiles"),
 ]
 
 
@@ -174,10 +181,11 @@ def test_without_a_gradient_of_the_weights(tmp_path: Path) -> None:
 
 
 @needs_onednn
-def test_a_new_shape_of_the_input(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channels", [16, 32])
+def test_a_new_shape_of_the_input(tmp_path: Path, channels: int) -> None:
     random = np.random.default_rng(5)
-    found, wanted = two_nets(tmp_path, (2, 16, 9, 9), 24, "kernel_size: 3")
-    for shape in ((2, 16, 9, 9), (5, 16, 9, 9), (1, 16, 20, 7), (2, 16, 9, 9)):
+    found, wanted = two_nets(tmp_path, (2, channels, 9, 9), 32, "kernel_size: 3")
+    for shape in ((2, channels, 9, 9), (5, channels, 9, 9), (1, channels, 20, 4), (2, channels, 9, 9)):
         x = random.normal(0, 1, shape).astype(np.float32)
         for net in (found, wanted):
             net.blobs["x"].reshape(*shape)
@@ -337,30 +345,58 @@ def test_a_solvers_steps(tmp_path: Path) -> None:
 
 
 @needs_onednn
+def test_winograds_error(tmp_path: Path) -> None:
+    """For a layer of the student's conv4's size. The usual points, 0, 1 and 2, would fail here."""
+    random = np.random.default_rng(8)
+    net = make_net(tmp_path, (2, 384, 14, 14), conv("DEFAULT", 64, "kernel_size: 3 pad: 1"))
+    x = np.maximum(random.normal(0, 1, (2, 384, 14, 14)), 0).astype(np.float32)
+    windows = sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
+    weights, bias = (blob.data.astype(np.float64) for blob in net.params["y"])
+    exact = np.tensordot(windows.astype(np.float64), weights, axes=((1, 4, 5), (1, 2, 3)))
+    exact = exact.transpose(0, 3, 1, 2) + bias[:, None, None]
+    net.blobs["x"].data[...] = x
+    assert 0 < largest_difference(net.forward()["y"], exact) < 3e-6
+
+
+@needs_onednn
 def test_engine_by_the_environment(tmp_path: Path) -> None:
     """CAFFE_ONEDNN=0: where a layer leaves the engine open it is Caffe's own, to the last bit."""
     for engine in ("DEFAULT", "CAFFE"):
         make_net(tmp_path, (2, 16, 9, 9), conv(engine, 24, "kernel_size: 3"), engine)
-    code = f"""
-import json
+    names = ("DEFAULT", "CAFFE")
+    assert same_results(tmp_path, names, [{"CAFFE_ONEDNN": "0"}] * 2)
+    assert not same_results(tmp_path, names, [{}, {}])
+
+
+@needs_onednn
+def test_winograd_by_the_environment(tmp_path: Path) -> None:
+    """CAFFE_WINOGRAD=0: the sums are taken in another order, and only where Winograd's way suits."""
+    make_net(tmp_path, (2, 32, 9, 9), conv("DEFAULT", 32, "kernel_size: 3"), "suits")
+    make_net(tmp_path, (2, 16, 9, 9), conv("DEFAULT", 32, "kernel_size: 3"), "few-channels")
+    switched = [{}, {"CAFFE_WINOGRAD": "0"}]
+    assert not same_results(tmp_path, ("suits", "suits"), switched)
+    assert same_results(tmp_path, ("few-channels", "few-channels"), switched)
+
+
+def same_results(folder: Path, names: tuple[str, str], environments: list[dict[str, str]]) -> bool:
+    """Whether two nets give the same to the last bit, each in a process with an environment of its own."""
+    code = """
+import sys
 import numpy as np
 from rpn2t.runtime import load_caffe
 caffe = load_caffe()
-results = []
-for engine in ("DEFAULT", "CAFFE"):
-    net = caffe.Net({str(tmp_path)!r} + f"/{{engine}}.prototxt", caffe.TEST)
-    random = np.random.default_rng(0)
-    for blob in (net.blobs["x"], *net.params["y"]):
-        blob.data[...] = random.normal(0, 1, blob.data.shape)
-    results.append(net.forward()["y"])
-print(json.dumps(bool((results[0] == results[1]).all())))
+net = caffe.Net(sys.argv[1], caffe.TEST)
+random = np.random.default_rng(0)
+for blob in (net.blobs["x"], *net.params["y"]):
+    blob.data[...] = random.normal(0, 1, blob.data.shape)
+print(net.forward()["y"].tobytes().hex())
 """
-    for value, same in (("0", True), ("1", False)):
-        ran = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", code],
-            env=os.environ | {"CAFFE_ONEDNN": value},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert json.loads(ran.stdout) is same
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CAFFE_")}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, str(folder / f"{name}.prototxt")],
+            env=clean | environment, capture_output=True, text=True, check=True,
+        ).stdout
+        for name, environment in zip(names, environments, strict=True)
+    )  # fmt: skip
+    return first == second
