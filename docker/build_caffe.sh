@@ -279,9 +279,9 @@ unpack_source() {
 # Caffe's CMake files set a run path of their own; ours goes past them: Caffe's libraries lie in one folder ($ORIGIN),
 # NVIDIA's beside it.
 configure() {
-  local runpath='$ORIGIN' places=()
+  local runpath=\$ORIGIN places=()
   if [[ -n $cuda ]]; then
-    runpath='$ORIGIN:$ORIGIN/../nvidia/cu13/lib:$ORIGIN/../nvidia/cudnn/lib'
+    runpath+=:\$ORIGIN/../nvidia/cu13/lib:\$ORIGIN/../nvidia/cudnn/lib
     places=("-DCMAKE_CUDA_COMPILER=$toolkit/nvidia/cu13/bin/nvcc" "-DCUDNN_ROOT=$toolkit/nvidia/cudnn")
   fi
   cmake -S "$source_dir" -B "$object_dir" "${cmake_options[@]}" "${places[@]}" -DPYTHON_EXECUTABLE="$python" \
