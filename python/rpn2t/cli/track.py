@@ -86,6 +86,12 @@ _TRACKER = "The tracker"
 )
 @_option(
     _TRACKER,
+    "--tf32",
+    is_flag=True,
+    help="Let a GPU compute in TF32: faster, less exact. Without it, in float as the paper did.",
+)
+@_option(
+    _TRACKER,
     "--weights",
     default="shipped",
     show_default=True,
