@@ -50,7 +50,9 @@ def widened_corners(boxes: ArrayLike, side: int, context: int) -> NDArray[np.int
     return round_half_up(corners).astype(np.int64)
 
 
-def cut_patches(image: Image, boxes: ArrayLike, side: int, context: int) -> NDArray[np.float32]:
+def cut_patches(
+    image: Image, boxes: ArrayLike, side: int, context: int, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """The network's input for each box.
 
     Args:
@@ -58,11 +60,13 @@ def cut_patches(image: Image, boxes: ArrayLike, side: int, context: int) -> NDAr
         boxes: shape (n, 4), frame px.
         side: of the network's input.
         context: px of it that lie outside the box on each side.
+        out: where to write, of the result's shape; made where not given.
 
     Returns:
         Shape (n, 3, side, side), BGR minus 128.
     """
-    patches = np.zeros((len(as_boxes(boxes)), 3, side, side), dtype=np.float32)
+    patches = np.empty((len(as_boxes(boxes)), 3, side, side), dtype=np.float32) if out is None else out
+    patches[...] = 0
     for patch, corners in zip(patches, widened_corners(boxes, side, context), strict=True):
         _cut(image, corners, patch)
     return patches

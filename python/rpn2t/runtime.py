@@ -11,12 +11,16 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
 
 from .errors import InputError
 
@@ -156,6 +160,19 @@ def gpu_works(index: int) -> bool:
     check = _caffe_library()[_CHECK_DEVICE]
     check.restype = ctypes.c_bool
     return bool(check(ctypes.c_int(index)))
+
+
+def forward(net: Any) -> None:
+    """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host."""
+    net._forward(0, len(net.layers) - 1)
+
+
+def make_from_message(constructor: Callable[[str], Any], message: Message) -> Any:
+    """A net or solver from its definition: Caffe wants a file, which lives as long as the call."""
+    with tempfile.TemporaryDirectory(prefix="rpn2t-") as folder:
+        path = Path(folder) / "definition.prototxt"
+        path.write_text(text_format.MessageToString(message))
+        return constructor(str(path))
 
 
 def _caffe_library() -> ctypes.CDLL:
