@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Build BVLC Caffe with its Python bindings and install it into a virtual environment.
 #
-# usage: docker/build_caffe.sh [--venv DIR] [--apt-only] [--also PACKAGE]... [--force] [--any-platform]
+# usage: docker/build_caffe.sh [--venv DIR] [--cuda [--arch LIST] | --stock] [--apt-only] [--also PACKAGE]...
+#                              [--force] [--any-platform]
 #
 #   --venv DIR      the environment to install into; made if it is not there (default: the project's .venv)
+#   --cuda          with CUDA 13 and cuDNN 9 (x86-64), 2 GB more in DIR; it computes on the CPU too
+#   --arch LIST     GPU generations to compile for with --cuda, newer ones by just-in-time compilation from the last
+#                   (default: 75;80;86;89;90;100;120, from Turing on; 90 alone takes half the time)
+#   --stock         Caffe as it was, with the patches alone that it needs to be built and tested: for comparisons
 #   --apt-only      only see to the distribution's packages
 #   --also PACKAGE  see to this package of the distribution too
 #   --force         build again even if the same build is installed already
@@ -15,6 +20,8 @@
 # packages of requirements.txt, Caffe's source and (on x86-64) the oneDNN library from the Python package index
 # (pinned by version and sha256), the patches of docker/patches in order of name, CMake, and the copy into
 # DIR/lib/pythonX.Y/site-packages/caffe. Caffe's own tests go to DIR/share/caffe. The logs are build/*.log.
+# With --cuda NVIDIA's compiler goes to build/caffe and the libraries to DIR, both from the Python package index
+# (docker/requirements-cuda-build.txt and requirements-cuda.txt); no GPU and no driver is needed to build.
 # Afterwards build/ may be removed. A second run finds everything done.
 #
 # Environment: JOBS (parallel compilers; default: one a core).
@@ -37,17 +44,12 @@ apt_packages=(
   libboost-python-dev libboost-system-dev libboost-thread-dev libboost-filesystem-dev
   libprotobuf-dev protobuf-compiler libhdf5-dev libgoogle-glog-dev libgflags-dev libopenblas-dev
 )
-onednn=OFF
-[[ $(uname -m) != x86_64 ]] || onednn=ON
-readonly onednn
-readonly CMAKE_OPTIONS=(
-  -DCMAKE_BUILD_TYPE=Release -DCPU_ONLY=ON -DBLAS=Open -DUSE_OPENMP=ON "-DUSE_ONEDNN=$onednn"
-  -DUSE_OPENCV=OFF -DUSE_LEVELDB=OFF -DUSE_LMDB=OFF -DBUILD_docs=OFF -Dpython_version=3
-)
+readonly STOCK_PATCHES='000[12]-*.patch'
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
-venv=$root/.venv apt_only='' force='' any_platform=''
+cuda_libraries=$root/docker/requirements-cuda.txt cuda_compiler=$root/docker/requirements-cuda-build.txt
+venv=$root/.venv apt_only='' force='' any_platform='' cuda='' stock='' arch=''
 
 say() { printf 'build_caffe: %s\n' "$*"; }
 die() { printf 'build_caffe: %s\n' "$*" >&2; exit 1; }
@@ -76,6 +78,9 @@ parse_options() {
     case $1 in
       --venv) [[ -n ${2:-} ]] || die "--venv needs a folder"; venv=$2; shift ;;
       --venv=*) venv=${1#--venv=} ;;
+      --cuda) cuda=1 ;;
+      --arch) [[ -n ${2:-} ]] || die "--arch needs a list, as in --arch '80;90'"; arch=$2; shift ;;
+      --stock) stock=1 ;;
       --apt-only) apt_only=1 ;;
       --also) [[ -n ${2:-} ]] || die "--also needs a package"; apt_packages+=("$2"); shift ;;
       --force) force=1 ;;
@@ -85,6 +90,23 @@ parse_options() {
     esac
     shift
   done
+  [[ -z $cuda || -z $stock ]] || die "--stock is a build for the CPU; leave --cuda out"
+  [[ -z $arch || -n $cuda ]] || die "--arch is for --cuda"
+  arch=${arch:-75;80;86;89;90;100;120}
+  [[ $arch =~ ^[0-9]{2,3}[af]?(;[0-9]{2,3}[af]?)*$ ]] || die "--arch $arch: write numbers with ; between them, as in '80;90'"
+  [[ -z $cuda || $(uname -m) = x86_64 ]] || die "--cuda is for x86-64, this is $(uname -m)"
+}
+
+# What CMake is told of Caffe; it is part of the stamp.
+choose_options() {
+  onednn=OFF
+  [[ $(uname -m) != x86_64 || -n $stock ]] || onednn=ON
+  cmake_options=(
+    -DCMAKE_BUILD_TYPE=Release "-DCPU_ONLY=$([[ -n $cuda ]] && echo OFF || echo ON)" -DBLAS=Open -DUSE_OPENMP=ON
+    "-DUSE_ONEDNN=$onednn" -DUSE_OPENCV=OFF -DUSE_LEVELDB=OFF -DUSE_LMDB=OFF -DBUILD_docs=OFF -Dpython_version=3
+  )
+  # machine code for each, PTX of the last
+  [[ -z $cuda ]] || cmake_options+=("-DCMAKE_CUDA_ARCHITECTURES=${arch//;/-real;}")
 }
 
 check_platform() {
@@ -130,22 +152,30 @@ make_venv() {
     die "$venv was made with $base, but Boost.Python needs the distribution's $PYTHON; remove $venv and try again"
 }
 
+# install_requirements FILE TEXT : a list of packages, into the environment.
 install_requirements() {
-  local stamp=$venv/requirements.sha256 wanted
-  wanted=$(sha256sum <"$root/requirements.txt")
+  local name stamp wanted
+  name=$(basename "$1" .txt)
+  stamp=$venv/$name.sha256
+  wanted=$(sha256sum <"$1")
   [[ $(cat "$stamp" 2>/dev/null || true) != "$wanted" ]] || return 0
-  step pip "Installing the Python packages of requirements.txt" \
-    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input -r "$root/requirements.txt"
+  step "${name/requirements/pip}" "Installing $2" \
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input -r "$1"
   printf '%s\n' "$wanted" >"$stamp"
 }
 
-list_patches() { find "$root/docker/patches" -name '*.patch' 2>/dev/null | LC_ALL=C sort; }
+list_patches() {
+  local pattern='*.patch'
+  [[ -z $stock ]] || pattern=$STOCK_PATCHES
+  find "$root/docker/patches" -name "$pattern" 2>/dev/null | LC_ALL=C sort
+}
 
 # Everything that decides what is built, as text: the stamp of an installed build.
 describe_build() {
   local patch
-  printf 'caffe %s %s %s\nrecipe %s\noptions %s\n' "$SDIST" "$SDIST_VERSION" "$SHA256" "$RECIPE" "${CMAKE_OPTIONS[*]}"
+  printf 'caffe %s %s %s\nrecipe %s\noptions %s\n' "$SDIST" "$SDIST_VERSION" "$SHA256" "$RECIPE" "${cmake_options[*]}"
   [[ $onednn = OFF ]] || printf 'onednn %s %s\n' "$ONEDNN_VERSION" "${ONEDNN_WHEELS[*]}"
+  [[ -z $cuda ]] || printf 'cuda %s\n' "$(cat "$cuda_libraries" "$cuda_compiler" | sha256sum | cut -d' ' -f1)"
   while read -r patch; do
     printf 'patch %s %s\n' "$(basename "$patch")" "$(sha256sum <"$patch" | cut -d' ' -f1)"
   done < <(list_patches)
@@ -219,6 +249,18 @@ unpack_onednn() {
   rm -rf "$onednn_dir/wheel"
 }
 
+# One tree as nvcc and CMake expect it: the compiler's wheels, and links to the libraries in the environment.
+make_toolkit() {
+  rm -rf "$toolkit"
+  "$python" -m pip install --disable-pip-version-check --no-input --no-deps --target "$toolkit" -r "$cuda_compiler"
+  cp -rs "$site/nvidia/." "$toolkit/nvidia/"
+  ln -s lib "$toolkit/nvidia/cu13/lib64"
+  local library
+  for library in "$toolkit"/nvidia/{cu13,cudnn}/lib/lib*.so.*; do
+    ln -sf "${library##*/}" "${library%%.so.*}.so"
+  done
+}
+
 unpack_source() {
   rm -rf "$source_dir" "$object_dir"
   mkdir -p "$source_dir" "$object_dir"
@@ -234,10 +276,16 @@ unpack_source() {
 }
 
 # Without NumPy in PYTHON_EXECUTABLE CMake leaves the bindings out and ends with a riddle about "pytest".
-# Caffe's CMake files set a run path of their own; ours ($ORIGIN: all libraries lie in one folder) goes past them.
+# Caffe's CMake files set a run path of their own; ours goes past them: Caffe's libraries lie in one folder ($ORIGIN),
+# NVIDIA's beside it.
 configure() {
-  cmake -S "$source_dir" -B "$object_dir" "${CMAKE_OPTIONS[@]}" -DPYTHON_EXECUTABLE="$python" \
-    -DONEDNN_ROOT="$onednn_dir" -DCMAKE_SKIP_RPATH=ON "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-rpath,'\$ORIGIN'" -Wno-dev
+  local runpath=\$ORIGIN places=()
+  if [[ -n $cuda ]]; then
+    runpath+=:\$ORIGIN/../nvidia/cu13/lib:\$ORIGIN/../nvidia/cudnn/lib
+    places=("-DCMAKE_CUDA_COMPILER=$toolkit/nvidia/cu13/bin/nvcc" "-DCUDNN_ROOT=$toolkit/nvidia/cudnn")
+  fi
+  cmake -S "$source_dir" -B "$object_dir" "${cmake_options[@]}" "${places[@]}" -DPYTHON_EXECUTABLE="$python" \
+    -DONEDNN_ROOT="$onednn_dir" -DCMAKE_SKIP_RPATH=ON "-DCMAKE_SHARED_LINKER_FLAGS=-Wl,-rpath,'$runpath'" -Wno-dev
 }
 
 compile() { cmake --build "$object_dir" --target pycaffe --parallel "${JOBS:-$(nproc)}"; }
@@ -277,15 +325,17 @@ install_tests() {
 
 main() {
   parse_options "$@"
+  choose_options
   check_platform
   install_apt_packages
   [[ -z $apt_only ]] || return 0
   make_venv
   venv=$(cd "$venv" && pwd)
   python=$venv/bin/python
-  install_requirements
+  install_requirements "$root/requirements.txt" "the Python packages of requirements.txt"
+  [[ -z $cuda ]] || install_requirements "$cuda_libraries" "NVIDIA's libraries, 2 GB"
   site=$(site_packages)
-  source_dir=$build/caffe/source object_dir=$build/caffe/objects onednn_dir=$build/caffe/onednn
+  source_dir=$build/caffe/source object_dir=$build/caffe/objects onednn_dir=$build/caffe/onednn toolkit=$build/caffe/cuda
   if is_installed; then
     say "Caffe is installed in $venv already"
     return 0
@@ -296,8 +346,11 @@ main() {
     fetch_onednn
     step unpack-onednn "Unpacking oneDNN" unpack_onednn
   fi
+  [[ -z $cuda ]] || step cuda "Unpacking NVIDIA's compiler" make_toolkit
   step configure "Configuring Caffe" configure
-  step compile "Compiling Caffe, 2 to 4 minutes on two cores" compile
+  local minutes="2 to 4"
+  [[ -z $cuda ]] || minutes="5 to 15"
+  step compile "Compiling Caffe, $minutes minutes on two cores" compile
   step install "Installing Caffe into $venv" install_package
   say "import caffe works in $venv; build/ may be removed"
 }

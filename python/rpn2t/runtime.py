@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -34,6 +34,12 @@ _CORES = (
 # (both C++: caffe_gpu_memcpy(size_t, const void*, void*) and Caffe::CheckDevice(int)).
 _CUDA_ONLY = "_ZN5caffe16caffe_gpu_memcpyEmPKvPv"
 _CHECK_DEVICE = "_ZN5caffe5Caffe11CheckDeviceEi"
+
+# CUDA 13: the driver that it needs, the GPUs that it still serves (Turing), and what it calls these two
+# numbers (cudaDevAttrComputeCapabilityMajor and Minor).
+_OLDEST_DRIVER = "R580"
+_OLDEST_CAPABILITY = (7, 5)
+_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
 
 def load_caffe() -> ModuleType:
@@ -103,10 +109,16 @@ def blas_report() -> dict[str, str | int | None]:
 
 @dataclass(frozen=True)
 class Device:
-    """Where Caffe computes: ``cpu``, or ``gpu`` with the GPU's index (0 is the first)."""
+    """Where Caffe computes: ``cpu``, or ``gpu`` with the GPU's index (0 is the first).
+
+    ``tf32`` lets a GPU round the factors of convolutions and matrix products to TF32. ``notes`` say what
+    the user should know of the choice, a line each.
+    """
 
     kind: Literal["cpu", "gpu"]
     index: int = 0
+    tf32: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         """As ``--device`` takes it."""
@@ -120,27 +132,34 @@ class Device:
         else:
             caffe.set_device(self.index)
             caffe.set_mode_gpu()
+            caffe.set_tf32(self.tf32)
 
 
-def choose_device(spec: str = "auto") -> Device:
+def choose_device(spec: str = "auto", tf32: bool = False) -> Device:
     """Device for ``auto`` (the first GPU if it works, else the CPU), ``cpu`` or ``gpu:N``.
+
+    Args:
+        spec: one of these.
+        tf32: see :class:`Device`; the CPU knows no TF32, which its notes then say.
 
     Raises:
         InputError: ``spec`` is none of these, or names a GPU that Caffe cannot use.
     """
-    if spec == "cpu":
-        return Device("cpu")
-    if spec == "auto":
-        return Device("gpu") if gpu_works(0) else Device("cpu")
     match = re.fullmatch(r"gpu:(\d{1,4})", spec, re.ASCII)
-    if not match:
+    if not match and spec not in ("auto", "cpu"):
         raise InputError(f"device {spec!r} is not known: use auto, cpu or gpu:N (gpu:0 is the first GPU)")
-    if not has_cuda():
-        raise InputError(f"device {spec}: this Caffe was built without CUDA; use --device cpu")
-    index = int(match[1])
-    if not gpu_works(index):
-        raise InputError(f"device {spec}: no such GPU, or it cannot be used now; use --device cpu")
-    return Device("gpu", index)
+    index = int(match[1]) if match else 0
+    problem = gpu_problem(index) if spec != "cpu" else None
+    if match and problem:
+        raise InputError(f"device {spec}: {problem}, or use --device cpu")
+    if spec != "cpu" and not problem:
+        return Device("gpu", index, tf32)
+    notes = []
+    if problem and has_cuda():
+        notes.append(f"the CPU is used, no GPU: {problem}")
+    if tf32:
+        notes.append("--tf32 has no effect on the CPU")
+    return Device("cpu", notes=tuple(notes))
 
 
 def has_cuda() -> bool:
@@ -150,16 +169,75 @@ def has_cuda() -> bool:
 
 
 def gpu_works(index: int) -> bool:
-    """Whether Caffe can open GPU ``index``; False too for a Caffe without CUDA.
+    """Whether Caffe can use GPU ``index``; False too for a Caffe without CUDA."""
+    return gpu_problem(index) is None
 
-    Caffe's own ``set_device`` ends the process where there is no such GPU. Its CheckDevice answers
-    instead, but not in a build without CUDA, so that is asked first.
+
+def gpu_problem(index: int) -> str | None:
+    """What keeps Caffe from GPU ``index`` and what helps, as one clause each; None where nothing does.
+
+    Caffe's own ``set_device`` ends the process where there is no such GPU, so CUDA is asked before it.
+    Only a GPU to which there is no other objection is opened.
     """
     if not has_cuda():
-        return False
-    check = _caffe_library()[_CHECK_DEVICE]
+        return "this Caffe was built without CUDA; build it with `docker/build_caffe.sh --cuda`"
+    cuda = _caffe_library()
+    driver = _cuda_number(cuda, "cudaDriverGetVersion")
+    wanted = _cuda_number(cuda, "cudaRuntimeGetVersion")
+    if driver == 0:
+        return "there is no NVIDIA driver (no libcuda.so.1); install one, start a container with `--gpus all`"
+    if driver // 1000 < wanted // 1000:
+        return (
+            f"the NVIDIA driver is too old: it is for CUDA {_cuda_version(driver)}, and this Caffe needs "
+            f"{wanted // 1000}; update it to {_OLDEST_DRIVER} or newer"
+        )
+    try:
+        count = _cuda_number(cuda, "cudaGetDeviceCount")
+    except _CudaError as error:
+        return (
+            f"the NVIDIA driver offers no GPU ({error}); see what `nvidia-smi` and CUDA_VISIBLE_DEVICES say"
+        )
+    if index >= count:
+        there = "is 1 GPU, gpu:0" if count == 1 else f"are {count} GPUs, gpu:0 to gpu:{count - 1}"
+        return f"no such GPU: there {there}; choose one that is there"
+    return _unusable(cuda, index)
+
+
+def _unusable(cuda: ctypes.CDLL, index: int) -> str | None:
+    """What is wrong with a GPU that is there."""
+    numbers = (_CAPABILITY_MAJOR, _CAPABILITY_MINOR)
+    capability = tuple(_cuda_number(cuda, "cudaDeviceGetAttribute", number, index) for number in numbers)
+    shown = ".".join(map(str, capability))
+    if capability < _OLDEST_CAPABILITY:
+        oldest = ".".join(map(str, _OLDEST_CAPABILITY))
+        return f"this GPU is too old: its compute capability is {shown}, CUDA 13 needs {oldest}; take another"
+    check = cuda[_CHECK_DEVICE]
     check.restype = ctypes.c_bool
-    return bool(check(ctypes.c_int(index)))
+    if check(ctypes.c_int(index)):
+        return None
+    return (
+        "this GPU does not open: another process holds it or its memory, or this Caffe has no code for its "
+        f"compute capability {shown} (docker/build_caffe.sh --arch); try later, take another"
+    )
+
+
+class _CudaError(Exception):
+    """CUDA refused a call; the message is CUDA's."""
+
+
+def _cuda_number(cuda: ctypes.CDLL, function: str, *arguments: int) -> int:
+    """The number that a function of the CUDA runtime puts into its first argument."""
+    value = ctypes.c_int()
+    status = getattr(cuda, function)(ctypes.byref(value), *map(ctypes.c_int, arguments))
+    if status != 0:
+        cuda.cudaGetErrorString.restype = ctypes.c_char_p
+        raise _CudaError(cuda.cudaGetErrorString(ctypes.c_int(status)).decode())
+    return value.value
+
+
+def _cuda_version(number: int) -> str:
+    """12040 is CUDA 12.4."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def forward(net: Any) -> None:

@@ -50,6 +50,7 @@ class Tracker:
         weights: str = "shipped",
         device: str = "auto",
         seed: int = 0,
+        tf32: bool = False,
     ) -> None:
         """Load the backbone.
 
@@ -59,6 +60,8 @@ class Tracker:
             weights: name or folder of a weight set.
             device: ``auto``, ``cpu`` or ``gpu:N``.
             seed: of everything random. Same seed, input and machine: same boxes.
+            tf32: let a GPU round the factors of convolutions and matrix products to TF32 (10 bits after
+                the point instead of 23). Faster, and other numbers than the paper's float arithmetic.
 
         Raises:
             InputError: one of these cannot be used.
@@ -68,7 +71,7 @@ class Tracker:
             raise InputError(f"seed {seed}: give a whole number from 0 to {2**32 - 1}")
         self.config = config or Config()
         self.seed = int(seed)
-        self._device = choose_device(device)
+        self._device = choose_device(device, tf32)
         self._weights = find_set(weights)
         self._backbone_name = backbone
         self._backbone = Backbone(BackboneSpec.find(backbone), self._weights, self._device)
@@ -144,6 +147,11 @@ class Tracker:
         )
         return reported, best.score
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the device that was chosen, a line each."""
+        return self._device.notes
+
     def describe(self) -> dict[str, Any]:
         """What this tracker is made of, for a run's record: versions, files, device, settings."""
         paths = {self._backbone.weights_file, *self._weights.files.values()}
@@ -153,6 +161,7 @@ class Tracker:
             "mode": "paper",
             "seed": self.seed,
             "device": str(self._device),
+            "tf32": self._device.tf32,
             "blas": blas_report(),
             "machine": {"cpu": cpu_name(), "python": platform.python_version(), "numpy": np.__version__},
             "backbone": self._backbone_name,

@@ -42,6 +42,7 @@ class TrackOptions:
     mode: str
     seed: int
     device: str
+    tf32: bool
     weights: str
     backbone: str
     config: str | None
@@ -97,7 +98,7 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         with interruption.allowed():
             job = _prepare(options, stack)
         say(_what_runs(options, job))
-        for note in job.source.notes:
+        for note in (*job.source.notes, *job.tracker.notes):
             say(f"note: {note}")
         progress.start(job.total)
         steps = run(job.tracker, job.frames, job.begin.box, interruption)
@@ -127,7 +128,12 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     first = next(frames)
     begin = _first_box(options, source, first)
     tracker = Tracker(
-        config, backbone=options.backbone, weights=options.weights, device=options.device, seed=options.seed
+        config,
+        backbone=options.backbone,
+        weights=options.weights,
+        device=options.device,
+        seed=options.seed,
+        tf32=options.tf32,
     )
     ends = [end for end in (stop, source.length) if end is not None]
     total = min(ends) - start if ends else None
