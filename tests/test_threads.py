@@ -19,8 +19,8 @@ def load_all():
     return load_caffe()
 """
 
-# Milliseconds of processor time that go by while this thread sleeps: threads that spin after a product. Five tries,
-# sorted: on a busy machine some show nothing.
+# Milliseconds of processor time that go by while this thread sleeps: threads that spin after a product.
+# Five tries, sorted: on a busy machine some show nothing.
 BURNED = """
 def burned(work):
     spent = []
