@@ -23,6 +23,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from .errors import InputError
+from .threads import SLEEP_AT_ONCE
 
 # Best first: an OpenBLAS core, and the flags of /proc/cpuinfo that its kernels need.
 _CORES = (
@@ -47,14 +48,15 @@ def load_caffe() -> ModuleType:
 
     An OpenBLAS older than the processor takes kernels of 2004 without a word, three times slower.
     It reads its choice from the environment while it is loaded, so the variable is set for that
-    moment only: the OpenBLAS copies inside the wheels of NumPy and SciPy keep their own choice. A
-    value of ``OPENBLAS_CORETYPE`` or ``GLOG_minloglevel`` that is already set is left as it is.
+    moment only: the OpenBLAS copies inside the wheels of NumPy and SciPy keep their own choice. So it
+    is with the settings of rpn2t.threads. A value of any of these variables, or of
+    ``GLOG_minloglevel``, that is already set is left as it is.
 
     Raises:
         InputError: Caffe is not installed in this Python, or does not load.
     """
     if "caffe" not in sys.modules:
-        wanted = {"GLOG_minloglevel": "2"}
+        wanted = {"GLOG_minloglevel": "2", **SLEEP_AT_ONCE}
         if core := choose_core():
             wanted["OPENBLAS_CORETYPE"] = core
         with _defaults(wanted):

@@ -68,6 +68,7 @@ _TRACKER = "The tracker"
 @_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
 @_option(_RESULTS, "--no-video", is_flag=True, help="Leave video.mp4 out.")
 @_option(_RESULTS, "--show", is_flag=True, help="Also show the frames in a window; q or Esc ends the run.")
+@_option(_RESULTS, "--profile", is_flag=True, help="Also say where the time went; see profile.txt below.")
 @_option(
     _TRACKER,
     "--mode",
@@ -156,6 +157,10 @@ def track(**options: Any) -> None:
                  for each frame its index, box, score (0 to 1) and seconds. On the first frame the
                  box is the given one, and score and seconds are null
       video.mp4  the frames with the box in yellow, and the ground truth in blue
+      profile.txt  with --profile: seconds, calls, share and ms a frame of each stage (cutting
+                 patches, conv5, the head's scores, mining, learning ...), for the first frame and
+                 for the later ones. Stages exclude one another, so they add up to the whole run;
+                 boxes are the same with and without. Also printed at the end.
 
     Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
     end the run; as after any error on the way, the files then hold what was tracked.
