@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help setup demo test test-caffe lint gui clean
 
 VENV := .venv
+# More for docker/build_caffe.sh: `make setup CAFFE=--cuda`, and so with every other target.
+CAFFE :=
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input --quiet
 
@@ -29,7 +31,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes once, then seconds)
-	@docker/build_caffe.sh --venv $(VENV)
+	@docker/build_caffe.sh --venv $(VENV) $(CAFFE)
 	@stamp=$(VENV)/rpn2t.sha256; wanted=$$(cat pyproject.toml requirements.txt | sha256sum); \
 	if [[ $$(cat $$stamp 2>/dev/null || true) != "$$wanted" || ! -x $(VENV)/bin/rpn2t ]]; then \
 	  echo "Installing rpn2t and its development tools"; \

@@ -94,6 +94,19 @@ def test_part_of_a_clip_without_video(
     assert "2 frames, OTB protocol" in done.stdout.splitlines()[-1]
 
 
+def test_notes_on_the_device_come_after_the_first_line(
+    clip: Clip, rpn2t: Command, tiny: dict[str, int], tmp_path: Path
+) -> None:
+    options = ("--frames", "0:1", "--no-video", "--output", "out", "--device", "cpu", "--tf32")
+    done = rpn2t("track", clip.folder, *options, *set_options(tiny), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second, *_ = done.stdout.splitlines()
+    assert "device cpu" in first
+    assert second == "note: --tf32 has no effect on the CPU"
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (report["tf32"], report["command"]["tf32"]) == (False, True)  # what was done, what was asked
+
+
 @pytest.mark.parametrize(("signum", "status", "name"), [(2, 130, "Ctrl-C"), (15, 143, "SIGTERM")])
 def test_a_signal_leaves_what_was_tracked(
     clip: Clip, tiny: dict[str, int], tmp_path: Path, signum: int, status: int, name: str

@@ -39,6 +39,7 @@ class Stage:
 
 
 _MINING = "hard negative mining: the rest"
+_STEPS = "learning: solver steps"
 
 STAGES = (
     Stage("load Caffe, nets and weights", ("rpn2t.tracker:Tracker.__init__", "rpn2t.head:Head.__init__")),
@@ -57,15 +58,22 @@ STAGES = (
         ),
     ),
     Stage("cut patches", ("rpn2t.patch:cut_patches",)),
-    Stage("backbone: conv5 of patches", ("rpn2t.backbone:Backbone.conv5",)),
-    Stage("copy windows of conv5", ("rpn2t.features:PatchFeatures.windows",)),
+    Stage("backbone: conv5 of patches", ("rpn2t.features:PatchFeatures._run",)),
+    Stage(
+        "copy windows of conv5",
+        (
+            "rpn2t.features:PatchFeatures.windows",
+            "rpn2t.windows:Windows.copy_to",
+            "rpn2t.windows:Windows.array",
+        ),
+    ),
     Stage("head: scores of candidates", ("rpn2t.head:Head.scores",)),
     Stage("box regression", ("rpn2t.regression:BoxRegressor.fit", "rpn2t.regression:BoxRegressor.predict")),
-    Stage("hard negative mining: copy windows", ("rpn2t.memory:Pool.take",), within=_MINING),
+    Stage("hard negative mining: copy windows", ("rpn2t.windows:Windows.copy_to",), within=_MINING),
     Stage("hard negative mining: scores", ("rpn2t.head:Head.scores",), within=_MINING),
     Stage(_MINING, ("rpn2t.mining:hardest",)),
-    Stage("learning: copy windows", ("rpn2t.memory:Pool.take",)),
-    Stage("learning: solver steps", ("rpn2t.head:Head.learn",)),
+    Stage("learning: copy windows", ("rpn2t.windows:Windows.copy_to",), within=_STEPS),
+    Stage(_STEPS, ("rpn2t.head:Head.learn",)),
     Stage("store windows", ("rpn2t.tracker:Tracker._remember", "rpn2t.memory:Memory.add")),
     Stage(
         "write boxes, report and video",
