@@ -160,7 +160,7 @@ def write_problem(folder: Path) -> None:
 
     matching = HeadGeometry(config, 14).matching
     flags = np.repeat([1, 0], [config.batch_positives, config.batch_negatives])
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "patches": draw_clear(folder / "student.prototxt", weights, 32, patches),
         "windows": draw_clear(folder / "head_scoring.prototxt", weights, 256, windows),
         "conv5_gradient": rng.standard_normal((32, 256, 14, 14)),
@@ -170,7 +170,8 @@ def write_problem(folder: Path) -> None:
     }
     for name, blobs in weights.items():
         arrays |= {f"{name}.{part}": values for part, values in zip(("weight", "bias"), blobs, strict=True)}
-    np.savez(folder / "problem.npz", **{key: value.astype(np.float32) for key, value in arrays.items()})
+    problem: Any = {key: value.astype(np.float32) for key, value in arrays.items()}
+    np.savez(folder / "problem.npz", **problem)
 
 
 def draw_clear(
