@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.backbone import Backbone
 from rpn2t.boxes import as_boxes
-from rpn2t.patch import cut_patches
+from rpn2t.patch import cut_into
 from rpn2t.runtime import forward
 from rpn2t.windows import Windows, WindowStore
 
@@ -66,5 +66,5 @@ class PatchFeatures:
         # On a GPU the batch keeps its size, whatever is in its rest: cuDNN chooses anew for a new shape.
         if not self._fixed and data.shape[0] != len(boxes):
             data.reshape(len(boxes), *data.shape[1:])
-        cut_patches(image, boxes, self.spec.input_side, self.spec.context, out=data.data[: len(boxes)])
+        cut_into(data, image, boxes, self.spec.context)
         forward(self.net)

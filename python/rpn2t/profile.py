@@ -57,7 +57,7 @@ STAGES = (
             "rpn2t.sampling:epochs",
         ),
     ),
-    Stage("cut patches", ("rpn2t.patch:cut_patches",)),
+    Stage("cut patches", ("rpn2t.patch:cut_into",)),
     Stage("backbone: conv5 of patches", ("rpn2t.features:PatchFeatures._run",)),
     Stage(
         "copy windows of conv5",
