@@ -53,6 +53,7 @@ venv=$root/.venv apt_only='' force='' any_platform='' cuda='' stock='' arch=''
 
 say() { printf 'build_caffe: %s\n' "$*"; }
 die() { printf 'build_caffe: %s\n' "$*" >&2; exit 1; }
+refuse() { printf 'build_caffe: %s\n' "$*" >&2; exit 2; }
 usage() { sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
 
 # step NAME TEXT COMMAND... : one line on the screen, the output in build/NAME.log; its end shown on failure.
@@ -76,25 +77,25 @@ step() {
 parse_options() {
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --venv) [[ -n ${2:-} ]] || die "--venv needs a folder"; venv=$2; shift ;;
+      --venv) [[ -n ${2:-} ]] || refuse "--venv needs a folder"; venv=$2; shift ;;
       --venv=*) venv=${1#--venv=} ;;
       --cuda) cuda=1 ;;
-      --arch) [[ -n ${2:-} ]] || die "--arch needs a list, as in --arch '80;90'"; arch=$2; shift ;;
+      --arch) [[ -n ${2:-} ]] || refuse "--arch needs a list, as in --arch '80;90'"; arch=$2; shift ;;
       --stock) stock=1 ;;
       --apt-only) apt_only=1 ;;
-      --also) [[ -n ${2:-} ]] || die "--also needs a package"; apt_packages+=("$2"); shift ;;
+      --also) [[ -n ${2:-} ]] || refuse "--also needs a package"; apt_packages+=("$2"); shift ;;
       --force) force=1 ;;
       --any-platform) any_platform=1 ;;
       -h | --help) usage; exit 0 ;;
-      *) printf 'build_caffe: unknown option %s (see --help)\n' "$1" >&2; exit 2 ;;
+      *) refuse "unknown option $1 (see --help)" ;;
     esac
     shift
   done
-  [[ -z $cuda || -z $stock ]] || die "--stock is a build for the CPU; leave --cuda out"
-  [[ -z $arch || -n $cuda ]] || die "--arch is for --cuda"
+  [[ -z $cuda || -z $stock ]] || refuse "--stock is a build for the CPU; leave --cuda out"
+  [[ -z $arch || -n $cuda ]] || refuse "--arch is for --cuda"
   arch=${arch:-75;80;86;89;90;100;120}
-  [[ $arch =~ ^[0-9]{2,3}[af]?(;[0-9]{2,3}[af]?)*$ ]] || die "--arch $arch: write numbers with ; between them, as in '80;90'"
-  [[ -z $cuda || $(uname -m) = x86_64 ]] || die "--cuda is for x86-64, this is $(uname -m)"
+  [[ $arch =~ ^[0-9]{2,3}[af]?(;[0-9]{2,3}[af]?)*$ ]] || refuse "--arch $arch: write numbers with ; between them, as in '80;90'"
+  [[ -z $cuda || $(uname -m) = x86_64 ]] || refuse "--cuda is for x86-64, this is $(uname -m)"
 }
 
 # What CMake is told of Caffe; it is part of the stamp.
