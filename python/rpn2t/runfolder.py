@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from rpn2t.boxes import Box
+from rpn2t.container import denied_hint
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted
 from rpn2t.video import partial_path
@@ -50,9 +51,8 @@ class RunFolder:
         try:
             TemporaryFile(dir=there).close()
         except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot write in {there} ({error.strerror}); choose another --output"
-            ) from error
+            cure = denied_hint(error) or "; choose another --output"
+            raise InputError(f"{self.path}: cannot write in {there} ({error.strerror}){cure}") from error
 
     def holds(self, source: str) -> bool:
         """Whether the source is a file that the run would replace."""
@@ -137,7 +137,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
+        reason = f"{error.strerror or error}{denied_hint(error)}"
+        raise InputError(f"{path}: cannot write: {reason}") from error
 
 
 def _plain(value: Any) -> Any:

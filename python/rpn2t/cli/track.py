@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from rpn2t.container import command
+
 
 class _Option(click.Option):
     """An option that help lists under a heading."""
@@ -15,7 +17,14 @@ class _Option(click.Option):
 
 
 class _Command(click.Command):
-    """A command whose help lists its options under their headings."""
+    """A command whose help lists its options under their headings, and which shows how it is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            example = f"{command()} track clip.mp4 --init 68,36,54,62"
+            raise click.UsageError(f"Name a SOURCE, as in `{example}`.", ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
