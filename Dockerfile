@@ -20,12 +20,13 @@ RUN docker/build_caffe.sh --venv /opt/rpn2t && rm -rf build
 COPY docker/trim.sh docker/
 RUN docker/trim.sh /opt/rpn2t
 
-# ARCH: for which GPUs, such as 90 for an H100 or H200; fewer build faster.
+# ARCH: build_caffe.sh's --arch, such as 90 (H100, H200); fewer GPU generations build faster.
 FROM builder AS caffe-cuda
 COPY requirements.txt ./
+COPY docker/requirements-cuda.txt docker/requirements-cuda-build.txt docker/
 COPY docker/patches docker/patches
-ARG ARCH=all
-RUN docker/build_caffe.sh --cuda --arch "$ARCH" --venv /opt/rpn2t && rm -rf build
+ARG ARCH=
+RUN docker/build_caffe.sh --cuda ${ARCH:+--arch "$ARCH"} --venv /opt/rpn2t && rm -rf build
 COPY docker/trim.sh docker/
 RUN docker/trim.sh /opt/rpn2t
 
