@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-caffe lint gui clean
+.PHONY: help setup demo test test-caffe benchmark lint gui clean
 
 VENV := .venv
 # More for docker/build_caffe.sh: `make setup CAFFE=--cuda`, and so with every other target.
@@ -16,6 +16,11 @@ DEMO_CLIP := build/demo/carphone.mp4
 DEMO_BOX := 63,37,50,64
 DEMO_FRAMES := 0:90
 DEMO_OUTPUT := runs/demo
+
+STOCK_VENV := build/stock
+TORCH_PYTHON := build/torch/bin/python
+TORCH_VERSION := 2.13.0
+ROUNDS := 10
 
 # The two OpenCV wheels share their files: the other one must go first.
 define SWAP_OPENCV
@@ -56,12 +61,27 @@ test-caffe: setup ## run Caffe's own Python tests against the installed build
 	@docker/build_caffe.sh --venv $(VENV) --apt-only --also graphviz
 	@GLOG_minloglevel=2 $(PYTHON) -m unittest discover --start-directory $(VENV)/share/caffe/python/caffe/test
 
+# Another Python with PyTorch does as well: make benchmark TORCH_PYTHON=...
+benchmark: setup ## time stock Caffe, ours and PyTorch on this CPU (minutes; benchmarks/README.md)
+	@docker/build_caffe.sh --stock --venv $(STOCK_VENV)
+	@$(STOCK_VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
+	  --no-build-isolation --no-deps --editable .
+	@if ! $(TORCH_PYTHON) -c 'import torch' 2>/dev/null; then \
+	  echo "Installing PyTorch $(TORCH_VERSION) into build/torch"; \
+	  $(PYTHON) -m venv build/torch; \
+	  build/torch/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
+	    torch==$(TORCH_VERSION) "$$(grep '^numpy==' requirements.txt)"; \
+	fi
+	@$(PYTHON) benchmarks/cpu.py --stock $(STOCK_VENV)/bin/python --torch $(TORCH_PYTHON) \
+	  --rounds $(ROUNDS) --output build/benchmark-cpu.json
+	@echo "Every number is in build/benchmark-cpu.json"
+
 # mypy knows nothing of setuptools' package-dir: it gets the package's tree as the wheel has it, of links.
 lint: setup ## check style (ruff) and types (mypy)
 	@$(VENV)/bin/ruff check .
 	@rm -rf build/mypy && mkdir -p build/mypy/rpn2t
 	@ln -s $(CURDIR)/python/rpn2t/* $(CURDIR)/data $(CURDIR)/eval $(CURDIR)/layers $(CURDIR)/prototxt build/mypy/rpn2t
-	@$(VENV)/bin/mypy build/mypy/rpn2t tools
+	@$(VENV)/bin/mypy build/mypy/rpn2t tools benchmarks
 
 # Its wheel wants libGL and GLib of the system; glib's library has another name in every release, its tools not.
 gui: setup ## swap in the OpenCV with windows, for --show and --select

@@ -272,7 +272,7 @@ unpack_source() {
   local patch
   while read -r patch; do
     echo "patch: $patch"
-    patch --directory="$source_dir" --strip=1 --batch --forward <"$patch" || return 1
+    patch --directory="$source_dir" --strip=1 --batch --forward --no-backup-if-mismatch <"$patch" || return 1
   done < <(list_patches)
 }
 

@@ -11,6 +11,7 @@ from rpn2t.patch import cut_patches
 from rpn2t.paths import prototxt_dir
 from rpn2t.runtime import choose_device
 from rpn2t.weights import find_set, read_caffemodel, write_caffemodel
+from rpn2t.windows import WindowStore
 
 
 def load(name: str = "student", weights: str = "shipped") -> Backbone:
@@ -43,12 +44,45 @@ def test_conv5_equals_opencvs_caffe_importer(name: str, image: np.ndarray) -> No
 
 def test_windows_are_the_middle_of_each_patchs_map(image: np.ndarray) -> None:
     backbone = load()
-    boxes = np.random.default_rng(1).uniform(10, 40, (Backbone.batch + 2, 4))
-    windows = PatchFeatures(backbone, 1).windows(image, boxes)
-    assert windows.shape == (Backbone.batch + 2, 256, 12, 12)
+    features = PatchFeatures(backbone, 1)
+    boxes = np.random.default_rng(1).uniform(10, 40, (features.batch + 2, 4))
+    store = WindowStore(len(boxes), features.shape)
+    windows = features.windows(image, boxes, store)
+    assert windows.array().shape == (features.batch + 2, 256, 12, 12)
     alone = backbone.conv5(cut_patches(image, boxes[-1], 107, 16))
-    np.testing.assert_allclose(windows[-1], alone[0, :, 1:13, 1:13], rtol=1e-4, atol=1e-4)
-    assert PatchFeatures(backbone, 1).windows(image, boxes[:0]).shape == (0, 256, 12, 12)
+    np.testing.assert_allclose(windows.array()[-1], alone[0, :, 1:13, 1:13], rtol=1e-4, atol=1e-4)
+    assert len(features.windows(image, boxes[:0], store)) == 0
+
+
+@pytest.mark.parametrize("feature", ["relu5", "conv5", "norm2"])
+@pytest.mark.parametrize("rim", [0, 1, 3])
+def test_a_rim_is_left_out(tmp_path, image: np.ndarray, feature: str, rim: int) -> None:
+    """By less padding, as far as it goes; by cropping, where a convolution does not make the feature."""
+    folder = own_backbone(tmp_path / "mine")
+    text = (folder / "backbone.toml").read_text().replace("conv4", feature)
+    (folder / "backbone.toml").write_text(text)
+    write_caffemodel(folder / "own.caffemodel", read_caffemodel(find_set("shipped").files["student"]))
+    backbone = load(str(folder))
+    boxes = [(40, 30, 50, 40), (20, 5, 30, 30)]
+    whole = backbone.conv5(cut_patches(image, boxes, 107, 16)).copy()
+    features = PatchFeatures(backbone, rim)
+    inside = features.windows(image, boxes, WindowStore(2, features.shape)).array()
+    kept = slice(rim, 14 - rim)
+    np.testing.assert_allclose(inside, whole[:, :, kept, kept], rtol=1e-4, atol=1e-4)
+    padding = {"relu5": 0, "conv5": 0, "norm2": 1}[feature] if rim else 1
+    names = list(features.net._layer_names)
+    assert ("crop" in names) == ((feature == "norm2" and rim > 0) or rim == 3)
+    assert len(names) == len(set(names))
+    if feature != "norm2":
+        assert features.net.blobs["conv5"].shape[2] == 14 - 2 * (1 - padding)
+
+
+def test_an_interrupted_pass_gives_its_room_back() -> None:
+    features = PatchFeatures(load(), 1)
+    store = WindowStore(2, features.shape)
+    with pytest.raises(AttributeError):
+        features.windows(None, [(40, 30, 50, 40), (20, 5, 30, 30)], store)
+    assert len(store.reserve(2)) == 2
 
 
 def own_backbone(folder, text: str | None = None):

@@ -133,13 +133,14 @@ CONV_CASES = [
     pytest.param((2, 8, 9, 9), 8, "kernel_size: 3 force_nd_im2col: true", id="nd"),
     pytest.param((2, 8, 20), 8, "kernel_size: 3", id="1d"),
     pytest.param((2, 3, 8, 9, 9), 4, "kernel_size: 3 axis: 2", id="channels-in-axis-2"),
-    # Winograd's way
-    pytest.param((2, 32, 14, 14), 48, "kernel_size: 3 pad: 1", id="tiles-cut-by-the-rim"),
+    # Winograd's way, and two that are too small for it
+    pytest.param((5, 32, 14, 14), 48, "kernel_size: 3 pad: 1", id="tiles-cut-by-the-rim"),
     pytest.param((40, 32, 12, 12), 32, "kernel_size: 3", id="more-images-than-fit-the-cache"),
     pytest.param((2, 32, 70, 75), 32, "kernel_size: 3 pad: 1", id="larger-than-fits-the-cache"),
-    pytest.param((2, 40, 13, 22), 32, "kernel_size: 3 pad_h: 2 pad_w: 0", id="not-square"),
-    pytest.param((3, 32, 9, 8), 40, "kernel_size: 3 pad: 2 bias_term: false", id="widest-rim"),
-    pytest.param((2, 32, 4, 4), 32, "kernel_size: 3", id="too-small-for-tiles"),
+    pytest.param((4, 40, 13, 22), 32, "kernel_size: 3 pad_h: 2 pad_w: 0", id="not-square"),
+    pytest.param((8, 32, 9, 8), 40, "kernel_size: 3 pad: 2 bias_term: false", id="widest-rim"),
+    pytest.param((80, 32, 4, 4), 32, "kernel_size: 3", id="too-small-for-tiles"),
+    pytest.param((2, 32, 14, 14), 32, "kernel_size: 3 pad: 1", id="too-few-tiles-for-training"),
 ]
 
 
@@ -184,8 +185,8 @@ def test_without_a_gradient_of_the_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [16, 32])
 def test_a_new_shape_of_the_input(tmp_path: Path, channels: int) -> None:
     random = np.random.default_rng(5)
-    found, wanted = two_nets(tmp_path, (2, channels, 9, 9), 32, "kernel_size: 3")
-    for shape in ((2, channels, 9, 9), (5, channels, 9, 9), (1, channels, 20, 4), (2, channels, 9, 9)):
+    found, wanted = two_nets(tmp_path, (20, channels, 9, 9), 32, "kernel_size: 3")
+    for shape in ((20, channels, 9, 9), (17, channels, 9, 9), (1, channels, 20, 4), (20, channels, 9, 9)):
         x = random.normal(0, 1, shape).astype(np.float32)
         for net in (found, wanted):
             net.blobs["x"].reshape(*shape)
@@ -214,11 +215,11 @@ def test_the_same_every_time(tmp_path: Path) -> None:
 
 
 class Layer:
-    """A convolution by oneDNN that has run forward and backward, and so has reordered its weights."""
+    """A convolution by oneDNN that has run forward and backward, and so has prepared its weights."""
 
-    def __init__(self, folder: Path) -> None:
-        self.net, self.own = two_nets(folder, (2, 16, 9, 9), 24, "kernel_size: 3")
-        x = np.random.default_rng(8).normal(0, 1, (2, 16, 9, 9)).astype(np.float32)
+    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
+        self.net, self.own = two_nets(folder, shape, 32, "kernel_size: 3")
+        x = np.random.default_rng(8).normal(0, 1, shape).astype(np.float32)
         self.net.blobs["x"].data[...] = self.own.blobs["x"].data[...] = x
         self.weights = self.own.params["y"][0].data.copy()
         self.check()
@@ -239,11 +240,11 @@ class Layer:
             assert largest_difference(found, wanted) < 1e-5
 
 
-@pytest.fixture
-def layer(tmp_path: Path) -> Layer:
+@pytest.fixture(params=[(2, 16, 9, 9), (20, 32, 9, 9)], ids=["direct", "winograd"])
+def layer(tmp_path: Path, request: pytest.FixtureRequest) -> Layer:
     if not caffe.has_onednn():
         pytest.skip("this Caffe was built without oneDNN")
-    return Layer(tmp_path)
+    return Layer(tmp_path, request.param)
 
 
 def test_weights_written_between_two_passes(layer: Layer) -> None:
@@ -270,12 +271,12 @@ def test_weights_written_by_an_array_that_was_kept(layer: Layer) -> None:
 def test_weights_written_by_a_view_of_the_array(layer: Layer, kind: str) -> None:
     view: Any = {
         "row": lambda: layer.blob.data[3],
-        "reshaped": lambda: layer.blob.data.reshape(24, -1)[:, 5],
+        "reshaped": lambda: layer.blob.data.reshape(32, -1)[:, 5],
         "memoryview": lambda: memoryview(layer.blob.data),
     }[kind]()
     layer.check()
     np.asarray(view)[...] = 0.25
-    {"row": layer.weights[3], "reshaped": layer.weights.reshape(24, -1)[:, 5], "memoryview": layer.weights}[
+    {"row": layer.weights[3], "reshaped": layer.weights.reshape(32, -1)[:, 5], "memoryview": layer.weights}[
         kind
     ][...] = 0.25
     layer.check()
@@ -301,7 +302,8 @@ def test_weights_read_from_a_file(layer: Layer, tmp_path: Path) -> None:
 
 
 def test_weights_shared_with_another_net(layer: Layer, tmp_path: Path) -> None:
-    other = make_net(tmp_path, (1, 16, 5, 5), conv("DEFAULT", 24, "kernel_size: 3"), "other")
+    channels = layer.weights.shape[1]
+    other = make_net(tmp_path, (1, channels, 5, 5), conv("DEFAULT", 32, "kernel_size: 3"), "other")
     layer.weights[...] = other.params["y"][0].data
     other.params["y"][1].data[...] = layer.net.params["y"][1].data
     layer.net.share_with(other)
@@ -348,8 +350,8 @@ def test_a_solvers_steps(tmp_path: Path) -> None:
 def test_winograds_error(tmp_path: Path) -> None:
     """For a layer of the student's conv4's size. The usual points, 0, 1 and 2, would fail here."""
     random = np.random.default_rng(8)
-    net = make_net(tmp_path, (2, 384, 14, 14), conv("DEFAULT", 64, "kernel_size: 3 pad: 1"))
-    x = np.maximum(random.normal(0, 1, (2, 384, 14, 14)), 0).astype(np.float32)
+    net = make_net(tmp_path, (4, 384, 14, 14), conv("DEFAULT", 64, "kernel_size: 3 pad: 1"))
+    x = np.maximum(random.normal(0, 1, (4, 384, 14, 14)), 0).astype(np.float32)
     windows = sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
     weights, bias = (blob.data.astype(np.float64) for blob in net.params["y"])
     exact = np.tensordot(windows.astype(np.float64), weights, axes=((1, 4, 5), (1, 2, 3)))

@@ -117,7 +117,8 @@ def test_a_signal_leaves_what_was_tracked(
         step = index % (2 * FRAMES - 2)
         source = clip.folder / "img" / f"{min(step, 2 * FRAMES - 2 - step) + 1:04d}.png"
         (endless / f"{index}.png").symlink_to(source)
-    arguments = ["track", str(endless), "--init", "50,40,40,34", "--output", "out", *set_options(tiny)]
+    arguments = ["track", str(endless), "--init", "50,40,40,34", "--output", "out", "--profile"]
+    arguments += set_options(tiny)
     process = subprocess.Popen(
         [*command(), *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -136,6 +137,8 @@ def test_a_signal_leaves_what_was_tracked(
     assert len(read_boxes(tmp_path / "out" / "boxes.txt", one_based=True)) == tracked
     assert count_frames(tmp_path / "out" / "video.mp4") == tracked
     assert f"{tracked} frames in out" in output
+    assert output.endswith((tmp_path / "out" / "profile.txt").read_text())
+    assert f"later frames ({tracked - 1})" in output
 
 
 def test_an_unusable_frame_ends_the_run_and_loses_nothing(

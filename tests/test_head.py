@@ -8,6 +8,7 @@ from rpn2t import Config
 from rpn2t.head import Head, HeadGeometry
 from rpn2t.paths import prototxt_dir
 from rpn2t.runtime import choose_device, load_caffe
+from rpn2t.windows import Windows, from_array
 
 caffe = load_caffe()
 SMALL = Config(batch_positives=4, batch_negatives=6, mining_pool=8)
@@ -17,8 +18,12 @@ def small_head(config: Config = SMALL, seed: int = 0, proposal=None) -> Head:
     return Head(config, HeadGeometry(config, 14), 256, proposal, seed, choose_device("cpu"))
 
 
-def windows(n: int, seed: int = 0, size: int = 12) -> np.ndarray:
+def maps(n: int, seed: int = 0, size: int = 12) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 1, (n, 256, size, size)).clip(0).astype(np.float32)
+
+
+def windows(n: int, seed: int = 0, size: int = 12) -> Windows:
+    return from_array(maps(n, seed, size))
 
 
 def test_geometry_of_the_papers_map() -> None:
@@ -38,9 +43,9 @@ def test_geometry_of_a_loss_that_looks_at_the_whole_map() -> None:
 
 def test_small_windows_give_the_padded_heads_loss_and_gradients(tmp_path) -> None:
     """12 x 12 windows without padding against the paper's padded 14 x 14 head, both as committed."""
-    maps = windows(3, size=14)
+    whole = maps(3, size=14)
     results = {}
-    for name, data in (("train", maps[:, :, 1:13, 1:13]), ("train_padded", maps)):
+    for name, data in (("train", whole[:, :, 1:13, 1:13]), ("train_padded", whole)):
         from caffe.proto import caffe_pb2
 
         net_parameter = text_format.Parse(
@@ -76,7 +81,7 @@ def test_score_by_an_independent_formula() -> None:
     head = small_head()
     for blobs in head.net.params.values():
         blobs[0].data[...] *= 5  # so that scores differ from one half
-    data = windows(3)
+    data = maps(3)
     weight, bias = (blob.data for blob in head.net.params["conv_proposal1"])
     hidden = np.zeros((3, 256, 10, 10))
     for row in range(3):
@@ -94,22 +99,23 @@ def test_score_by_an_independent_formula() -> None:
     expected = 0.45 * (probability["score_anchor"] * iou).sum(axis=(1, 2)) / iou.sum()
     expected += 0.55 * probability["score_quality"].mean(axis=(1, 2))
     assert np.abs(expected - 0.5).max() > 0.001
-    np.testing.assert_allclose(head.scores(data), expected, rtol=1e-4)
+    np.testing.assert_allclose(head.scores(from_array(data)), expected, rtol=1e-4)
 
 
 def test_scores_do_not_depend_on_the_batch() -> None:
     head = small_head()
     data = windows(Head.scoring_batch + 3)
     together = head.scores(data)
-    np.testing.assert_allclose(together[-5:], head.scores(data[-5:]), rtol=1e-5)
-    assert head.scores(data[:0]).shape == (0,)
+    np.testing.assert_allclose(together[-5:], head.scores(data.take(slice(-5, None))), rtol=1e-5)
+    assert head.scores(data.take([])).shape == (0,)
 
 
 def test_learning_tells_object_from_background_and_moves_the_shared_scores() -> None:
     head = small_head()
-    positives, negatives = windows(4, seed=1), windows(6, seed=2)
-    positives[:, :128] *= 5  # what makes an object an object here
-    negatives[:, 128:] *= 5
+    objects, ground = maps(4, seed=1), maps(6, seed=2)
+    objects[:, :128] *= 5  # what makes an object an object here
+    ground[:, 128:] *= 5
+    positives, negatives = from_array(objects), from_array(ground)
     before = head.scores(positives).mean() - head.scores(negatives).mean()
     losses = [head.learn(positives, negatives) for _ in range(15)]
     after = head.scores(positives).mean() - head.scores(negatives).mean()
@@ -145,10 +151,10 @@ def parameters(head: Head) -> dict[tuple[str, int], np.ndarray]:
     }
 
 
-def gradient(head: Head, positives: np.ndarray, negatives: np.ndarray) -> dict[tuple[str, int], np.ndarray]:
+def gradient(head: Head, positives: Windows, negatives: Windows) -> dict[tuple[str, int], np.ndarray]:
     """The loss's gradient at the weights as they are, which stay so."""
     head.net.clear_param_diffs()
-    head.net.blobs["data"].data[...] = np.concatenate([positives, negatives])
+    head.net.blobs["data"].data[...] = np.concatenate([positives.array(), negatives.array()])
     head.net.blobs["flag"].data[...] = [1] * len(positives) + [0] * len(negatives)
     head.net.forward()
     head.net.backward()

@@ -2,11 +2,15 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 
 from rpn2t.errors import InputError
 from rpn2t.patch import as_bgr, cut_patches, widened_corners
+from rpn2t.runtime import load_caffe
+
+caffe = load_caffe()
 
 
 def slow_patch(image: np.ndarray, box: tuple[float, ...], side: int, context: int) -> np.ndarray:
@@ -79,6 +83,39 @@ def test_outside_the_frame_is_zero_after_the_subtraction() -> None:
     assert set(np.unique(patch)) == {0, 127}
     far = cut_patches(white, (500, 500, 10, 10), 107, 16)
     assert not far.any()
+
+
+def test_bilinear_as_opencvs_to_the_bit() -> None:
+    """Enlarged and reduced, the exact half among them, into a part of the patch."""
+    rng = np.random.default_rng(3)
+    for number in range(200):
+        target = rng.integers(1, 60, 2)
+        source = 2 * target if number % 10 == 0 else rng.integers(1, 150, 2)
+        image = rng.integers(0, 256, (160, 170, 3), dtype=np.uint8)
+        x, y = rng.integers(0, 10, 2)
+        u, v = rng.integers(0, 5, 2)
+        blob = caffe.Blob((2, 3, 64, 66))
+        blob.data[...] = 7
+        caffe.resize_crops(image, [(x, y, *source)], [(u, v, *target)], 100, blob)
+        found = blob.data[0, :, v : v + target[1], u : u + target[0]]
+        cut = image[y : y + source[1], x : x + source[0]]
+        wanted = cv2.resize(cut, target.tolist(), interpolation=cv2.INTER_LINEAR).reshape(*target[::-1], 3)
+        np.testing.assert_array_equal(found, wanted.transpose(2, 0, 1).astype(np.float32) - 100)
+        assert np.count_nonzero(blob.data[0]) == np.count_nonzero(found)
+        assert (blob.data[1] == 7).all()
+
+
+def test_a_crop_that_cannot_be_cut_is_an_error_and_no_abort() -> None:
+    image, blob = np.zeros((20, 30, 3), np.uint8), caffe.Blob((1, 3, 8, 9))
+    good, odd = [(0, 0, 5, 5)], [(0, 0, 5)]
+    for source, target in (
+        ([(0, 0, 31, 5)], good), ([(-1, 0, 5, 5)], good), ([(0, 0, 0, 5)], good), (odd, good), (good, odd),
+        (good, [(0, 0, 9, 9)]), (good, [(5, 0, 5, 5)]), (good, []), (good * 2, good * 2),
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError, match="resize_crops"):
+            caffe.resize_crops(image, source, target, 0, blob)
+    with pytest.raises(RuntimeError, match="resize_crops"):
+        caffe.resize_crops(image[:, :, :2], good, good, 0, blob)
 
 
 def test_widened_corners_by_hand() -> None:

@@ -11,7 +11,7 @@ stride = 8                            # px between neighbouring positions of the
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from google.protobuf import text_format
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
 from rpn2t.paths import prototxt_dir
-from rpn2t.runtime import Device, load_caffe
+from rpn2t.runtime import Device, load_caffe, make_from_message
 from rpn2t.weights import WeightSet, find_conv3x3, load_into, read_caffemodel, rpn_conv3x3
 
-Windows = NDArray[np.float32]
+Maps = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,13 @@ class Backbone:
 
     Attributes:
         spec: what its folder says.
+        device: where it runs.
         weights_file: where its weights came from.
         channels, map_size: shape of its feature map.
     """
 
-    batch = 32
-    """Patches in one forward pass; more would only take more memory on a CPU."""
+    batches: ClassVar = {"cpu": 32, "gpu": 128}
+    """Patches in one forward pass; more would only take more memory."""
 
     def __init__(self, spec: BackboneSpec, weights: WeightSet, device: Device) -> None:
         """Load the net and its weights.
@@ -99,17 +100,18 @@ class Backbone:
         caffe = load_caffe()
         device.activate()
         self.spec = spec
+        self.device = device
         prototxt = spec.folder / spec.prototxt
         if not prototxt.is_file():
             raise InputError(f"{prototxt}: no such file, but {spec.folder}/backbone.toml names it")
         self.weights_file = spec.weights_file(weights)
         self._layers = read_caffemodel(self.weights_file)
-        _check_prototxt(prototxt)
+        self._definition = _read_prototxt(prototxt)
         self.net: Any = caffe.Net(str(prototxt), caffe.TEST)
         load_into(self.net, self._layers, source=self.weights_file)
         self.channels, self.map_size = self._checked_shapes()
 
-    def proposal(self, weights: WeightSet) -> tuple[Windows, Windows] | None:
+    def proposal(self, weights: WeightSet) -> tuple[Maps, Maps] | None:
         """Weight and bias of the RPN's 3x3 layer on this backbone's features, or None.
 
         They are the weight set's where the backbone's own weights are, too; another backbone's come
@@ -133,28 +135,81 @@ class Backbone:
             raise InputError(f"{toml}: context = {spec.context} leaves no room for the target")
         return feature[1], feature[2]
 
-    def conv5(self, patches: Windows) -> Windows:
+    def conv5(self, patches: Maps) -> Maps:
         """The feature map of each patch.
 
         Args:
-            patches: shape (n, 3, input_side, input_side), BGR minus 128; n at most a batch.
+            patches: shape (n, 3, input_side, input_side), BGR minus 128.
 
         Returns:
             Shape (n, channels, map_size, map_size); a view that the next call overwrites.
         """
         blob = self.net.blobs["data"]
-        if blob.data.shape != patches.shape:
+        if tuple(blob.shape) != patches.shape:
             blob.reshape(*patches.shape)
         blob.data[...] = patches
         self.net.forward()
         return self.net.blobs[self.spec.feature].data  # type: ignore[no-any-return]
 
+    def net_without_rim(self, rim: int) -> tuple[Any, str]:
+        """A net that shares the weights, takes a batch and leaves out the map's rim of so many positions.
 
-def _check_prototxt(path: Path) -> None:
-    """Caffe ends the process on a file it cannot parse."""
+        Where a padded convolution makes the feature, it makes the rim from its padding: with less
+        of it, the rim is not computed in the first place, and the rest is the same.
+
+        Returns:
+            The net, and the name of its feature blob of shape (batch, channels, size, size).
+        """
+        definition = type(self._definition)()
+        definition.CopyFrom(self._definition)
+        feature = self.spec.feature
+        last = max(i for i, layer in enumerate(definition.layer) if feature in layer.top)
+        del definition.layer[last + 1 :]
+        rest = rim - _reduce_padding(definition, feature, rim)
+        if rest:
+            feature = _crop(definition, feature, rest, self.map_size - 2 * rim)
+        caffe = load_caffe()
+        net = make_from_message(lambda path: caffe.Net(path, caffe.TEST), definition)
+        net.share_with(self.net)
+        data = net.blobs["data"]
+        data.reshape(self.batches[self.device.kind], *data.shape[1:])
+        net.reshape()
+        return net, feature
+
+
+def _reduce_padding(definition: Any, feature: str, rim: int) -> int:
+    """Take up to `rim` from the padding of the convolution that makes the feature; how much was taken."""
+    makers = [layer for layer in definition.layer if feature in layer.top]
+    if len(makers) == 1 and makers[0].type == "ReLU":
+        makers = [layer for layer in definition.layer if makers[0].bottom[0] in layer.top] + makers
+    first, *others = makers
+    convolution = first.convolution_param
+    if first.type != "Convolution" or any(layer.type != "ReLU" for layer in others):
+        return 0
+    if list(convolution.stride) not in ([], [1]) or len(convolution.pad) != 1:
+        return 0
+    taken = min(rim, int(convolution.pad[0]))
+    convolution.pad[0] -= taken
+    return taken
+
+
+def _crop(definition: Any, feature: str, rim: int, size: int) -> str:
+    """Append layers that crop the map to its middle; the cropped blob's name."""
+    inside = definition.layer.add(name="inside", type="Input", top=["inside"])
+    inside.input_param.shape.add(dim=[1, 1, size, size])
+    crop = definition.layer.add(
+        name="crop", type="Crop", bottom=[feature, "inside"], top=[f"{feature}_inside"]
+    )
+    crop.crop_param.axis = 2
+    crop.crop_param.offset.append(rim)
+    return f"{feature}_inside"
+
+
+def _read_prototxt(path: Path) -> Any:
+    """The net's definition. Caffe itself ends the process on a file that it cannot parse."""
     from caffe.proto import caffe_pb2
 
     try:
-        text_format.Parse(path.read_text(encoding="utf-8"), caffe_pb2.NetParameter())
+        return text_format.Parse(path.read_text(encoding="utf-8"), caffe_pb2.NetParameter())
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a Caffe net: {error}") from None

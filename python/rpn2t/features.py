@@ -9,16 +9,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rpn2t.backbone import Backbone, Windows
+from rpn2t.backbone import Backbone
 from rpn2t.boxes import as_boxes
-from rpn2t.patch import cut_patches
+from rpn2t.patch import cut_into
+from rpn2t.runtime import forward
+from rpn2t.windows import Windows, WindowStore
 
 
 class FeatureSource(Protocol):
-    """Gives each box of a frame its window of conv5."""
+    """Gives each box of a frame its window of conv5.
 
-    def windows(self, image: NDArray[np.uint8], boxes: ArrayLike) -> Windows:
-        """Windows of shape (n, channels, size, size) for n boxes of shape (n, 4)."""
+    Attributes:
+        shape: of a window, (channels, size, size).
+    """
+
+    shape: tuple[int, int, int]
+
+    def windows(self, image: NDArray[np.uint8], boxes: ArrayLike, store: WindowStore) -> Windows:
+        """Windows for n boxes of shape (n, 4), in room reserved in the store."""
         ...
 
 
@@ -32,18 +40,31 @@ class PatchFeatures:
     """
 
     def __init__(self, backbone: Backbone, rim: int) -> None:
-        self.backbone = backbone
-        self.rim = rim
-        self.size = backbone.map_size - 2 * rim
+        self.spec = backbone.spec
+        self.net, self._feature = backbone.net_without_rim(rim)
+        self.batch, channels, height, width = self.net.blobs[self._feature].shape
+        self.shape = (channels, height, width)
+        self._fixed = backbone.device.kind == "gpu"
 
-    def windows(self, image: NDArray[np.uint8], boxes: ArrayLike) -> Windows:
+    def windows(self, image: NDArray[np.uint8], boxes: ArrayLike, store: WindowStore) -> Windows:
         """Cut, resize and run the backbone on each box, a batch at a time."""
         boxes = as_boxes(boxes)
-        spec = self.backbone.spec
-        inside = slice(self.rim, self.rim + self.size)
-        windows = np.empty((len(boxes), self.backbone.channels, self.size, self.size), dtype=np.float32)
-        for start in range(0, len(boxes), self.backbone.batch):
-            part = slice(start, start + self.backbone.batch)
-            patches = cut_patches(image, boxes[part], spec.input_side, spec.context)
-            windows[part] = self.backbone.conv5(patches)[:, :, inside, inside]
+        windows = store.reserve(len(boxes))
+        try:
+            for start in range(0, len(boxes), self.batch):
+                part = slice(start, start + self.batch)
+                self._run(image, boxes[part])
+                store.fill(windows.take(part), self.net.blobs[self._feature])
+        except BaseException:
+            store.release(windows)
+            raise
         return windows
+
+    def _run(self, image: NDArray[np.uint8], boxes: NDArray[np.float64]) -> None:
+        """The feature maps of the boxes, in the first rows of the feature's blob."""
+        data = self.net.blobs["data"]
+        # On a GPU the batch keeps its size, whatever is in its rest: cuDNN chooses anew for a new shape.
+        if not self._fixed and data.shape[0] != len(boxes):
+            data.reshape(len(boxes), *data.shape[1:])
+        cut_into(data, image, boxes, self.spec.context)
+        forward(self.net)

@@ -5,21 +5,18 @@ number of the method can be set; with the defaults nothing changes.
 """
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from google.protobuf import text_format
-from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from rpn2t.backbone import Windows
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.matching import Matching, match_anchors
 from rpn2t.paths import prototxt_dir
-from rpn2t.runtime import Device, load_caffe
+from rpn2t.runtime import Device, forward, load_caffe, make_from_message
+from rpn2t.windows import Windows
 
 ProposalWeights = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -91,16 +88,19 @@ class Head:
         caffe = load_caffe()
         device.activate()
         self.geometry = geometry
+        self._device = device
         self.learning_batch = (config.batch_positives, config.batch_negatives)
         train, deploy = (
             _lay_over(_read_net(f"head/{name}.prototxt"), config, geometry, channels)
             for name in ("train", "deploy")
         )
         caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
-        self.solver: Any = _make(caffe.SGDSolver, _solver(config, train))
+        self.solver: Any = make_from_message(caffe.SGDSolver, _solver(config, train))
         self.net: Any = self.solver.net
-        self.scoring_net: Any = _make(lambda path: caffe.Net(path, caffe.TEST), deploy)
+        self.scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
         self.scoring_net.share_with(self.net)
+        self.net.blobs["flag"].data[: config.batch_positives] = 1
+        self.net.blobs["flag"].data[config.batch_positives :] = 0
         self.proposal_start = self._start_proposal(proposal, config)
         self.score_weights = geometry.matching.score_weights(
             config.score_weight_anchor, config.score_weight_quality
@@ -113,12 +113,13 @@ class Head:
         probability over term 1's positions and of its mean over term 2's.
 
         Args:
-            windows: shape (n, channels, window_size, window_size).
+            windows: n of shape (channels, window_size, window_size).
 
         Returns:
             Shape (n,), between 0 and the sum of the two score weights.
         """
-        parts = [windows[i : i + self.scoring_batch] for i in range(0, len(windows), self.scoring_batch)]
+        starts = range(0, len(windows), self.scoring_batch)
+        parts = [windows.take(slice(start, start + self.scoring_batch)) for start in starts]
         return np.concatenate([self._score_batch(part) for part in parts]) if parts else np.empty(0)
 
     def learn(self, positives: Windows, negatives: Windows) -> float:
@@ -130,19 +131,20 @@ class Head:
         split = len(positives)
         if (split, len(negatives)) != self.learning_batch:
             raise ValueError(f"a batch is {self.learning_batch} windows, not {(split, len(negatives))}")
-        data, flag = self.net.blobs["data"].data, self.net.blobs["flag"].data
-        data[:split], data[split:] = positives, negatives
-        flag[:split], flag[split:] = 1, 0
+        positives.copy_to(self.net.blobs["data"])
+        negatives.copy_to(self.net.blobs["data"], split)
         self.solver.step(1)
         return float(self.net.blobs["loss"].data.ravel()[0])
 
     def _score_batch(self, windows: Windows) -> NDArray[np.float64]:
-        blobs = self.scoring_net.blobs
-        if blobs["data"].data.shape != windows.shape:
-            blobs["data"].reshape(*windows.shape)
-        blobs["data"].data[...] = windows
-        self.scoring_net.forward()
-        maps = (blobs["prob_anchor"].data[:, 0], blobs["prob_quality"].data[:, 0])  # channel 0: the object
+        blobs, count = self.scoring_net.blobs, len(windows)
+        # On a GPU the batch keeps its size, whatever is in its rest: cuDNN chooses anew for a new shape.
+        if self._device.kind == "cpu" and blobs["data"].shape[0] != count:
+            blobs["data"].reshape(count, *windows.store.shape)
+        windows.copy_to(blobs["data"])
+        forward(self.scoring_net)
+        # channel 0: the object
+        maps = (blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0])
         first, second = (
             np.einsum("nij,ij->n", probability, weights)
             for probability, weights in zip(maps, self.score_weights, strict=True)
@@ -213,11 +215,3 @@ def _solver(config: Config, train: Any) -> Any:
     solver.weight_decay = config.weight_decay
     solver.net_param.CopyFrom(train)
     return solver
-
-
-def _make(constructor: Any, message: Message) -> Any:
-    """Caffe builds nets from files only, so give it one that lives as long as the call."""
-    with tempfile.TemporaryDirectory(prefix="rpn2t-") as folder:
-        path = Path(folder) / "net.prototxt"
-        path.write_text(text_format.MessageToString(message))
-        return constructor(str(path))

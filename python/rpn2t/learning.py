@@ -13,9 +13,10 @@ import numpy as np
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.head import Head
-from rpn2t.memory import Memory, Pool
+from rpn2t.memory import Memory
 from rpn2t.mining import hardest
 from rpn2t.sampling import epochs
+from rpn2t.windows import Windows
 
 
 class Update(Enum):
@@ -42,7 +43,12 @@ def update_head(update: Update, head: Head, memory: Memory, config: Config, rng:
 
 
 def train_head(
-    head: Head, positives: Pool, negatives: Pool, iterations: int, config: Config, rng: np.random.Generator
+    head: Head,
+    positives: Windows,
+    negatives: Windows,
+    iterations: int,
+    config: Config,
+    rng: np.random.Generator,
 ) -> list[float]:
     """SGD iterations, each on some positives and the hardest of a pool of negatives.
 

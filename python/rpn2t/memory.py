@@ -6,56 +6,53 @@ negative windows of 147 KB in the paper's setting, 0.74 GB.
 """
 
 from collections import deque
-from collections.abc import Sequence
 
-import numpy as np
-
-from rpn2t.backbone import Windows
+from rpn2t.config import Config
+from rpn2t.windows import Windows, WindowStore, joined
 
 
-class Pool:
-    """Windows of several frames, indexed as one array without ever being joined into one."""
-
-    def __init__(self, frames: Sequence[Windows]) -> None:
-        """Look at `frames`, each of shape (n_i, channels, size, size); nothing is copied."""
-        self.frames = list(frames)
-        self._ends = np.cumsum([len(frame) for frame in self.frames], dtype=np.int64)
-
-    def __len__(self) -> int:
-        """Windows in all frames."""
-        return int(self._ends[-1]) if self.frames else 0
-
-    def take(self, indices: np.ndarray) -> Windows:
-        """The windows at `indices`, in that order, copied: shape (len(indices), channels, size, size)."""
-        where = np.searchsorted(self._ends, indices, side="right")
-        taken = np.empty((len(indices), *self.frames[0].shape[1:]), dtype=np.float32)
-        for row, (index, frame) in enumerate(zip(indices, where, strict=True)):
-            taken[row] = self.frames[frame][index - self._ends[frame]]  # counted from the frame's end
-        return taken
+def memory_capacity(config: Config) -> int:
+    """The most windows that a memory holds: the first frame's positives are more than a later one's."""
+    positives = config.positives_first + (config.long_term_frames - 1) * config.positives_later
+    largest = max(positives, config.long_term_frames * config.positives_later)
+    return largest + config.short_term_frames * config.negatives_later
 
 
 class Memory:
-    """Positives and negatives of successful frames, the oldest forgotten first."""
+    """Positives and negatives of successful frames, the oldest forgotten first.
 
-    def __init__(self, long_term: int, short_term: int) -> None:
+    Attributes:
+        store: where its windows are; what is added must be there.
+    """
+
+    def __init__(self, store: WindowStore, long_term: int, short_term: int) -> None:
         """Keep positives for `long_term` and negatives for `short_term` successful frames."""
+        self.store = store
+        self.long_term = long_term
         self.short_term = short_term
-        self._positives: deque[Windows] = deque(maxlen=long_term)
-        self._negatives: deque[Windows] = deque(maxlen=short_term)
+        self._positives: deque[Windows] = deque()
+        self._negatives: deque[Windows] = deque()
+
+    def make_room(self) -> None:
+        """Forget what the next frame would push out, so that its windows find room in the store."""
+        for frames, most in ((self._positives, self.long_term), (self._negatives, self.short_term)):
+            while len(frames) >= most:
+                self.store.release(frames.popleft())
 
     def add(self, positives: Windows, negatives: Windows) -> None:
-        """Store a successful frame; the first frame counts as one and leaves like the others."""
+        """Keep a successful frame; the first frame counts as one and leaves like the others."""
+        self.make_room()
         self._positives.append(positives)
         self._negatives.append(negatives)
 
-    def long_term_positives(self) -> Pool:
+    def long_term_positives(self) -> Windows:
         """All positives kept."""
-        return Pool(self._positives)
+        return joined([self.store.empty(), *self._positives])
 
-    def short_term_positives(self) -> Pool:
+    def short_term_positives(self) -> Windows:
         """Positives of the last `short_term` successful frames."""
-        return Pool(list(self._positives)[-self.short_term :])
+        return joined([self.store.empty(), *list(self._positives)[-self.short_term :]])
 
-    def negatives(self) -> Pool:
+    def negatives(self) -> Windows:
         """All negatives kept: those of the last `short_term` successful frames."""
-        return Pool(self._negatives)
+        return joined([self.store.empty(), *self._negatives])

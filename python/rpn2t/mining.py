@@ -3,15 +3,13 @@
 import numpy as np
 
 from rpn2t.head import Head
-from rpn2t.memory import Pool
+from rpn2t.windows import Windows
 
 
-def hardest(head: Head, negatives: Pool, indices: np.ndarray, keep: int) -> np.ndarray:
+def hardest(head: Head, negatives: Windows, indices: np.ndarray, keep: int) -> np.ndarray:
     """Those `keep` of the `indices` whose windows the head scores highest, highest first.
 
-    Windows are scored anew on every call, with the head as it is now, a batch at a time so that the
-    whole pool is never copied.
+    Windows are scored anew on every call, with the head as it is now.
     """
-    batches = [indices[i : i + head.scoring_batch] for i in range(0, len(indices), head.scoring_batch)]
-    scores = np.concatenate([head.scores(negatives.take(batch)) for batch in batches])
+    scores = head.scores(negatives.take(indices))
     return indices[np.argsort(-scores, kind="stable")[:keep]]

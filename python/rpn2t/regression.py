@@ -3,7 +3,7 @@
 import numpy as np
 
 from rpn2t.anchor import anchor_iou_map
-from rpn2t.backbone import Windows
+from rpn2t.backbone import Maps
 from rpn2t.boxes import Box, Floats, centre_size, from_centre_size
 from rpn2t.config import Config
 from rpn2t.errors import InputError
@@ -40,12 +40,12 @@ class BoxRegressor:
         self._unwhiten = np.eye(4)
         self._mean = np.zeros(4)
 
-    def features(self, windows: Windows) -> Floats:
+    def features(self, windows: Maps) -> Floats:
         """Shape (n, channels * positions + 1): conv5 at the positions, and the bias column."""
         flat = windows[:, :, self.positions].reshape(len(windows), -1)
         return np.concatenate([flat, np.ones((len(flat), 1))], axis=1, dtype=np.float64)
 
-    def fit(self, windows: Windows, boxes: Floats, target: Box) -> None:
+    def fit(self, windows: Maps, boxes: Floats, target: Box) -> None:
         """Learn to correct `boxes`, shape (n, 4), to the target. No box: stay the identity."""
         if not len(boxes):
             return
@@ -61,7 +61,7 @@ class BoxRegressor:
         gram[np.diag_indices_from(gram)] += self.weight
         self.coefficients = features.T @ np.linalg.solve(gram, targets @ (axes / spread @ axes.T))
 
-    def predict(self, windows: Windows, boxes: Floats) -> Floats:
+    def predict(self, windows: Maps, boxes: Floats) -> Floats:
         """Corrected boxes of shape (n, 4)."""
         if self.coefficients is None:
             return boxes

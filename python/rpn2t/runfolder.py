@@ -1,4 +1,4 @@
-"""The folder a run leaves behind: boxes.txt, run.json and video.mp4."""
+"""The folder a run leaves behind: boxes.txt, run.json, video.mp4 and, where asked for, profile.txt."""
 
 import fcntl
 import json
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from rpn2t.boxes import Box
+from rpn2t.container import denied_hint
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted
 from rpn2t.video import partial_path
@@ -30,6 +31,8 @@ class RunFolder:
         boxes: boxes.txt, OTB format: one line ``x,y,w,h`` a tracked frame, 1-based, 3 decimals.
         report: run.json; its boxes are 0-based, as everywhere inside.
         video: video.mp4, which is for the caller to write.
+        profile: profile.txt, see `write_profile`.
+        files: all of these.
         frames: what `write` was given, as run.json lists it.
 
     Raises:
@@ -41,6 +44,8 @@ class RunFolder:
         self.boxes = self.path / "boxes.txt"
         self.report = self.path / "run.json"
         self.video = self.path / "video.mp4"
+        self.profile = self.path / "profile.txt"
+        self.files = (self.boxes, self.report, self.video, self.profile)
         self._partial_report = self.path / ".run.json.part"
         self.frames: list[dict[str, Any]] = []
         self._stream: TextIO | None = None
@@ -50,13 +55,12 @@ class RunFolder:
         try:
             TemporaryFile(dir=there).close()
         except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot write in {there} ({error.strerror}); choose another --output"
-            ) from error
+            cure = denied_hint(error) or "; choose another --output"
+            raise InputError(f"{self.path}: cannot write in {there} ({error.strerror}){cure}") from error
 
     def holds(self, source: str) -> bool:
         """Whether the source is a file that the run would replace."""
-        return Path(source).resolve() in {file.resolve() for file in (self.boxes, self.report, self.video)}
+        return Path(source).resolve() in {file.resolve() for file in self.files}
 
     @contextmanager
     def recording(self, header: Mapping[str, Any]) -> Iterator[None]:
@@ -75,7 +79,8 @@ class RunFolder:
         with boxes:
             self._lock(boxes)
             with _writing(self.path):
-                for old in (self.report, self._partial_report, self.video, partial_path(self.video)):
+                parts = (self._partial_report, partial_path(self.video))
+                for old in {*self.files, *parts} - {self.boxes}:
                     old.unlink(missing_ok=True)
                 boxes.truncate(0)
             self._stream = boxes
@@ -112,6 +117,15 @@ class RunFolder:
             self._stream.flush()
         self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds})
 
+    def write_profile(self, table: str) -> None:
+        """Writes profile.txt, once the recording is over.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        with _writing(self.profile):
+            self.profile.write_text(table, encoding="utf-8")
+
     def _lock(self, boxes: TextIO) -> None:
         try:
             fcntl.flock(boxes, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -137,7 +151,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
+        reason = f"{error.strerror or error}{denied_hint(error)}"
+        raise InputError(f"{path}: cannot write: {reason}") from error
 
 
 def _plain(value: Any) -> Any:

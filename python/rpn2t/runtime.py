@@ -11,14 +11,19 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
 
 from .errors import InputError
+from .threads import SLEEP_AT_ONCE
 
 # Best first: an OpenBLAS core, and the flags of /proc/cpuinfo that its kernels need.
 _CORES = (
@@ -43,14 +48,15 @@ def load_caffe() -> ModuleType:
 
     An OpenBLAS older than the processor takes kernels of 2004 without a word, three times slower.
     It reads its choice from the environment while it is loaded, so the variable is set for that
-    moment only: the OpenBLAS copies inside the wheels of NumPy and SciPy keep their own choice. A
-    value of ``OPENBLAS_CORETYPE`` or ``GLOG_minloglevel`` that is already set is left as it is.
+    moment only: the OpenBLAS copies inside the wheels of NumPy and SciPy keep their own choice. So it
+    is with the settings of rpn2t.threads. A value of any of these variables, or of
+    ``GLOG_minloglevel``, that is already set is left as it is.
 
     Raises:
         InputError: Caffe is not installed in this Python, or does not load.
     """
     if "caffe" not in sys.modules:
-        wanted = {"GLOG_minloglevel": "2"}
+        wanted = {"GLOG_minloglevel": "2", **SLEEP_AT_ONCE}
         if core := choose_core():
             wanted["OPENBLAS_CORETYPE"] = core
         with _defaults(wanted):
@@ -234,6 +240,19 @@ def _cuda_number(cuda: ctypes.CDLL, function: str, *arguments: int) -> int:
 def _cuda_version(number: int) -> str:
     """12040 is CUDA 12.4."""
     return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def forward(net: Any) -> None:
+    """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host."""
+    net._forward(0, len(net.layers) - 1)
+
+
+def make_from_message(constructor: Callable[[str], Any], message: Message) -> Any:
+    """A net or solver from its definition: Caffe wants a file, which lives as long as the call."""
+    with tempfile.TemporaryDirectory(prefix="rpn2t-") as folder:
+        path = Path(folder) / "definition.prototxt"
+        path.write_text(text_format.MessageToString(message))
+        return constructor(str(path))
 
 
 def _caffe_library() -> ctypes.CDLL:

@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
+from rpn2t.container import denied_hint, missing_hint
 from rpn2t.errors import InputError
 from rpn2t.groundtruth import is_one_based, read_boxes
 
@@ -134,7 +135,7 @@ def open_source(spec: str) -> Source:
     try:
         return _open(spec)
     except OSError as error:
-        raise InputError(f"{spec}: {error.strerror}") from error
+        raise InputError(f"{spec}: {error.strerror}{denied_hint(error)}") from error
 
 
 def _open(spec: str) -> Source:
@@ -156,9 +157,9 @@ def _open(spec: str) -> Source:
         matches = map(Path, glob.glob(str(path), recursive=True))
         files = _natural(file for file in matches if file.is_file())
         if not files:
-            raise InputError(f"{spec}: no file matches")
+            raise InputError(f"{spec}: no file matches{missing_hint()}")
         return ImageSource(spec, _sequence_name(files[0].parent), files)
-    raise InputError(f"{spec}: no such file or folder")
+    raise InputError(f"{spec}: no such file or folder{missing_hint()}")
 
 
 class ImageSource(Source):
@@ -208,7 +209,8 @@ class VideoSource(Source):
         try:
             return av.open(self.address, options=options, timeout=timeout)
         except av.FFmpegError as error:
-            raise InputError(f"{self.spec}: cannot be opened as a video ({error.strerror})") from error
+            reason = f"({error.strerror}){denied_hint(error)}"
+            raise InputError(f"{self.spec}: cannot be opened as a video {reason}") from error
 
     def _stream(self, container: InputContainer) -> VideoStream:
         if not container.streams.video:

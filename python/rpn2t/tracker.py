@@ -22,12 +22,13 @@ from rpn2t.errors import InputError
 from rpn2t.features import FeatureSource, PatchFeatures
 from rpn2t.head import Head, HeadGeometry
 from rpn2t.learning import due_update, train_head, update_head
-from rpn2t.memory import Memory, Pool
+from rpn2t.memory import Memory, memory_capacity
 from rpn2t.patch import Image, as_bgr
 from rpn2t.regression import BoxRegressor
 from rpn2t.runtime import blas_report, choose_device, cpu_name, load_caffe
 from rpn2t.sampling import Sampler, apart, choose, overlapping
 from rpn2t.weights import find_set, sha256
+from rpn2t.windows import WindowStore
 
 
 class Tracker:
@@ -77,6 +78,7 @@ class Tracker:
         self._proposal = self._backbone.proposal(self._weights)
         self._geometry = HeadGeometry(self.config, self._backbone.map_size)
         self._features: FeatureSource = PatchFeatures(self._backbone, self._geometry.window_rim)
+        self._candidates = WindowStore(self.config.candidates, self._features.shape)
         self._head: Head | None = None
 
     def init(self, image: NDArray[np.uint8], box: Sequence[float]) -> None:
@@ -99,7 +101,8 @@ class Tracker:
             self.config, self._geometry, self._backbone.channels, self._proposal, self.seed, self._device
         )
         self._regressor = BoxRegressor(self.config, self._backbone.map_size, self._geometry.window_rim)
-        self._memory = Memory(self.config.long_term_frames, self.config.short_term_frames)
+        store = WindowStore(memory_capacity(self.config), self._features.shape)
+        self._memory = Memory(store, self.config.long_term_frames, self.config.short_term_frames)
         self._smallest = target[2:]
         self._state = target
         self._translation = self.config.translation
@@ -127,14 +130,15 @@ class Tracker:
         self._frame += 1
         sampler = self._sampler(image)
 
+        self._candidates.clear()
         boxes = draw_candidates(sampler, self._state, self._translation, self.config)
-        windows = self._features.windows(image, boxes)
+        windows = self._features.windows(image, boxes, self._candidates)
         best = best_candidates(boxes, self._head.scores(windows), self.config)
         threshold = success_score(self._frame, self.config)
         failed = best.score < threshold
         self._state = best.box
         self._translation = next_translation(self._translation, failed, self.config)
-        reported = mean_box(self._regressor.predict(windows[best.indices], boxes[best.indices]))
+        reported = mean_box(self._regressor.predict(windows.take(best.indices).array(), boxes[best.indices]))
 
         if best.score > threshold:
             self._remember(image, sampler)
@@ -183,7 +187,8 @@ class Tracker:
         )
         near = overlapping(drawn, target, cfg.regressor_iou)
         boxes = choose(drawn, near, cfg.regressor_positives, self._rng)
-        self._regressor.fit(self._features.windows(image, boxes), boxes, target)
+        store = WindowStore(len(boxes), self._features.shape)
+        self._regressor.fit(self._features.windows(image, boxes, store).array(), boxes, target)
 
     def _learn_first_frame(self, image: Image, target: Box, sampler: Sampler, head: Head) -> None:
         cfg, rng = self.config, self._rng
@@ -191,14 +196,17 @@ class Tracker:
             target, cfg.positives_first_drawn, cfg.positives_first_translation, cfg.positives_first_scale
         )
         near = overlapping(drawn, target, cfg.positives_first_iou)
-        positives = self._features.windows(image, choose(drawn, near, cfg.positives_first, rng))
+        boxes = choose(drawn, near, cfg.positives_first, rng)
+        positives = self._features.windows(image, boxes, self._memory.store)
 
         around = sampler.uniform(
             target, cfg.negatives_first, cfg.negatives_first_translation, cfg.negatives_first_scale
         )
         drawn = np.concatenate([around, sampler.whole(target, cfg.negatives_first, cfg.whole_steps)])
         away = apart(drawn, target, cfg.negatives_first_iou)
-        negatives = self._features.windows(image, choose(drawn, away, cfg.negatives_first, rng))
+        boxes = choose(drawn, away, cfg.negatives_first, rng)
+        store = WindowStore(len(boxes), self._features.shape)  # 0.7 GB, for this frame only
+        negatives = self._features.windows(image, boxes, store)
 
         if not len(positives) or not len(negatives):
             lacking = "overlaps it enough" if not len(positives) else "lies apart from it"
@@ -206,10 +214,9 @@ class Tracker:
                 f"box {_shown(target)}: cannot be learned, as no sample {lacking}: its centre must be in the "
                 "frame, and its sides between 1 px and a little less than the frame's"
             )
-        train_head(head, Pool([positives]), Pool([negatives]), cfg.iterations_first, cfg, rng)
-        del negatives  # 0.7 GB; later updates start from negatives of another kind
+        train_head(head, positives, negatives, cfg.iterations_first, cfg, rng)
         boxes = self._later_negatives(target, sampler, cfg.negatives_memory_first_iou)
-        self._memory.add(positives, self._features.windows(image, boxes))
+        self._memory.add(positives, self._features.windows(image, boxes, self._memory.store))
 
     def _remember(self, image: Image, sampler: Sampler) -> None:
         cfg = self.config
@@ -219,9 +226,9 @@ class Tracker:
         near = overlapping(drawn, self._state, cfg.positives_later_iou)
         positives = choose(drawn, near, cfg.positives_later, self._rng)
         negatives = self._later_negatives(self._state, sampler, cfg.negatives_later_iou)
-        windows = self._features.windows(image, np.concatenate([positives, negatives]))
-        # Copies: two views would keep the pair alive for as long as the longer-lived half.
-        self._memory.add(windows[: len(positives)].copy(), windows[len(positives) :].copy())
+        self._memory.make_room()
+        windows = self._features.windows(image, np.concatenate([positives, negatives]), self._memory.store)
+        self._memory.add(windows.take(slice(len(positives))), windows.take(slice(len(positives), None)))
 
     def _later_negatives(self, target: Box, sampler: Sampler, below: float) -> Floats:
         cfg = self.config

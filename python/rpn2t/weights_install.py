@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .container import denied_hint
 from .errors import InputError
 from .weights import (
     FILES,
@@ -153,4 +154,5 @@ def _new_set(name: str, force: bool) -> Iterator[Path]:
                 place.rename(Path(scratch) / "old")
             made.rename(place)
     except OSError as error:
-        raise InputError(f"weights {name}: cannot write to {home} ({error.strerror})") from error
+        reason = f"({error.strerror}){denied_hint(error)}"
+        raise InputError(f"weights {name}: cannot write to {home} {reason}") from error

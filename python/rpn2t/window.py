@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
+from rpn2t.container import in_container
 from rpn2t.errors import InputError
 
 _TITLE = "RPN2T"
@@ -17,6 +18,8 @@ _ESCAPE = 27
 
 def require_screen(option: str) -> None:
     """Refuses an option that needs a window, in one line that says what is missing."""
+    if in_container():
+        raise InputError(f"{option} needs a screen, which a container has not: leave it out, give --init")
     gui = next(line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:"))
     if gui.split(":")[1].strip() == "NONE":
         raise InputError(f"{option} needs an OpenCV with windows, this one has none: run `make gui`")

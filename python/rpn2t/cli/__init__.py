@@ -12,6 +12,7 @@ import click
 from rpn2t import __version__
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
+from rpn2t.threads import sleep_at_once
 
 _VERBS = ("track", "weights")
 
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: what follows the program's name; the process's own where not given.
     """
+    sleep_at_once()  # before a verb imports NumPy
     try:
         status = cli.main(arguments, prog_name="rpn2t", standalone_mode=False)
     except InputError as error:

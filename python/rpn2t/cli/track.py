@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from rpn2t.container import command
+
 
 class _Option(click.Option):
     """An option that help lists under a heading."""
@@ -15,7 +17,14 @@ class _Option(click.Option):
 
 
 class _Command(click.Command):
-    """A command whose help lists its options under their headings."""
+    """A command whose help lists its options under their headings, and which shows how it is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            example = f"{command()} track clip.mp4 --init 68,36,54,62"
+            raise click.UsageError(f"Name a SOURCE, as in `{example}`.", ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -59,6 +68,7 @@ _TRACKER = "The tracker"
 @_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
 @_option(_RESULTS, "--no-video", is_flag=True, help="Leave video.mp4 out.")
 @_option(_RESULTS, "--show", is_flag=True, help="Also show the frames in a window; q or Esc ends the run.")
+@_option(_RESULTS, "--profile", is_flag=True, help="Also say where the time went; see profile.txt below.")
 @_option(
     _TRACKER,
     "--mode",
@@ -147,6 +157,10 @@ def track(**options: Any) -> None:
                  for each frame its index, box, score (0 to 1) and seconds. On the first frame the
                  box is the given one, and score and seconds are null
       video.mp4  the frames with the box in yellow, and the ground truth in blue
+      profile.txt  with --profile: seconds, calls, share and ms a frame of each stage (cutting
+                 patches, conv5, the head's scores, mining, learning ...), for the first frame and
+                 for the later ones. Stages exclude one another, so they add up to the whole run;
+                 boxes are the same with and without. Also printed at the end.
 
     Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
     end the run; as after any error on the way, the files then hold what was tracked.

@@ -19,6 +19,7 @@ from rpn2t.drawing import annotate
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import summary
 from rpn2t.interruption import Interrupted, Interruption
+from rpn2t.profile import Profile
 from rpn2t.runfolder import RunFolder
 from rpn2t.session import Step, run
 from rpn2t.sources import Frame, Source, open_source
@@ -39,6 +40,7 @@ class TrackOptions:
     output: str | None
     no_video: bool
     show: bool
+    profile: bool
     mode: str
     seed: int
     device: str
@@ -95,6 +97,7 @@ class _Job:
 
 def _track(options: TrackOptions, interruption: Interruption) -> None:
     with ExitStack() as stack, Progress() as progress:
+        profile = stack.enter_context(Profile()) if options.profile else None
         with interruption.allowed():
             job = _prepare(options, stack)
         say(_what_runs(options, job))
@@ -102,11 +105,17 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
             say(f"note: {note}")
         progress.start(job.total)
         steps = run(job.tracker, job.frames, job.begin.box, interruption)
+        if profile:
+            stack.callback(_show_profile, profile)
+            steps = profile.by_frame(steps)
         first = next(steps)  # nothing on disk is touched before the first frame is learned
         try:
             _record(options, job, chain([first], steps), first.seconds, progress)
         finally:
             progress.close()
+            if profile:
+                profile.stop()
+                job.folder.write_profile(profile.table())
             _sum_up(job, first.seconds)
 
 
@@ -200,12 +209,18 @@ def _picture(step: Step, truth: Truth | None) -> NDArray[np.uint8]:
     return annotate(step.frame.image, step.box, step.score, index, truth.boxes[index], f"IoU {overlap:.2f}")
 
 
+def _show_profile(profile: Profile) -> None:
+    profile.stop()
+    for line in profile.table().splitlines():
+        say(line)
+
+
 def _sum_up(job: _Job, init_seconds: float) -> None:
     """Says where the results are, how long it took, and how good it was where that is known."""
     frames, folder = job.folder.frames, job.folder
     if not frames:
         return
-    files = ", ".join(file.name for file in (folder.boxes, folder.report, folder.video) if file.exists())
+    files = ", ".join(file.name for file in folder.files if file.exists())
     seconds = [frame["seconds"] for frame in frames[1:]]
     pace = f", {np.mean(seconds):.3g} s a frame" if seconds else ""
     count = f"{len(frames)} frame{'s' * (len(frames) > 1)}"

@@ -1,0 +1,353 @@
+"""Caffe and PyTorch on this machine's CPU: the student and the head, forward and backward.
+
+    python benchmarks/cpu.py --stock STOCK/bin/python --torch TORCH/bin/python --output FILE.json
+
+Every engine is a process of its own that lives for the whole run (worker_caffe.py, worker_torch.py) and is
+asked in turn for a timing, round after round, so that all see the same machine. All compute the same numbers
+from the same weights and inputs, which is checked; README.md says what is timed.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean, median
+from types import TracebackType
+from typing import Any, Self
+
+from rpn2t.threads import SLEEP_AT_ONCE, sleep_at_once
+
+sleep_at_once()
+
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+from rpn2t.backbone import BackboneSpec  # noqa: E402
+from rpn2t.config import Config  # noqa: E402
+from rpn2t.errors import InputError  # noqa: E402
+from rpn2t.head import HeadGeometry  # noqa: E402
+from rpn2t.matching import label_map  # noqa: E402
+from rpn2t.paths import prototxt_dir  # noqa: E402
+from rpn2t.runtime import choose_core, cpu_name, load_caffe  # noqa: E402
+from rpn2t.weights import Layers, find_set, read_caffemodel  # noqa: E402
+
+HERE = Path(__file__).parent
+LARGEST_ERROR = 1e-4
+ROUNDING = 5e-6
+"""More than the engines' sums differ by, relative to the mean."""
+FLAGS = ("sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512_vnni", "amx_tile")
+
+CASES = {
+    "student_1_forward": ("student, 1 patch: forward", 20),
+    "student_1_training": ("student, 1 patch: forward and backward", 10),
+    "student_32_forward": ("student, 32 patches: forward", 3),
+    "student_32_training": ("student, 32 patches: forward and backward", 2),
+    "head_forward": ("head's training net, 128 windows: forward", 3),
+    "head_training": ("head's training net, 128 windows: forward and backward", 2),
+    "head_scoring": ("head's scoring net, 256 windows: forward", 3),
+}
+"""What the table calls them, and how many passes a timing averages."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Something that computes the cases: a command, and what it gets added to the environment."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+
+
+class Worker:
+    """An engine's process, from entering to leaving; see serving.py for what it answers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def __enter__(self) -> Self:
+        environment = {name: value for name, value in os.environ.items() if name not in SLEEP_AT_ONCE}
+        self._process = subprocess.Popen(
+            self.engine.command,
+            env=environment | self.engine.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def ask(self, **request: Any) -> Any:
+        """The reply to a request.
+
+        Raises:
+            InputError: the process has ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        try:
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            said = self._process.stderr.read().strip().splitlines()
+            python, reason = self.engine.command[0], said[-1] if said else "ended"
+            raise InputError(f"{self.engine.name} ({python}): {reason}; see benchmarks/README.md")
+        return json.loads(line)
+
+
+def find_engines(stock: str | None, torch: str | None, folder: Path, threads: int) -> list[Engine]:
+    """The engines at hand, each with its command."""
+    pools = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    quiet = {**SLEEP_AT_ONCE, "GLOG_minloglevel": "2", "PYTHONWARNINGS": "ignore"}
+    core = {"OPENBLAS_CORETYPE": core} if (core := choose_core()) else {}
+
+    def caffe(name: str, python: str, **switches: str) -> Engine:
+        command = [python, str(HERE / "worker_caffe.py"), str(folder)]
+        return Engine(name, command, pools | quiet | core | switches)
+
+    engines = [caffe("stock Caffe", stock)] if stock else []
+    engines += [
+        caffe("Caffe, CAFFE_ONEDNN=0", sys.executable, CAFFE_ONEDNN="0"),
+        caffe("Caffe, CAFFE_WINOGRAD=0", sys.executable, CAFFE_WINOGRAD="0"),
+        caffe("Caffe", sys.executable),
+    ]
+    if torch:
+        command = [torch, str(HERE / "worker_torch.py"), str(folder), str(threads)]
+        engines.append(Engine("PyTorch", command, pools))
+    return engines
+
+
+def write_problem(folder: Path) -> None:
+    """The nets as prototxt files, and problem.npz with their weights and inputs."""
+    nets = prototxt_dir()
+    student = (nets / "student/deploy.prototxt").read_text()
+    (folder / "student.prototxt").write_text(student)
+    # With a loss on its last layer Caffe computes what learning needs: every gradient but the patches'.
+    end = student.rstrip().removesuffix("}")
+    (folder / "student_training.prototxt").write_text(f"{end}  loss_weight: 1\n}}\n")
+    (folder / "head_training.prototxt").write_text((nets / "head/train.prototxt").read_text())
+    (folder / "head_scoring.prototxt").write_text((nets / "head/deploy.prototxt").read_text())
+
+    rng, config = np.random.default_rng(0), Config()
+    weights = read_caffemodel(BackboneSpec.find("student").weights_file(find_set("shipped")))
+    for name, outputs, side in (("conv_proposal1", 256, 3), ("score_anchor", 2, 1), ("score_quality", 2, 1)):
+        shapes = (outputs, 256, side, side), (outputs,)
+        weights[name] = [rng.normal(0, 0.01, shape).astype(np.float32) for shape in shapes]
+
+    def patches(count: int) -> NDArray[np.float64]:
+        return rng.uniform(-128, 127, (count, 3, 107, 107))
+
+    def windows(count: int) -> NDArray[np.float64]:
+        return np.maximum(rng.standard_normal((count, 256, 12, 12)), 0)  # conv5 is not negative
+
+    matching = HeadGeometry(config, 14).matching
+    flags = np.repeat([1, 0], [config.batch_positives, config.batch_negatives])
+    arrays: dict[str, NDArray[Any]] = {
+        "patches": draw_clear(folder / "student.prototxt", weights, 32, patches),
+        "windows": draw_clear(folder / "head_scoring.prototxt", weights, 256, windows),
+        "conv5_gradient": rng.standard_normal((32, 256, 14, 14)),
+        "flags": flags,
+        "anchor_labels": label_map(matching.anchor, flags == 1)[:, 0],
+        "quality_labels": label_map(matching.quality, flags == 1)[:, 0],
+    }
+    for name, blobs in weights.items():
+        arrays |= {f"{name}.{part}": values for part, values in zip(("weight", "bias"), blobs, strict=True)}
+    problem: Any = {key: value.astype(np.float32) for key, value in arrays.items()}
+    np.savez(folder / "problem.npz", **problem)
+
+
+def draw_clear(
+    prototxt: Path, weights: Layers, count: int, draw: Callable[[int], NDArray[np.float64]]
+) -> NDArray[np.float32]:
+    """`count` inputs for which no ReLU's input is 0 but for rounding.
+
+    Such a one is let through by one engine and not by another, and its gradient with it: engines that
+    are both right would differ by a thousandth.
+    """
+    caffe = load_caffe()
+    net = caffe.Net(str(prototxt), caffe.TEST)
+    for layer in net.params:
+        for blob, values in zip(net.params[layer], weights[layer], strict=True):
+            blob.data[...] = values
+    names = list(net._layer_names)
+    kept: list[NDArray[np.float32]] = []
+    while sum(map(len, kept)) < count:
+        inputs = draw(64).astype(np.float32)
+        net.blobs["data"].reshape(*inputs.shape)
+        net.blobs["data"].data[...] = inputs
+        clear, start = np.ones(len(inputs), dtype=bool), names[0]
+        for number, name in enumerate(names):
+            if net.layers[number].type == "ReLU":  # in place: its input is there until it runs
+                net.forward(start=start, end=names[number - 1])
+                values = np.abs(net.blobs[net.bottom_names[name][0]].data.reshape(len(inputs), -1))
+                clear &= values.min(axis=1) > ROUNDING * values.mean()
+                start = name
+        kept.append(inputs[clear])
+    return np.concatenate(kept)[:count]
+
+
+def check(workers: list[Worker], folder: Path) -> dict[tuple[str, str], float]:
+    """By case and engine, the largest relative error of its results against the first engine's."""
+    errors = {}
+    for case in CASES:
+        wanted: dict[str, NDArray[np.float32]] = {}
+        for worker in workers:
+            worker.ask(case=case, outputs=str(folder / "outputs.npz"))
+            with np.load(folder / "outputs.npz") as file:
+                found = dict(file)
+            wanted = wanted or found
+            if shapes(found) != shapes(wanted):
+                raise InputError(f"{worker.engine.name}, {case}: results of other names or shapes")
+            errors[case, worker.engine.name] = max(relative_error(found[key], wanted[key]) for key in wanted)
+    return errors
+
+
+def shapes(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, tuple[int, ...]]:
+    """The arrays' shapes by name."""
+    return {name: values.shape for name, values in arrays.items()}
+
+
+def relative_error(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """The largest difference, relative to the largest value; infinite where one is not a number."""
+    if not np.isfinite(found).all():
+        return float("inf")
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
+def measure(workers: list[Worker], rounds: int) -> dict[tuple[str, str], list[float]]:
+    """By case and engine, the mean milliseconds of each round."""
+    found: dict[tuple[str, str], list[float]] = {}
+    order, shuffled = list(workers), random.Random(0)
+    for number in range(rounds):
+        for case, (_, passes) in CASES.items():
+            shuffled.shuffle(order)
+            for worker in order:
+                time.sleep(0.05)  # the one before may still spin
+                timed = worker.ask(case=case, passes=passes)
+                found.setdefault((case, worker.engine.name), []).append(mean(timed))
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    return found
+
+
+def describe_machine(threads: int) -> dict[str, Any]:
+    """The processor, its features, and what runs on it."""
+    line = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    flags = set(line[1].split()) if line else set()
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "flags": [flag for flag in FLAGS if flag in flags],
+        "openblas_core": choose_core(),
+        "system": system,
+        "kernel": os.uname().release,
+        "numpy": np.__version__,
+        "load_at_start": os.getloadavg()[0],
+    }
+
+
+def table(
+    names: list[str], times: Mapping[tuple[str, str], list[float]], errors: Mapping[tuple[str, str], float]
+) -> str:
+    """Markdown: best (median) milliseconds of the rounds, and the largest error."""
+    compared = "Caffe" in names and "PyTorch" in names
+    rows = [["milliseconds: best (median)", *names, *["Caffe / PyTorch"] * compared]]
+    for case, (title, _) in CASES.items():
+        row = [title, *(f"{min(times[case, n]):.1f} ({median(times[case, n]):.1f})" for n in names)]
+        if compared:
+            row.append(f"{min(times[case, 'Caffe']) / min(times[case, 'PyTorch']):.2f}")
+        rows.append(row)
+    worst = [max(errors[case, name] for case in CASES) for name in names]
+    rows.append([f"largest error against {names[0]}", *(f"{e:.0e}" for e in worst), *[""] * compared])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])
+
+
+def parse_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--stock", metavar="PYTHON", help="of an environment with stock Caffe and rpn2t")
+    parser.add_argument("--torch", metavar="PYTHON", help="of an environment with PyTorch")
+    parser.add_argument("--rounds", metavar="N", type=int, default=10, help="timings of a case (default: 10)")
+    parser.add_argument("--output", metavar="FILE.json", type=Path, help="where every number goes")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds}: give 1 or more")
+    return options
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Check, measure, print and write; returns the exit status."""
+    threads = os.cpu_count() or 1
+    machine = describe_machine(threads)
+    with tempfile.TemporaryDirectory(prefix="rpn2t-") as name, ExitStack() as stack:
+        folder = Path(name)
+        write_problem(folder)
+        engines = find_engines(options.stock, options.torch, folder, threads)
+        workers = [stack.enter_context(Worker(engine)) for engine in engines]
+        about = {worker.engine.name: worker.ask(about=True) for worker in workers}
+        errors = check(workers, folder)
+        times = measure(workers, options.rounds)
+
+    names = [engine.name for engine in engines]
+    print(f"{machine['cpu']}, {machine['cores']} cores, {threads} threads, {' '.join(machine['flags'])}")
+    print(f"{options.rounds} rounds\n")
+    print(table(names, times, errors))
+    for engine, option in (("stock Caffe", "stock"), ("PyTorch", "torch")):
+        if not getattr(options, option):
+            print(f"left out: {engine} (no --{option})")
+    if not about["Caffe"]["onednn"]:
+        print("this Caffe was built without oneDNN: its three columns are one engine")
+    if options.output:
+        results = [
+            {"case": case, "engine": n, "milliseconds": times[case, n], "error": errors[case, n]}
+            for case in CASES
+            for n in names
+        ]
+        switches = {engine.name: asdict(engine)["environment"] for engine in engines}
+        report = {
+            "machine": machine, "rounds": options.rounds, "cases": CASES, "engines": about,
+            "environment": switches, "results": results,
+        }  # fmt: skip
+        options.output.write_text(json.dumps(report, indent=1) + "\n")
+    wrong = [f"{n}, {case}: {e:.1e}" for (case, n), e in errors.items() if not e < LARGEST_ERROR]
+    for line in wrong:
+        print(f"cpu.py: wrong results: {line}, above {LARGEST_ERROR:g}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    """Runs the command line."""
+    options = parse_options()
+    for option in (options.stock, options.torch):
+        if option and not os.access(option, os.X_OK):
+            print(f"cpu.py: {option}: no interpreter; see benchmarks/README.md", file=sys.stderr)
+            return 2
+    try:
+        return compare(options)
+    except InputError as error:
+        print(f"cpu.py: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
