@@ -66,7 +66,7 @@ benchmark: setup ## time stock Caffe, ours and PyTorch on this CPU (minutes; ben
 	@docker/build_caffe.sh --stock --venv $(STOCK_VENV)
 	@$(STOCK_VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
 	  --no-build-isolation --no-deps --editable .
-	@if ! $(TORCH_PYTHON) -c 'import torch' 2>/dev/null; then \
+	@if [[ $(TORCH_PYTHON) = build/torch/bin/python ]] && ! $(TORCH_PYTHON) -c 'import torch' 2>/dev/null; then \
 	  echo "Installing PyTorch $(TORCH_VERSION) into build/torch"; \
 	  $(PYTHON) -m venv build/torch; \
 	  build/torch/bin/python -m pip --disable-pip-version-check --no-input --quiet install \

@@ -342,6 +342,9 @@ def main() -> int:
         if option and not os.access(option, os.X_OK):
             print(f"cpu.py: {option}: no interpreter; see benchmarks/README.md", file=sys.stderr)
             return 2
+    if options.output and not options.output.absolute().parent.is_dir():
+        print(f"cpu.py: {options.output}: its folder does not exist; make it first", file=sys.stderr)
+        return 2
     try:
         return compare(options)
     except InputError as error:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rpn2t.errors import InputError
 from rpn2t.runtime import load_caffe
 from rpn2t.windows import WindowStore, from_array, joined
 
@@ -39,6 +40,17 @@ def test_room_is_given_back_and_used_again() -> None:
     assert len(store.empty()) == 0
 
 
+def test_a_store_grows_with_its_use() -> None:
+    store = WindowStore(1000, SHAPE)
+    parts = [store.put(maps(n, n)) for n in (1, 3, 2, 30)]
+    assert store.blob.shape[0] < 100
+    np.testing.assert_array_equal(joined(parts).array(), np.concatenate([maps(n, n) for n in (1, 3, 2, 30)]))
+    store.reserve(1000 - 36)
+    assert store.blob.shape[0] == 1000
+    with pytest.raises(InputError, match="3000000000 windows of conv5 are more than the 178956970"):
+        WindowStore(3_000_000_000, SHAPE)
+
+
 def test_copies_go_to_the_rows_they_are_meant_for() -> None:
     blob = caffe.Blob((5, *SHAPE))
     blob.data[...] = 7
@@ -58,7 +70,7 @@ def test_what_cannot_be_copied_is_an_error_and_no_abort() -> None:
     ):
         with pytest.raises(RuntimeError, match="copy_rows"):
             caffe.copy_rows(*arguments)
-    for shape in ((1 << 20, 1 << 20), (0, 3), (-1, -1)):
+    for shape in ((1 << 20, 1 << 20), (0, 3), (-1, -1), (1,) * 33):
         with pytest.raises(RuntimeError, match="empty or too large"):
             caffe.Blob(shape)
     with pytest.raises((TypeError, ValueError)):

@@ -163,7 +163,12 @@ class Backbone:
         definition = type(self._definition)()
         definition.CopyFrom(self._definition)
         feature = self.spec.feature
-        last = max(i for i, layer in enumerate(definition.layer) if feature in layer.top)
+        last = max((i for i, layer in enumerate(definition.layer) if feature in layer.top), default=None)
+        if last is None:
+            raise InputError(
+                f"{self.spec.folder / self.spec.prototxt}: no `layer` makes {feature!r}; if it is in Caffe's "
+                "old format, bring it up to date with upgrade_net_proto_text"
+            )
         del definition.layer[last + 1 :]
         rest = rim - _reduce_padding(definition, feature, rim)
         if rest:
@@ -186,7 +191,8 @@ def _reduce_padding(definition: Any, feature: str, rim: int) -> int:
     convolution = first.convolution_param
     if first.type != "Convolution" or any(layer.type != "ReLU" for layer in others):
         return 0
-    if list(convolution.stride) not in ([], [1]) or len(convolution.pad) != 1:
+    strided = convolution.stride_h > 1 or convolution.stride_w > 1
+    if strided or list(convolution.stride) not in ([], [1]) or len(convolution.pad) != 1:
         return 0
     taken = min(rim, int(convolution.pad[0]))
     convolution.pad[0] -= taken

@@ -1,8 +1,8 @@
 """The tracker's memory: windows of conv5 from the frames in which it was sure (MDNet's scheme).
 
 Positives of the last 100 successful frames serve the long-term update, those of the last 20 the
-short-term one; negatives are kept for 20. Its size is bounded: at most 3,000 positive and 2,000
-negative windows of 147 KB in the paper's setting, 0.74 GB.
+short-term one; negatives are kept for 20. Its size is bounded: at most 2,975 positive and 2,000
+negative windows of 147 KB in the paper's setting, 0.73 GB.
 """
 
 from collections import deque

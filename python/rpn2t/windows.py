@@ -4,15 +4,19 @@ A window is what the head reads of a box's feature map, (channels, size, size). 
 store; code that chooses among them (batches, hard negatives, the memory) handles row numbers only.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rpn2t.errors import InputError
 from rpn2t.runtime import load_caffe
 
 Floats32 = NDArray[np.float32]
+
+_LARGEST_BLOB = 2**31 - 1  # numbers in it
 
 
 class Windows:
@@ -50,18 +54,28 @@ class Windows:
 
 
 class WindowStore:
-    """Room for so many windows.
+    """Room for so many windows. It grows with its use.
 
     Attributes:
         shape: of a window, (channels, size, size).
         capacity: how many.
-        blob: the Caffe blob, of shape (capacity, \\*shape).
+        blob: the Caffe blob, of shape (capacity or less, \\*shape).
+
+    Raises:
+        InputError: more than one blob can hold.
     """
 
     def __init__(self, capacity: int, shape: Sequence[int]) -> None:
         self.shape = tuple(shape)
         self.capacity = capacity
-        self.blob: Any = load_caffe().Blob((max(capacity, 1), *self.shape))
+        most = _LARGEST_BLOB // math.prod(self.shape)
+        if capacity > most:
+            raise InputError(
+                f"{capacity} windows of conv5 are more than the {most} that can be held: "
+                "lower the sample numbers, long_term_frames or short_term_frames"
+            )
+        self.blob: Any = load_caffe().Blob((1, *self.shape))
+        self._free: list[int] = []
         self.clear()
 
     def reserve(self, count: int) -> Windows:
@@ -72,7 +86,19 @@ class WindowStore:
         """
         if count > len(self._free):
             raise ValueError(f"no room for {count} windows: {len(self._free)} rows are free")
-        return Windows(self, [self._free.pop() for _ in range(count)])
+        windows = Windows(self, [self._free.pop() for _ in range(count)])
+        if count:
+            self._grow(int(windows.rows.max()) + 1)
+        return windows
+
+    def _grow(self, rows: int) -> None:
+        """See to a blob of so many rows; where it grows, it doubles at least."""
+        there = self.blob.shape[0]
+        if rows > there:
+            caffe = load_caffe()
+            blob = caffe.Blob((min(max(rows, 2 * there), self.capacity), *self.shape))
+            caffe.copy_rows(self.blob, np.arange(there), blob, np.arange(there))
+            self.blob = blob
 
     def release(self, windows: Windows) -> None:
         """Give the room of windows of this store back."""
