@@ -77,6 +77,43 @@ def test_a_rim_is_left_out(tmp_path, image: np.ndarray, feature: str, rim: int) 
         assert features.net.blobs["conv5"].shape[2] == 14 - 2 * (1 - padding)
 
 
+def small_backbone(folder, definition: str) -> Backbone:
+    """A net of one convolution, "conv", on a map of 14 x 14."""
+    own_backbone(folder)
+    (folder / "net.prototxt").write_text(definition)
+    (folder / "backbone.toml").write_text((folder / "backbone.toml").read_text().replace("conv4", "conv"))
+    kernel = np.random.default_rng(0).normal(0, 1, (4, 3, 3, 3)).astype(np.float32)
+    write_caffemodel(folder / "own.caffemodel", {"conv": [kernel, np.zeros(4, np.float32)]})
+    return load(str(folder))
+
+
+def test_a_strided_convolution_keeps_its_padding(tmp_path, image: np.ndarray) -> None:
+    backbone = small_backbone(
+        tmp_path / "mine",
+        'layer { name: "data" type: "Input" top: "data" input_param { '
+        "shape { dim: 1 dim: 3 dim: 107 dim: 107 } } } "
+        'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { '
+        "num_output: 4 kernel_size: 3 pad: 1 stride_h: 8 stride_w: 8 } }",
+    )
+    whole = backbone.conv5(cut_patches(image, [(40, 30, 50, 40)], 107, 16)).copy()
+    features = PatchFeatures(backbone, 1)
+    inside = features.windows(image, [(40, 30, 50, 40)], WindowStore(1, features.shape)).array()
+    np.testing.assert_allclose(inside, whole[:, :, 1:13, 1:13], rtol=1e-4, atol=1e-4)
+
+
+def test_a_net_in_caffes_old_format_is_refused(tmp_path) -> None:
+    backbone = small_backbone(
+        tmp_path / "mine",
+        'input: "data" input_shape { dim: 1 dim: 3 dim: 107 dim: 107 } '
+        'layers { name: "conv" type: CONVOLUTION bottom: "data" top: "conv" convolution_param { '
+        "num_output: 4 kernel_size: 3 pad: 1 stride: 8 } }",
+    )
+    with pytest.raises(
+        InputError, match=r"net\.prototxt: no `layer` makes 'conv'; .*upgrade_net_proto"
+    ):
+        PatchFeatures(backbone, 1)
+
+
 def test_an_interrupted_pass_gives_its_room_back() -> None:
     features = PatchFeatures(load(), 1)
     store = WindowStore(2, features.shape)

@@ -113,9 +113,8 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
             _record(options, job, chain([first], steps), first.seconds, progress)
         finally:
             progress.close()
-            if (
-                profile and job.folder.frames
-            ):  # else nothing was recorded, and the folder may be another run's
+            # with no frame nothing was recorded, and the folder may be another run's
+            if profile and job.folder.frames:
                 profile.stop()
                 job.folder.write_profile(profile.table())
             _sum_up(job, first.seconds)
