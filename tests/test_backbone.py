@@ -108,9 +108,7 @@ def test_a_net_in_caffes_old_format_is_refused(tmp_path) -> None:
         'layers { name: "conv" type: CONVOLUTION bottom: "data" top: "conv" convolution_param { '
         "num_output: 4 kernel_size: 3 pad: 1 stride: 8 } }",
     )
-    with pytest.raises(
-        InputError, match=r"net\.prototxt: no `layer` makes 'conv'; .*upgrade_net_proto"
-    ):
+    with pytest.raises(InputError, match=r"net\.prototxt: no `layer` makes 'conv'; .*upgrade_net_proto"):
         PatchFeatures(backbone, 1)
 
 
