@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -38,8 +37,8 @@ from rpn2t.errors import InputError  # noqa: E402
 from rpn2t.head import HeadGeometry  # noqa: E402
 from rpn2t.matching import label_map  # noqa: E402
 from rpn2t.paths import prototxt_dir  # noqa: E402
-from rpn2t.runtime import choose_core, cpu_name, load_caffe  # noqa: E402
-from rpn2t.weights import Layers, find_set, read_caffemodel  # noqa: E402
+from rpn2t.runtime import choose_core, cpu_flags, cpu_name, load_caffe  # noqa: E402
+from rpn2t.weights import Layers, find_set, load_into, read_caffemodel  # noqa: E402
 
 HERE = Path(__file__).parent
 LARGEST_ERROR = 1e-4
@@ -184,9 +183,7 @@ def draw_clear(
     """
     caffe = load_caffe()
     net = caffe.Net(str(prototxt), caffe.TEST)
-    for layer in net.params:
-        for blob, values in zip(net.params[layer], weights[layer], strict=True):
-            blob.data[...] = values
+    load_into(net, weights, source=prototxt)
     names = list(net._layer_names)
     kept: list[NDArray[np.float32]] = []
     while sum(map(len, kept)) < count:
@@ -249,8 +246,7 @@ def measure(workers: list[Worker], rounds: int) -> dict[tuple[str, str], list[fl
 
 def describe_machine(threads: int) -> dict[str, Any]:
     """The processor, its features, and what runs on it."""
-    line = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    flags = set(line[1].split()) if line else set()
+    flags = cpu_flags()
     system = platform.freedesktop_os_release()["PRETTY_NAME"]
     return {
         "cpu": cpu_name(),

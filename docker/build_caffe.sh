@@ -350,7 +350,7 @@ main() {
   [[ -z $cuda ]] || step cuda "Unpacking NVIDIA's compiler" make_toolkit
   step configure "Configuring Caffe" configure
   local minutes="2 to 4"
-  [[ -z $cuda ]] || minutes="5 to 15"
+  [[ -z $cuda ]] || minutes="10 to 30"
   step compile "Compiling Caffe, $minutes minutes on two cores" compile
   step install "Installing Caffe into $venv" install_package
   say "import caffe works in $venv; build/ may be removed"

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from google.protobuf import text_format
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
 from rpn2t.paths import prototxt_dir
-from rpn2t.runtime import Device, load_caffe, make_from_message
+from rpn2t.runtime import Device, load_caffe, make_from_message, read_message
 from rpn2t.weights import WeightSet, find_conv3x3, load_into, read_caffemodel, rpn_conv3x3
 
 Maps = NDArray[np.float32]
@@ -106,7 +105,7 @@ class Backbone:
             raise InputError(f"{prototxt}: no such file, but {spec.folder}/backbone.toml names it")
         self.weights_file = spec.weights_file(weights)
         self._layers = read_caffemodel(self.weights_file)
-        self._definition = _read_prototxt(prototxt)
+        self._definition = read_message(prototxt, "NetParameter")
         self.net: Any = caffe.Net(str(prototxt), caffe.TEST)
         load_into(self.net, self._layers, source=self.weights_file)
         self.channels, self.map_size = self._checked_shapes()
@@ -209,13 +208,3 @@ def _crop(definition: Any, feature: str, rim: int, size: int) -> str:
     crop.crop_param.axis = 2
     crop.crop_param.offset.append(rim)
     return f"{feature}_inside"
-
-
-def _read_prototxt(path: Path) -> Any:
-    """The net's definition. Caffe itself ends the process on a file that it cannot parse."""
-    from caffe.proto import caffe_pb2
-
-    try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), caffe_pb2.NetParameter())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a Caffe net: {error}") from None

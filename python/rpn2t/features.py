@@ -44,7 +44,7 @@ class PatchFeatures:
         self.net, self._feature = backbone.net_without_rim(rim)
         self.batch, channels, height, width = self.net.blobs[self._feature].shape
         self.shape = (channels, height, width)
-        self._fixed = backbone.device.kind == "gpu"
+        self._device = backbone.device
 
     def windows(self, image: NDArray[np.uint8], boxes: ArrayLike, store: WindowStore) -> Windows:
         """Cut, resize and run the backbone on each box, a batch at a time."""
@@ -63,8 +63,6 @@ class PatchFeatures:
     def _run(self, image: NDArray[np.uint8], boxes: NDArray[np.float64]) -> None:
         """The feature maps of the boxes, in the first rows of the feature's blob."""
         data = self.net.blobs["data"]
-        # On a GPU the batch keeps its size, whatever is in its rest: cuDNN chooses anew for a new shape.
-        if not self._fixed and data.shape[0] != len(boxes):
-            data.reshape(len(boxes), *data.shape[1:])
+        self._device.set_batch(data, len(boxes))
         cut_into(data, image, boxes, self.spec.context)
         forward(self.net)

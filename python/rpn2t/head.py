@@ -8,14 +8,13 @@ import json
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_format
 from numpy.typing import NDArray
 
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.matching import Matching, match_anchors
 from rpn2t.paths import prototxt_dir
-from rpn2t.runtime import Device, forward, load_caffe, make_from_message
+from rpn2t.runtime import Device, forward, load_caffe, make_from_message, read_message
 from rpn2t.windows import Windows
 
 ProposalWeights = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -91,7 +90,12 @@ class Head:
         self._device = device
         self.learning_batch = (config.batch_positives, config.batch_negatives)
         train, deploy = (
-            _lay_over(_read_net(f"head/{name}.prototxt"), config, geometry, channels)
+            _lay_over(
+                read_message(prototxt_dir() / f"head/{name}.prototxt", "NetParameter"),
+                config,
+                geometry,
+                channels,
+            )
             for name in ("train", "deploy")
         )
         caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
@@ -138,9 +142,7 @@ class Head:
 
     def _score_batch(self, windows: Windows) -> NDArray[np.float64]:
         blobs, count = self.scoring_net.blobs, len(windows)
-        # On a GPU the batch keeps its size, whatever is in its rest: cuDNN chooses anew for a new shape.
-        if self._device.kind == "cpu" and blobs["data"].shape[0] != count:
-            blobs["data"].reshape(count, *windows.store.shape)
+        self._device.set_batch(blobs["data"], count)
         windows.copy_to(blobs["data"])
         forward(self.scoring_net)
         # channel 0: the object
@@ -162,13 +164,6 @@ class Head:
                 )
             blob.data[...] = values
         return "the weights' RPN 3x3 layer"
-
-
-def _read_net(path: str) -> Any:
-    load_caffe()
-    from caffe.proto import caffe_pb2
-
-    return text_format.Parse((prototxt_dir() / path).read_text(), caffe_pb2.NetParameter())
 
 
 def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> Any:
@@ -205,12 +200,7 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -
 
 
 def _solver(config: Config, train: Any) -> Any:
-    load_caffe()
-    from caffe.proto import caffe_pb2
-
-    solver = text_format.Parse(
-        (prototxt_dir() / "head/solver.prototxt").read_text(), caffe_pb2.SolverParameter()
-    )
+    solver = read_message(prototxt_dir() / "head/solver.prototxt", "SolverParameter")
     solver.base_lr, solver.momentum = config.learning_rate, config.momentum
     solver.weight_decay = config.weight_decay
     solver.net_param.CopyFrom(train)

@@ -76,19 +76,25 @@ def choose_core(cpuinfo: str | None = None, machine: str | None = None) -> str |
     """
     if (machine or platform.machine()) != "x86_64":
         return None
-    if cpuinfo is None:
-        path = Path("/proc/cpuinfo")
-        cpuinfo = path.read_text() if path.exists() else ""
-    line = re.search(r"^flags\s*:(.*)$", cpuinfo, re.MULTILINE)
-    flags = set(line[1].split()) if line else set()
+    flags = cpu_flags(cpuinfo)
     return next((core for core, needs in _CORES if needs <= flags), None)
+
+
+def cpu_flags(cpuinfo: str | None = None) -> set[str]:
+    """The first processor's features, such as ``avx2``, by the text of /proc/cpuinfo; x86 alone has them."""
+    line = re.search(r"^flags\s*:(.*)$", _cpuinfo() if cpuinfo is None else cpuinfo, re.MULTILINE)
+    return set(line[1].split()) if line else set()
 
 
 def cpu_name() -> str:
     """The processor's name, as /proc/cpuinfo has it, or the architecture."""
-    path = Path("/proc/cpuinfo")
-    name = re.search(r"^model name\s*:\s*(.*)$", path.read_text() if path.exists() else "", re.MULTILINE)
+    name = re.search(r"^model name\s*:\s*(.*)$", _cpuinfo(), re.MULTILINE)
     return name[1] if name else platform.machine()
+
+
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
 
 
 def blas_report() -> dict[str, str | int | None]:
@@ -136,6 +142,15 @@ class Device:
             caffe.set_mode_gpu()
             caffe.set_tf32(self.tf32)
 
+    def set_batch(self, blob: Any, count: int) -> None:
+        """Give a net's input as many rows as are needed.
+
+        On a GPU it keeps those it has, whatever is in the rest: cuDNN chooses its algorithms anew for a
+        new shape.
+        """
+        if self.kind == "cpu" and blob.shape[0] != count:
+            blob.reshape(count, *blob.shape[1:])
+
 
 def choose_device(spec: str = "auto", tf32: bool = False) -> Device:
     """Device for ``auto`` (the first GPU if it works, else the CPU), ``cpu`` or ``gpu:N``.
@@ -168,11 +183,6 @@ def has_cuda() -> bool:
     """Whether this Caffe was built with CUDA. Touches no GPU."""
     load_caffe()
     return hasattr(_caffe_library(), _CUDA_ONLY)
-
-
-def gpu_works(index: int) -> bool:
-    """Whether Caffe can use GPU ``index``; False too for a Caffe without CUDA."""
-    return gpu_problem(index) is None
 
 
 def gpu_problem(index: int) -> str | None:
@@ -245,6 +255,24 @@ def _cuda_version(number: int) -> str:
 def forward(net: Any) -> None:
     """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host."""
     net._forward(0, len(net.layers) - 1)
+
+
+def read_message(path: Path, kind: str) -> Any:
+    """A prototxt file as a message of Caffe's, such as ``NetParameter``.
+
+    Caffe itself ends the process on a file that it cannot parse.
+
+    Raises:
+        InputError: the file is none.
+    """
+    load_caffe()
+    from caffe.proto import caffe_pb2
+
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), getattr(caffe_pb2, kind)())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        name = kind.removesuffix("Parameter").lower()
+        raise InputError(f"{path}: not a Caffe {name}: {error}") from None
 
 
 def make_from_message(constructor: Callable[[str], Any], message: Message) -> Any:

@@ -2,8 +2,7 @@
 
 A process that tracks holds five pools of threads: the OpenBLAS copies of NumPy, SciPy, OpenCV and Caffe, and
 the OpenMP of Caffe. After its work a pool's threads spin for a while, in case more comes, and hold the cores
-that the next library needs: the student's pass on two cores took half as long again right after a product of
-NumPy. With these settings they sleep at once.
+that the next library needs. With these settings they sleep at once.
 
 Each library reads them once, while it is loaded, so they must be in the environment before NumPy is
 imported. The command `rpn2t` sees to that. `import rpn2t` does not, as a library should not change the

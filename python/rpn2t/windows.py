@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rpn2t.backbone import Maps
 from rpn2t.errors import InputError
 from rpn2t.runtime import load_caffe
-
-Floats32 = NDArray[np.float32]
 
 _LARGEST_BLOB = 2**31 - 1  # numbers in it
 
@@ -44,7 +43,7 @@ class Windows:
         """Copy them to the rows of a Caffe blob from `start` on."""
         load_caffe().copy_rows(self.store.blob, self.rows, blob, np.arange(start, start + len(self)))
 
-    def array(self) -> Floats32:
+    def array(self) -> Maps:
         """A copy on the host, of shape (n, channels, size, size)."""
         if not len(self):
             return np.empty((0, *self.store.shape), dtype=np.float32)
@@ -127,7 +126,7 @@ class WindowStore:
         return Windows(self, np.empty(0))
 
 
-def from_array(array: Floats32) -> Windows:
+def from_array(array: Maps) -> Windows:
     """Windows in a store of their own, from an array of shape (n, channels, size, size)."""
     return WindowStore(len(array), array.shape[1:]).put(array)
 
