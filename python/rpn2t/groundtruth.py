@@ -34,14 +34,7 @@ def read_boxes(path: str | PathLike[str], *, one_based: bool) -> Floats:
     Raises:
         InputError: no such file, nothing in it, or a line that is not a region (it is named).
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name a file with one box a line") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file; name a file with one box a line") from error
-    if not lines:
-        raise InputError(f"{path}: the file is empty; name a file with one box a line")
+    lines = _lines(path)
     rows = np.empty((len(lines), 4))
     for number, line in enumerate(lines, start=1):
         try:
@@ -49,6 +42,27 @@ def read_boxes(path: str | PathLike[str], *, one_based: bool) -> Floats:
         except ValueError as error:
             raise InputError(f"{path}: line {number}: {error}") from None
     return rows
+
+
+def read_regions(path: str | PathLike[str]) -> list[Floats]:
+    """Read a file of VOT regions as they were annotated.
+
+    Returns:
+        One array a line, with the file's numbers: (x, y, w, h), the corners x1, y1, x2, y2 ... of a polygon,
+        or a single NaN where the line has none.
+
+    Raises:
+        InputError: as :func:`read_boxes`.
+    """
+    regions = []
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            values = _numbers(line)
+            _region(values, False)  # only to check them
+        except ValueError as error:
+            raise InputError(f"{path}: line {number}: {error}") from None
+        regions.append(np.array([math.nan] if any(map(math.isnan, values)) else values))
+    return regions
 
 
 def is_one_based(path: str | PathLike[str]) -> bool:
@@ -72,6 +86,18 @@ def parse_box(text: str) -> Box:
     if w <= 0 or h <= 0:
         raise InputError(f"box '{text}': width and height must be above 0")
     return x, y, w, h
+
+
+def _lines(path: str | PathLike[str]) -> list[str]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; name a file with one box a line") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file; name a file with one box a line") from error
+    if not lines:
+        raise InputError(f"{path}: the file is empty; name a file with one box a line")
+    return lines
 
 
 def _numbers(text: str) -> list[float]:
