@@ -1,0 +1,110 @@
+"""Options that several verbs share, and help that lists options under headings."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+
+TRACKER = "The tracker"
+
+
+class _Option(click.Option):
+    """An option that help lists under a heading."""
+
+    def __init__(self, *declarations: Any, group: str, **settings: Any) -> None:
+        super().__init__(*declarations, **settings)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its options under their headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, heading by heading."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if isinstance(option, click.Option) and record is not None:
+                groups.setdefault(option.group if isinstance(option, _Option) else "Other", []).append(record)
+        for name, records in groups.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+def grouped_option(group: str, *declarations: str, **settings: Any) -> Callable[[_Decorated], _Decorated]:
+    """`click.option`, listed under a heading."""
+    return click.option(*declarations, cls=_Option, group=group, **settings)
+
+
+_TRACKER_OPTIONS = (
+    grouped_option(
+        TRACKER,
+        "--mode",
+        type=click.Choice(["paper"]),
+        default="paper",
+        show_default=True,
+        help="paper: the method and the numbers of the paper.",
+    ),
+    grouped_option(
+        TRACKER,
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Seed of every random choice.",
+    ),
+    grouped_option(
+        TRACKER,
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|gpu:N",
+        help="auto takes a GPU that works, else the CPU, and the first line says which.",
+    ),
+    grouped_option(
+        TRACKER,
+        "--tf32",
+        is_flag=True,
+        help="Let a GPU compute in TF32: faster, less exact. Without it, in float as the paper did.",
+    ),
+    grouped_option(
+        TRACKER,
+        "--weights",
+        default="shipped",
+        show_default=True,
+        metavar="NAME|DIR",
+        help="A set of weights; `rpn2t weights` lists them.",
+    ),
+    grouped_option(
+        TRACKER,
+        "--backbone",
+        default="student",
+        show_default=True,
+        metavar="student|teacher|DIR",
+        help="The network that makes the features.",
+    ),
+    grouped_option(
+        TRACKER,
+        "--config",
+        metavar="NAME|FILE",
+        help="Hyper-parameters: a TOML file, or a named configuration such as quarter.",
+    ),
+    grouped_option(
+        TRACKER,
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="One hyper-parameter, after --config; may be repeated.",
+    ),
+)
+
+
+def tracker_options(function: _Decorated) -> _Decorated:
+    """Give a verb the options that choose RPN2T: mode, seed, device, tf32, weights and the other three."""
+    for option in reversed(_TRACKER_OPTIONS):
+        function = option(function)
+    return function
