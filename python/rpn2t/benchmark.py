@@ -1,8 +1,8 @@
 """Run a tracker over a data set: every run of a sequence is a task, and a finished one is never run again.
 
-OPE is one run a sequence from its first frame. TRE is twenty, from frames spread over the sequence, and SRE
-twelve, from boxes that are shifted or scaled (:mod:`rpn2t.robustness`). VOT's supervised experiment repeats each
-sequence up to fifteen times and starts again after a failure (:mod:`rpn2t.supervised`).
+OPE is one run a sequence from its first frame. TRE is twenty, from frames spread over the sequence, and
+SRE twelve, from boxes that are shifted or scaled (:mod:`rpn2t.robustness`). VOT's supervised experiment
+repeats each sequence up to fifteen times and starts again after a failure (:mod:`rpn2t.supervised`).
 
 Workers only track: what they found comes back to this process, which writes it (:mod:`rpn2t.results`). A
 benchmark that is stopped at any moment loses the runs in flight, and goes on with the rest.
@@ -143,7 +143,9 @@ def _one_pass(task: Task, tracker: FrameTracker, frames: Iterator[Frame]) -> Out
 def _first_box(task: Task, first: Frame) -> Box:
     truth = task.sequence.truth[task.first]
     if not (np.isfinite(truth).all() and min(truth[2:]) > 0):
-        raise InputError(f"{task.sequence.name}: the ground truth of its first frame is no box; nothing to track")
+        raise InputError(
+            f"{task.sequence.name}: the ground truth of its first frame is no box; nothing to track"
+        )
     if task.experiment != "sre":
         return as_box(truth)
     height, width = first.image.shape[:2]
@@ -210,7 +212,9 @@ class Benchmark:
             if folder.experiment == "vot" and enough(self._runs(sequence)):
                 continue
             # Later repetitions are begun when the ones before them were not all the same.
-            self.left += [task for task in tasks if task not in there][: 3 if folder.experiment == "vot" else None]
+            self.left += [task for task in tasks if task not in there][
+                : 3 if folder.experiment == "vot" else None
+            ]
 
     def frames_left(self) -> int:
         """Frames of the runs that are known to be left."""
@@ -299,7 +303,7 @@ class Benchmark:
 
 
 def _outcome(future: Future) -> Outcome:
-    """A task's outcome; a worker that died under it every time, or a cluster that cannot run it, is an error."""
+    """A task's outcome; a worker that died under it each time, or a cluster that cannot run it, is an error."""
     error = future.exception()
     if error is None:
         outcome: Outcome = future.result()

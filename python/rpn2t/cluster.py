@@ -1,8 +1,8 @@
 """Workers that track: processes on this machine, or a cluster that is already there.
 
 Every worker runs one task at a time and has its share of the cores. The pools of BLAS, OpenMP and OpenCV read
-their sizes while they are loaded, so a worker's environment is set before it starts; pools that share the same
-cores slow each other down tenfold and more.
+their sizes while they are loaded, so a worker's environment is set before it starts; pools that share the
+same cores slow each other down tenfold and more.
 """
 
 import logging

@@ -67,7 +67,7 @@ def _oddities(sequence: Sequence, root: Path) -> Iterator[str]:
     invalid = (~valid_truth(sequence.truth)).nonzero()[0]
     if len(invalid):
         rows = ", ".join(str(row + 1) for row in invalid[:8]) + (", ..." if len(invalid) > 8 else "")
-        yield f"{len(invalid)} rows of its ground truth are no boxes ({rows}); the protocol says what they count"
+        yield f"{len(invalid)} rows of its ground truth are no boxes ({rows}); protocols differ on them"
 
 
 def _without_name(text: str, name: str) -> str:

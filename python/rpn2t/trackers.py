@@ -116,8 +116,8 @@ class TrackerSpec:
 class OpenCVTracker:
     """One of OpenCV's trackers behind our two methods.
 
-    Where OpenCV reports a failure the box stays where it was, with score 0; otherwise the score is 1, as these
-    trackers give none.
+    Where OpenCV reports a failure the box stays where it was, with score 0; otherwise the score is 1, as
+    these trackers give none.
     """
 
     def __init__(self, name: str, seed: int = 0) -> None:

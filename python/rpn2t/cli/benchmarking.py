@@ -1,7 +1,7 @@
 """What ``rpn2t benchmark`` does."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import get_args
@@ -70,9 +70,18 @@ def run_benchmark(options: BenchmarkOptions) -> None:
     spec = options.spec()
     rules = next(each for each in get_args(Protocol) if each == options.protocol)
     opened = wanted.open(options.root or options.dataset, rules)
-    for why in opened.absent.values():
-        say(f"left out: {why}")
+    say_absent(opened.absent, options.root or options.dataset)
     run_over(options, spec, dataset, opened.sequences, options.name or spec.title)
+
+
+def say_absent(absent: Mapping[str, str], root: str) -> None:
+    """Name the sequences that are left out: in one line those that are not there, else why."""
+    nowhere = [name for name, why in absent.items() if why.startswith(f"{name}: no folder ")]
+    if nowhere:
+        say(f"left out, not in {root}: {', '.join(nowhere)}")
+    for name, why in absent.items():
+        if name not in nowhere:
+            say(f"left out: {why}")
 
 
 def run_over(
@@ -85,14 +94,19 @@ def run_over(
     experiment = _experiment(options, dataset)
     folder = ResultFolder(options.results, dataset, experiment, name)
     identity = {
-        "experiment": experiment, "protocol": options.protocol, "frames": options.frames, "seed": options.seed,
+        "experiment": experiment,
+        "protocol": options.protocol,
+        "frames": options.frames,
+        "seed": options.seed,
         **spec.identity(),
-    }  # fmt: skip
+    }
     with _alone(folder), Interruption() as interruption:
         manifest = Manifest(folder.manifest, identity)
         work = Benchmark(spec, usable, folder, manifest, seed=options.seed, repetitions=options.repetitions)
-        say(f"{name} on {len(usable)} sequences of {dataset.name} ({experiment.upper()}, {options.protocol} protocol): "
-            f"{work.finished} runs are there, {len(work.left)} to do; results in {folder.path}")  # fmt: skip
+        say(
+            f"{name} on {len(usable)} sequences of {dataset.name} ({experiment.upper()}, {options.protocol} "
+            f"protocol): {work.finished} runs are there, {len(work.left)} to do; results in {folder.path}"
+        )
         if not work.left:
             return
         manifest.write()
@@ -112,7 +126,10 @@ def _execute(options: BenchmarkOptions, work: Benchmark, interruption: Interrupt
         with connected(workers, threads, options.scheduler) as client, progress:
             work.execute(client, progress, interruption)
     except Interrupted as stop:
-        say(f"rpn2t: {stop}; {work.finished} runs are kept, the same command goes on with the rest", error=True)
+        say(
+            f"rpn2t: {stop}; {work.finished} runs are kept, the same command goes on with the rest",
+            error=True,
+        )
         raise SystemExit(128 + stop.signum) from None
     say(f"done in {duration(progress.seconds)}")
 
@@ -131,7 +148,7 @@ def _experiment(options: BenchmarkOptions, dataset: DataSet) -> Experiment:
         return next(each for each in EXPERIMENTS if each == options.experiment)
     if options.experiment != "ope":
         raise InputError(
-            f"--experiment {options.experiment}: is OTB's; VOT sequences are run by VOT's supervised experiment"
+            f"--experiment {options.experiment}: is OTB's; VOT sequences have the supervised experiment alone"
         )
     return "vot"
 
@@ -143,7 +160,9 @@ def _alone(folder: ResultFolder) -> Iterator[None]:
         folder.path.mkdir(parents=True, exist_ok=True)
         lock = (folder.path / ".lock").open("a")
     except OSError as error:
-        raise InputError(f"{folder.path}: cannot write there ({error.strerror}); choose another --results") from error
+        raise InputError(
+            f"{folder.path}: cannot write there ({error.strerror}); choose another --results"
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -95,7 +95,8 @@ class Progress:
 
 
 class RunProgress:
-    """How far a benchmark is, in runs and frames: a bar on a terminal, otherwise a line for each finished run.
+    """How far a benchmark is, in runs and frames: a bar on a terminal, otherwise a line for each finished
+    run.
 
     Safe to tell from any thread. Use it as a context manager.
     """

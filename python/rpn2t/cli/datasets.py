@@ -47,7 +47,8 @@ def show(dataset: str, protocol: str) -> None:
     from rpn2t.datasets import find_dataset
 
     for entry in find_dataset(dataset).entries:
-        say(f"{entry.name:<14} {_images(entry, protocol):<10} {entry.truth:<22} {','.join(entry.attributes)}".rstrip())
+        images, attributes = _images(entry, protocol), ",".join(entry.attributes)
+        say(f"{entry.name:<14} {images:<10} {entry.truth:<22} {attributes}".rstrip())
 
 
 def _images(entry: "Entry", protocol: str) -> str:
@@ -57,14 +58,17 @@ def _images(entry: "Entry", protocol: str) -> str:
 
 @datasets.command()
 @click.argument("dataset")
-@click.option("--root", metavar="DIR", help="Folder that holds the sequences (needless where DATASET is one).")
+@click.option(
+    "--root", metavar="DIR", help="Folder that holds the sequences (needless where DATASET is one)."
+)
 @click.option("--quick", is_flag=True, help="Do not read every image.")
 @PROTOCOL
 def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     """Say what is missing or odd in a copy of DATASET, and what to do.
 
-    Compares the numbers of images and of ground-truth rows with the benchmark's, looks for names in another case,
-    for ground truth that is no box, and reads every image. The exit status is 1 where something is missing.
+    Compares the numbers of images and of ground-truth rows with the benchmark's, looks for names in
+    another case, for ground truth that is no box, and reads every image. The exit status is 1 where
+    something is missing.
     """
     from pathlib import Path
     from typing import get_args
