@@ -303,7 +303,7 @@ class Benchmark:
 
 
 def _outcome(future: Future) -> Outcome:
-    """A task's outcome; a worker that died under it each time, or a cluster that cannot run it, is an error."""
+    """A task's outcome; if its worker died each time, or the cluster cannot run it, that is its error."""
     error = future.exception()
     if error is None:
         outcome: Outcome = future.result()

@@ -51,11 +51,11 @@ def connected(workers: int, threads: int | None, scheduler: str | None) -> Itera
         stack.enter_context(dask.config.set({
             "distributed.scheduler.allowed-failures": _ATTEMPTS - 1,
             "distributed.nanny.pre-spawn-environ": worker_environment(threads or max(1, cores() // workers)),
-            "distributed.comm.timeouts.connect": "10s",
+            "distributed.comm.timeouts.connect": "5s",
         }))  # fmt: skip
         if scheduler is not None:
             try:
-                client = Client(scheduler, timeout=10)
+                client = Client(scheduler, timeout=5)
             except (OSError, ValueError, TimeoutError) as error:
                 raise InputError(f"--scheduler {scheduler}: nothing answers there; start one with "
                                  "`dask scheduler` and workers with `dask worker`") from error  # fmt: skip
@@ -67,7 +67,7 @@ def connected(workers: int, threads: int | None, scheduler: str | None) -> Itera
             threads_per_worker=1,
             processes=True,
             memory_limit=0,  # Caffe's memory is not Python's; the system guards it
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=folder,
             silence_logs=logging.CRITICAL,
         )

@@ -85,11 +85,17 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
         raise InputError(f"{folder}: no such folder; --root names the one that holds the sequences")
     rules: Protocol = next(each for each in get_args(Protocol) if each == protocol)
     missing: set[str] = set()
+    nowhere: list[str] = []
     for entry in tqdm(found.entries, unit="sequence", leave=False, disable=None):
         for finding in check_sequence(found, entry, folder, rules, read_images=not quick):
-            tqdm.write(f"{finding.sequence}: {finding.kind}: {finding.text}")
             if finding.kind == "missing":
                 missing.add(entry.name)
+            if finding.text.startswith("no folder "):
+                nowhere.append(entry.name)
+            else:
+                tqdm.write(f"{finding.sequence}: {finding.kind}: {finding.text}")
+    if nowhere:
+        say(f"missing, not in {folder}: {', '.join(nowhere)}")
     complete = len(found.entries) - len(missing)
     say(f"{complete} of {len(found.entries)} sequences of {found.name} can be used ({protocol} protocol)")
     if missing:
