@@ -29,7 +29,7 @@ class TrackerSpec:
         config: RPN2T's numbers; so are the others RPN2T's.
         mode: ``paper``.
         weights: see :class:`rpn2t.Tracker`, as are the next three.
-        backbone: student, teacher or a folder.
+        backbone: one that comes with the package, or a folder.
         device: auto, cpu or gpu:N.
         tf32: TF32 on a GPU.
     """

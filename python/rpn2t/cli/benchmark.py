@@ -5,20 +5,54 @@ from typing import Any
 import click
 
 from rpn2t.cli.datasets import PROTOCOL
-from rpn2t.cli.options import GroupedCommand, grouped_option, tracker_options
+from rpn2t.cli.options import Decorated, GroupedCommand, grouped_option, tracker_options
 
 _WHAT = "What is run"
 _HOW = "Where it runs"
 
 
+_RUNNING_OPTIONS = (
+    grouped_option(
+        _WHAT, "--root", metavar="DIR", help="Folder of the sequences (needless where DATASET is one)."
+    ),
+    grouped_option(
+        _WHAT, "--results", metavar="DIR", default="results", show_default=True, help="Folder of all results."
+    ),
+    grouped_option(_WHAT, "--sequences", metavar="A,B", help="These alone."),
+    grouped_option(
+        _WHAT, "--frames", type=click.IntRange(min=2), metavar="N", help="The first N frames of each alone."
+    ),
+    grouped_option(
+        _HOW,
+        "--workers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Processes on this machine; each has its share of the cores.",
+    ),
+    grouped_option(
+        _HOW,
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Of each worker.  [default: cores / workers]",
+    ),
+    grouped_option(
+        _HOW, "--scheduler", metavar="ADDRESS", help="Use the dask cluster there, as tcp://host:8786."
+    ),
+)
+
+
+def running_options(function: Decorated) -> Decorated:
+    """Give a verb the options of every benchmark: root, results, sequences, frames, workers and so on."""
+    for option in reversed(_RUNNING_OPTIONS):
+        function = option(function)
+    return function
+
+
 @click.command(cls=GroupedCommand)
 @click.argument("dataset")
-@grouped_option(
-    _WHAT, "--root", metavar="DIR", help="Folder of the sequences (needless where DATASET is one)."
-)
-@grouped_option(
-    _WHAT, "--results", metavar="DIR", default="results", show_default=True, help="Folder of all results."
-)
 @grouped_option(
     _WHAT,
     "--tracker",
@@ -39,10 +73,6 @@ _HOW = "Where it runs"
     show_default=True,
     help="Of OTB: one pass, twenty starts, or twelve shifted boxes. VOT has its own.",
 )
-@grouped_option(_WHAT, "--sequences", metavar="A,B", help="These alone.")
-@grouped_option(
-    _WHAT, "--frames", type=click.IntRange(min=2), metavar="N", help="The first N frames of each alone."
-)
 @grouped_option(
     _WHAT,
     "--repetitions",
@@ -52,13 +82,7 @@ _HOW = "Where it runs"
     metavar="N",
     help="Of VOT's experiment at most; three that agree are enough.",
 )
-@grouped_option(_HOW, "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-         help="Processes on this machine; each has its share of the cores.")  # fmt: skip
-@grouped_option(_HOW, "--threads", type=click.IntRange(min=1), metavar="N",
-         help="Of each worker.  [default: cores / workers]")  # fmt: skip
-@grouped_option(
-    _HOW, "--scheduler", metavar="ADDRESS", help="Use the dask cluster there, as tcp://host:8786."
-)
+@running_options
 @PROTOCOL
 @tracker_options
 def benchmark(**options: Any) -> None:

@@ -65,13 +65,27 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         InputError: an input cannot be used.
         SystemExit: 1 where sequences failed, 128 + the signal that stopped the run.
     """
+    spec = options.spec()
+    dataset, sequences = open_dataset(options)
+    run_over(options, spec, dataset, sequences, options.name or spec.title)
+
+
+def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Sequence, ...]]:
+    """The data set, and those of the chosen sequences that are under the root; the others are named.
+
+    Raises:
+        InputError: there is no such data set, sequence or folder, or nothing in it can be run.
+    """
     dataset = find_dataset(options.dataset)
     wanted = dataset.select(options.sequences.split(",")) if options.sequences else dataset
-    spec = options.spec()
     rules = next(each for each in get_args(Protocol) if each == options.protocol)
-    opened = wanted.open(options.root or options.dataset, rules)
-    say_absent(opened.absent, options.root or options.dataset)
-    run_over(options, spec, dataset, opened.sequences, options.name or spec.title)
+    root = options.root or options.dataset
+    opened = wanted.open(root, rules)
+    say_absent(opened.absent, root)
+    usable = tuple(sequence.head(options.frames) for sequence in opened.sequences if sequence.images)
+    if not usable:
+        raise InputError(f"{root}: holds annotations alone, no images; there is nothing to run")
+    return dataset, usable
 
 
 def say_absent(absent: Mapping[str, str], root: str) -> None:
@@ -88,9 +102,6 @@ def run_over(
     options: BenchmarkOptions, spec: TrackerSpec, dataset: DataSet, sequences: tuple[Sequence, ...], name: str
 ) -> None:
     """Run one tracker over sequences that are there; see :func:`run_benchmark`."""
-    usable = tuple(sequence.head(options.frames) for sequence in sequences if sequence.images)
-    if not usable:
-        raise InputError(f"{options.root}: holds annotations alone, no images; there is nothing to run")
     experiment = _experiment(options, dataset)
     folder = ResultFolder(options.results, dataset, experiment, name)
     identity = {
@@ -102,9 +113,11 @@ def run_over(
     }
     with _alone(folder), Interruption() as interruption:
         manifest = Manifest(folder.manifest, identity)
-        work = Benchmark(spec, usable, folder, manifest, seed=options.seed, repetitions=options.repetitions)
+        work = Benchmark(
+            spec, sequences, folder, manifest, seed=options.seed, repetitions=options.repetitions
+        )
         say(
-            f"{name} on {len(usable)} sequences of {dataset.name} ({experiment.upper()}, {options.protocol} "
+            f"{name} on {len(sequences)} sequences of {dataset.name} ({experiment.upper()}, {options.protocol} "
             f"protocol): {work.finished} runs are there, {len(work.left)} to do; results in {folder.path}"
         )
         if not work.left:
