@@ -79,7 +79,7 @@ def deploy(n: Any) -> Any:
 
 
 def alexnet(side: int) -> Any:
-    """AlexNet up to conv5, layer by layer as its public weights (bvlc_alexnet) have it: conv2, 4, 5 in groups."""
+    """AlexNet up to conv5, layer by layer as its public weights (bvlc_alexnet) have it."""
 
     def pooled(bottom: Any) -> Any:
         return L.Pooling(bottom, pool=P.Pooling.MAX, kernel_size=3, stride=2)

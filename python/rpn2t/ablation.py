@@ -47,7 +47,7 @@ class Variant:
 
 
 # The score is a weighted mean: the term that is left takes the whole weight, so that the success thresholds
-keep # their meaning. The regressor reads its 12 positions whatever the loss looks at.
+# keep their meaning. The regressor reads its 12 positions whatever the loss looks at.
 VARIANTS: tuple[Variant, ...] = (
     Variant("full", "RPN2T: both terms, matching IoU 0.7, the distilled student"),
     Variant("iou-0.5", "matching IoU 0.5", ("matching_iou=0.5",)),
@@ -68,7 +68,7 @@ VARIANTS: tuple[Variant, ...] = (
         "teacher-half", "the teacher's network at 101 px, a 7 x 7 map",
         ("anchor_stride=32", "quality_margin=1"), "teacher_half",
     ),
-    Variant("undistilled", "the student with the teacher's weights, not distilled", backbone="student_undistilled"),
+    Variant("undistilled", "the student with the teacher's weights", backbone="student_undistilled"),
     Variant("alexnet", "AlexNet, trained to classify", backbone="alexnet"),
     Variant("zf", "ZF, trained to classify", backbone="zf"),
     Variant("vgg16", "VGG-16, trained to classify", backbone="vgg16"),

@@ -117,8 +117,9 @@ def run_over(
             spec, sequences, folder, manifest, seed=options.seed, repetitions=options.repetitions
         )
         say(
-            f"{name} on {len(sequences)} sequences of {dataset.name} ({experiment.upper()}, {options.protocol} "
-            f"protocol): {work.finished} runs are there, {len(work.left)} to do; results in {folder.path}"
+            f"{name} on {len(sequences)} sequences of {dataset.name} ({experiment.upper()}, "
+            f"{options.protocol} protocol): {work.finished} runs are there, {len(work.left)} to do; "
+            f"results in {folder.path}"
         )
         if not work.left:
             return

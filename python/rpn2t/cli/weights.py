@@ -97,9 +97,9 @@ def import_files(name: str, student: str, teacher: str | None, force: bool) -> N
 def import_backbone(name: str, file: str, mean: str, force: bool) -> None:
     """Install a classification network's weights, for the comparison of section 3.1.
 
-    NAME is alexnet, zf, vgg16 or vgg19, and FILE a Caffe model of it: bvlc_alexnet.caffemodel, py-faster-rcnn's
-    ZF.v2.caffemodel, VGG_ILSVRC_16_layers.caffemodel or VGG_ILSVRC_19_layers.caffemodel. Afterwards
-    `rpn2t track --backbone NAME` and `rpn2t ablate` use it.
+    NAME is alexnet, zf, vgg16 or vgg19, and FILE a Caffe model of it: bvlc_alexnet.caffemodel,
+    ZF.v2.caffemodel of py-faster-rcnn, VGG_ILSVRC_16_layers.caffemodel or
+    VGG_ILSVRC_19_layers.caffemodel. Afterwards `rpn2t track --backbone NAME` and `rpn2t ablate` use it.
     """
     from ..weights_install import import_backbone as install
 
