@@ -38,5 +38,5 @@ def ablate(**options: Any) -> None:
     from rpn2t.cli.benchmarking import BenchmarkOptions
 
     variants = options.pop("variants")
-    fixed = {"tracker": "rpn2t", "name": None, "experiment": "ope", "repetitions": 1}
-    run_ablation(BenchmarkOptions(**options, **fixed), variants)
+    asked = BenchmarkOptions(**options, tracker="rpn2t", name=None, experiment="ope", repetitions=1)
+    run_ablation(asked, variants)
