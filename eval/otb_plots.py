@@ -2,8 +2,9 @@
 
     python eval/otb_plots.py --root DIR --results DIR --output DIR
 
-The same as `rpn2t evaluate`. It needs NumPy, SciPy and matplotlib, and the package rpn2t (`pip install --no-deps -e .`
-is enough); no Caffe, no OpenCV. docs/evaluation.md says what it reads and what the protocols mean.
+The same as `rpn2t evaluate`. It needs NumPy, SciPy and matplotlib, and the package rpn2t (`pip install
+--no-deps -e .` is enough); no Caffe, no OpenCV. docs/evaluation.md says what it reads and what the protocols
+mean.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from typing import Any, NoReturn
 
 try:
     from rpn2t.boxes import Floats
-    from rpn2t.datasets import PROTOCOLS, Protocol
+    from rpn2t.datasets import PROTOCOLS, Protocol, describe_absent
     from rpn2t.errors import InputError
     from rpn2t.eval import strips as strips_of
     from rpn2t.eval.curves import KINDS, attribute_sheet, plot, saved
@@ -209,7 +210,7 @@ def _summary(evaluation: Evaluation, folder: Path) -> list[str]:
     for name, mean in sorted(means, key=lambda item: -item[1].auc):
         speed = "" if mean.fps is None else f", {mean.fps:.3g} frames/s"
         lines.append(f"  {name:{width}}  success {mean.auc:.3f}, precision {mean.precision_20:.3f}{speed}")
-    lines += [f"  left out: {name} ({why})" for name, why in evaluation.absent.items()]
+    lines += [f"  left out, {line}" for line in describe_absent(evaluation.absent)]
     lines += [f"  note: {note}" for note in evaluation.notes]
     return [*lines, f"written: {folder / 'index.html'}, and plots and tables beside it"]
 

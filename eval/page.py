@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 
 from rpn2t.boxes import Floats
-from rpn2t.datasets import ATTRIBUTES
+from rpn2t.datasets import ATTRIBUTES, describe_absent
 from rpn2t.datasets import Sequence as Target
 from rpn2t.eval import metrics
 from rpn2t.eval.curves import KINDS, plot, saved
@@ -60,12 +60,12 @@ def _legend(evaluation: Evaluation) -> str:
 
 def _notes(evaluation: Evaluation) -> str:
     """What was left out, and what is odd in the input; empty where nothing is."""
-    lines = [f"{name} is left out of every mean: {why}" for name, why in evaluation.absent.items()]
+    lines = [f"left out of every mean, {line}" for line in describe_absent(evaluation.absent)]
     lines += evaluation.notes
     if not lines:
         return ""
     body = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f'<details open><summary>Left out, or odd ({len(lines)})</summary><ul class="notes">{body}</ul></details>'
+    return f'<details open><summary>Left out, or odd</summary><ul class="notes">{body}</ul></details>'
 
 
 def _curves(evaluation: Evaluation, attribute: str | None) -> str:

@@ -1,4 +1,5 @@
-"""Frames of a sequence with several trackers' boxes on them: for the page, and as a PDF like the paper's figure 6.
+"""Frames of a sequence with several trackers' boxes on them: for the page, and as a PDF like the paper's
+figure 6.
 
 Images are read and drawn with Pillow, which matplotlib brings along.
 """
@@ -41,7 +42,7 @@ def can_draw(evaluation: Evaluation) -> bool:
 
 
 def picture(evaluation: Evaluation, target: Target, row: int) -> bytes:
-    """One frame as JPEG, with the frame's number (from 1 in the sequence), the truth and every tracker's box."""
+    """One frame as JPEG, with its number (from 1 in the sequence), the truth and every tracker's box."""
     image = _open(target.images[row])
     scale = _WIDTH / image.width
     image = image.resize((_WIDTH, max(1, round(image.height * scale))), Image.Resampling.BILINEAR)
