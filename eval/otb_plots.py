@@ -74,7 +74,7 @@ def evaluate(
         InputError: an input cannot be used, or the output cannot be written; one line names it and the cure.
     """
     folder = Path(output).expanduser()
-    _check_output(folder)
+    check_output(folder)
     evaluation = compute(
         root,
         results,
@@ -115,7 +115,7 @@ def _files(evaluation: Evaluation, *, normalised: bool, strips: bool) -> dict[st
     return found
 
 
-def _check_output(folder: Path) -> None:
+def check_output(folder: Path) -> None:
     """Refuse early what could not be written in the end."""
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not there.is_dir():

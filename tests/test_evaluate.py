@@ -163,7 +163,7 @@ def test_everything_is_written(
     assert f"| Good | {figures['success_auc']:.3f} | {figures['precision_20']:.3f} |" in table
     assert figures["fps"] == pytest.approx(20, abs=0.001)
     worst = (output / "tables" / "sequences_success.csv").read_text().splitlines()
-    scores = [float(line.split(",")[2]) for line in worst if re.match(r"(Deer|Board|Jogging)", line)]
+    scores = [float(line.split(",")[3]) for line in worst if re.match(r"(Deer|Board|Jogging)", line)]
     assert scores == sorted(scores)
     assert len(scores) == 4
 

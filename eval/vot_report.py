@@ -1,0 +1,398 @@
+"""VOT's report from trackers' result files: accuracy, robustness, expected average overlap, AR plot.
+
+    python eval/vot_report.py --root DIR --results DIR --output DIR
+
+The same as `rpn2t evaluate vot2016`. It needs NumPy, SciPy and matplotlib, and the package rpn2t
+(`pip install --no-deps -e .` is enough); no Caffe, no OpenCV. docs/vot.md says what the numbers mean.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import NoReturn
+
+try:
+    import numpy as np
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    from rpn2t.datasets import DataSet, describe_absent, find_dataset
+    from rpn2t.datasets import Sequence as Target
+    from rpn2t.errors import InputError
+    from rpn2t.eval.curves import saved
+    from rpn2t.eval.otb_plots import check_output, write
+    from rpn2t.eval.page import image, render, table_html
+    from rpn2t.eval.styles import style_of
+    from rpn2t.eval.tables import Table
+    from rpn2t.eval.vot_metrics import INTERVALS, SENSITIVITY, SequenceScore, Summary, score, summary
+    from rpn2t.supervised import SupervisedRun, ground_truth, read_run
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] != "rpn2t":
+        raise
+    sys.exit(
+        "vot_report.py: the package rpn2t is not installed; in the repository: pip install --no-deps -e ."
+    )
+
+RULES = (
+    "Accuracy: mean overlap in pixels within the image, without the 10 frames from each start on; over "
+    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: every "
+    "start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured.
+
+    Attributes:
+        dataset: what was asked for.
+        sequences: the names of those that are compared.
+        absent: name -> why a sequence is left out.
+        trackers: name -> sequence -> score.
+        interval: of the expected average overlap.
+    """
+
+    dataset: DataSet
+    sequences: tuple[str, ...]
+    absent: Mapping[str, str]
+    trackers: Mapping[str, Mapping[str, SequenceScore]]
+    interval: tuple[int, int]
+
+    @property
+    def scope(self) -> str:
+        """What was compared, and how, for every title."""
+        name = self.dataset.name.rstrip("/").rpartition("/")[2]
+        low, high = self.interval
+        return (
+            f"{name}, supervised experiment, {len(self.sequences)} of {len(self.dataset.entries)} sequences, "
+            f"EAO over {low} to {high} frames"
+        )
+
+    def summaries(self) -> dict[str, Summary]:
+        """Tracker -> its measures over the data set."""
+        return {
+            name: summary([scores[sequence] for sequence in self.sequences], self.interval)
+            for name, scores in self.trackers.items()
+        }
+
+
+def report(
+    root: str | Path,
+    results: str | Path,
+    output: str | Path,
+    *,
+    dataset: str = "vot2016",
+    trackers: Sequence[str] = (),
+    interval: tuple[int, int] | None = None,
+    say: Callable[[str], None] = print,
+) -> Report:
+    """Measure, draw and write everything; nothing is written where anything cannot be read.
+
+    Args:
+        root: folder of the sequences.
+        results: folder of the trackers' results.
+        output: folder to write; what an earlier report wrote there is replaced.
+        dataset: vot2016, or a folder of sequences in VOT's layout.
+        trackers: which, and in what order; all where none is named.
+        interval: of the expected average overlap; the data set's own where None.
+        say: what becomes of the lines for the user.
+
+    Raises:
+        InputError: an input cannot be used; one line names it and the cure.
+    """
+    folder = Path(output).expanduser()
+    check_output(folder)
+    found = compute(root, results, dataset=dataset, trackers=trackers, interval=interval)
+    write(_files(found), folder)
+    say(found.scope)
+    for name, measured in _ranked(found.summaries()):
+        eao = "-" if measured.eao is None else f"{measured.eao:.3f}"
+        say(f"  {name}: EAO {eao}, accuracy {measured.accuracy:.3f}, robustness {measured.robustness:.3f}")
+    for line in describe_absent(found.absent):
+        say(f"  left out, {line}")
+    say(f"written: {folder / 'index.html'}, and plots and tables beside it")
+    return found
+
+
+def compute(
+    root: str | Path,
+    results: str | Path,
+    *,
+    dataset: str = "vot2016",
+    trackers: Sequence[str] = (),
+    interval: tuple[int, int] | None = None,
+) -> Report:
+    """Read everything and measure it; nothing is written.
+
+    Raises:
+        InputError: an input cannot be used.
+    """
+    chosen = find_dataset(dataset)
+    if chosen.kind != "vot":
+        raise InputError(f"{dataset}: a data set of OTB; `python eval/otb_plots.py` evaluates those")
+    opened = chosen.open(root)
+    folders = _find_trackers(Path(results).expanduser(), results, chosen, trackers)
+    absent = dict(opened.absent)
+    measured: dict[str, dict[str, SequenceScore]] = {name: {} for name in folders}
+    compared = []
+    for target in opened.sequences:
+        lacking = [name for name, folder in folders.items() if not _run_files(folder, target.name)]
+        if lacking or not target.images:
+            absent[target.name] = f"no result of {', '.join(lacking)}" if lacking else "no images"
+            continue
+        compared.append(target)
+    if not compared:
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(absent.items())[:3])
+        raise InputError(f"{results}: no sequence has results of every tracker ({reasons})")
+    for target in compared:
+        for name, folder in folders.items():
+            measured[name][target.name] = _measure(folder, target)
+    return Report(
+        dataset=chosen,
+        sequences=tuple(target.name for target in compared),
+        absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
+        trackers=measured,
+        interval=interval or INTERVALS.get(chosen.name) or _typical(compared),
+    )
+
+
+def _typical(targets: Sequence[Target]) -> tuple[int, int]:
+    """For data without a published interval: from half the mean length to one and a half of it."""
+    mean = float(np.mean([len(target) for target in targets]))
+    return round(mean / 2), round(3 * mean / 2)
+
+
+def _find_trackers(root: Path, typed: str | Path, dataset: DataSet, names: Sequence[str]) -> dict[str, Path]:
+    """Tracker -> its folder baseline/, under RESULTS/STORE or RESULTS itself."""
+    if not root.is_dir():
+        raise InputError(f"{typed}: no such folder; --results names the one that holds trackers' results")
+    places = [place for place in (root / dataset.store, root) if place.is_dir()]
+    found = {
+        folder.parent.name: folder
+        for place in reversed(places)
+        for folder in sorted(place.glob("*/baseline"))
+    }
+    if not found:
+        raise InputError(f"{typed}: holds no {dataset.store}/TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt")
+    for name in names:
+        if name not in found:
+            raise InputError(f"{name}: no results of such a tracker; there are {', '.join(sorted(found))}")
+    return {name: found[name] for name in names or sorted(found)}
+
+
+def _run_files(folder: Path, sequence: str) -> list[Path]:
+    """The repetitions' files, in order: text, or the toolkit's binary form."""
+    place = folder / sequence
+    files = {
+        file.stem: file
+        for suffix in (".bin", ".txt")
+        for file in place.glob(f"{sequence}_*{suffix}")
+        if file.stem.removeprefix(f"{sequence}_").isdecimal()
+    }
+    return [files[stem] for stem in sorted(files)]
+
+
+def _measure(folder: Path, target: Target) -> SequenceScore:
+    truth = ground_truth(target)
+    runs: list[SupervisedRun] = []
+    for file in _run_files(folder, target.name):
+        run = read_run(file)
+        if len(run.regions) != len(truth):
+            raise InputError(
+                f"{file}: has {len(run.regions)} frames, {target.name} has {len(truth)}; run it again"
+            )
+        runs.append(run)
+    with Image.open(target.images[0]) as first:
+        size = first.size
+    return score(runs, truth, size, _fps(folder / target.name / f"{target.name}_time.txt"))
+
+
+def _fps(file: Path) -> float | None:
+    """Frames a second of the table of times, where there is one."""
+    if not file.is_file():
+        return None
+    try:
+        seconds = np.loadtxt(file, delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise InputError(f"{file}: not a table of seconds; remove it") from error
+    tracked = seconds[seconds > 0]
+    return float(np.mean(1 / tracked)) if len(tracked) else None
+
+
+def _ranked(summaries: Mapping[str, Summary]) -> list[tuple[str, Summary]]:
+    return sorted(summaries.items(), key=lambda item: -1.0 if item[1].eao is None else -item[1].eao)
+
+
+def _files(found: Report) -> dict[str, bytes]:
+    """Every file of a report: path within the output -> content."""
+    figures = {"eao": eao_plot(found), "ar": ar_plot(found)}
+    listed = [_overall(found), _by_sequence(found)]
+    files_of = {
+        f"{name}.{form}": saved(figure, form) for name, figure in figures.items() for form in ("pdf", "png")
+    }
+    for table in listed:
+        texts = {"csv": table.csv(), "md": table.markdown(), "tex": table.latex()}
+        files_of |= {f"tables/{table.name}.{form}": text.encode() for form, text in texts.items()}
+    pictures = "".join(
+        image(figure, name)
+        for name, figure in zip(("expected average overlap", "AR plot"), figures.values(), strict=True)
+    )
+    sections = {
+        "Overall": f'<div class="plots">{pictures}</div>{table_html(listed[0])}',
+        "Sequences": table_html(listed[1]),
+    }
+    notes = [f"left out of every mean, {line}" for line in describe_absent(found.absent)]
+    files_of["index.html"] = render("VOT report", found.scope, list(found.trackers), notes, sections).encode()
+    return files_of
+
+
+def eao_plot(found: Report) -> Figure:
+    """Expected average overlap by length, the interval of the score shaded."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.axvspan(*found.interval, color="#eef1f4")
+    for number, (name, measured) in enumerate(found.summaries().items()):
+        style = style_of(number)
+        label = f"{name} [{'-' if measured.eao is None else f'{measured.eao:.3f}'}]"
+        axes.plot(
+            np.arange(1, len(measured.curve)), measured.curve[1:], color=style.colour, linestyle=style.dash,
+            linewidth=style.width, label=label,
+        )  # fmt: skip
+    axes.set(xlabel="Sequence length (frames)", ylabel="Expected average overlap", ylim=(0, 1))
+    axes.set_title("Expected average overlap")
+    axes.grid(True, color="#e8ebee")
+    axes.legend(loc="upper right", fontsize=8)
+    figure.supxlabel(found.scope, fontsize=7, color="#59636e")
+    return figure
+
+
+def ar_plot(found: Report) -> Figure:
+    """Accuracy against reliability; the best are upper right."""
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, measured) in enumerate(found.summaries().items()):
+        axes.plot(
+            measured.reliability, measured.accuracy, "osD^v<>"[number % 7], color=style_of(number).colour,
+            markersize=9, label=name, linestyle="none",
+        )  # fmt: skip
+    axes.set(
+        xlabel=f"Robustness: exp(-{SENSITIVITY} failures / frames)",
+        ylabel="Accuracy",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axes.set_title("AR plot")
+    axes.grid(True, color="#e8ebee")
+    axes.legend(loc="lower left", fontsize=8)
+    figure.supxlabel(found.scope, fontsize=7, color="#59636e")
+    return figure
+
+
+def _overall(found: Report) -> Table:
+    rows = [
+        (
+            name,
+            "" if measured.eao is None else f"{measured.eao:.3f}",
+            f"{measured.accuracy:.3f}",
+            f"{measured.robustness:.3f}",
+            f"{measured.per_hundred:.3f}",
+            "" if measured.fps is None else f"{measured.fps:.3g}",
+            "measured here",
+        )
+        for name, measured in _ranked(found.summaries())
+    ]
+    reference, sources = _published(found.dataset.name)
+    return Table(
+        name="overall",
+        title=f"Overall: {found.scope}",
+        header=("Tracker", "EAO", "Accuracy", "Robustness", "Failures in 100 frames", "Frames/s", "Origin"),
+        rows=(*rows, *reference),
+        notes=(RULES, *sources),
+        reference=len(reference),
+    )
+
+
+def _published(dataset: str) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The published rows of a data set, and where they come from."""
+    text = (files("rpn2t.eval") / "vot_published.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    listed = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
+    rows = [
+        (
+            row["tracker"],
+            row["eao"],
+            row["accuracy"],
+            row["robustness"],
+            "",
+            "",
+            "published, not measured here",
+        )
+        for row in listed
+    ]
+    return rows, [f"Published, {row['tracker']}: {row['source']}." for row in listed]
+
+
+def _by_sequence(found: Report) -> Table:
+    """A row a sequence, the one where the first tracker fails most often first."""
+    first = next(iter(found.trackers.values()))
+    order = sorted(found.sequences, key=lambda name: (-first[name].failures, first[name].accuracy))
+    header = ["Sequence", "Frames"]
+    for name in found.trackers:
+        header += [f"{name}: accuracy", f"{name}: failures"]
+    rows = []
+    for sequence in order:
+        row = [sequence, str(first[sequence].frames)]
+        for scores in found.trackers.values():
+            row += [f"{scores[sequence].accuracy:.3f}", f"{scores[sequence].failures:.3f}"]
+        rows.append(tuple(row))
+    title = f"Sequences: {found.scope}"
+    return Table("sequences", title, tuple(header), tuple(rows))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message}; -h lists the options", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _interval(text: str) -> tuple[int, int]:
+    low, _, high = text.partition(":")
+    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
+        raise argparse.ArgumentTypeError("give LOW:HIGH, as 108:371")
+    return int(low), int(high)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _Parser(prog="vot_report.py", description="VOT's report from trackers' result files.")
+    add = parser.add_argument
+    add("--root", metavar="DIR", required=True, help="the sequences")
+    add("--results", metavar="DIR", required=True, help="TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt")
+    add("--output", metavar="DIR", required=True, help="folder to write")
+    add("--dataset", default="vot2016", metavar="NAME", help="vot2016 or a folder [vot2016]")
+    add("--trackers", type=_words, default=(), metavar="A,B", help="which, in this order [all]")
+    add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the data set's]")
+    if not given:
+        parser.error("give --root DIR (the sequences), --results DIR (the trackers' files) and --output DIR")
+    options = vars(parser.parse_args(given))
+    try:
+        report(options.pop("root"), options.pop("results"), options.pop("output"), **options)
+    except InputError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
