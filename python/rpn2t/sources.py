@@ -177,7 +177,7 @@ class ImageSource(Source):
     def _read(self, start: int, stop: int | None) -> Iterator[Frame]:
         for index, file in enumerate(self.files[start:stop], start):
             try:
-                image = _decode_image(file.read_bytes())
+                image = decode_image(file.read_bytes())
             except OSError as error:
                 raise InputError(f"{self.spec}: frame {index}, {file.name}: {error.strerror}") from error
             if image is None:
@@ -351,7 +351,7 @@ def _natural(files: Iterable[Path]) -> list[Path]:
     return sorted(files, key=key)
 
 
-def _decode_image(data: bytes) -> Image | None:
+def decode_image(data: bytes) -> Image | None:
     """An image file's bytes as uint8 BGR; None where it is no image, or not a whole one."""
     # libpng complains on stderr by itself; the usual damage, a file that was cut off, lacks the end.
     if not data or (data.startswith(b"\x89PNG") and b"IEND" not in data[-64:]):

@@ -1,0 +1,62 @@
+"""``rpn2t trax``: the options and their help. What it does is in rpn2t.cli.traxing."""
+
+from typing import Any
+
+import click
+
+from rpn2t.cli.options import GroupedCommand, grouped_option, tracker_options
+
+_WHAT = "What is run"
+_WORKSPACE = "The toolkit's workspace"
+
+
+@click.command(cls=GroupedCommand)
+@grouped_option(
+    _WORKSPACE,
+    "--workspace",
+    metavar="DIR",
+    help="Do not track: write an entry with these options into DIR/trackers.ini.",
+)
+@grouped_option(
+    _WORKSPACE, "--name", metavar="NAME", help="Of the entry.  [default: the tracker's name, as RPN2T]"
+)
+@grouped_option(_WORKSPACE, "--force", is_flag=True, help="Replace an entry of this name that differs.")
+@grouped_option(
+    _WHAT,
+    "--tracker",
+    default="rpn2t",
+    show_default=True,
+    metavar="NAME",
+    help="rpn2t, OpenCV's csrt, kcf, mil or mosse, or module:Class with init(image, box) and "
+    "update(image) -> box, score.",
+)
+@grouped_option(
+    _WHAT,
+    "--random-seeds",
+    is_flag=True,
+    help="A new seed for every start, in place of --seed; the standard error says which.",
+)
+@tracker_options
+def trax(**options: Any) -> None:
+    """Run a tracker behind the TraX protocol, so that the VOT toolkit runs it.
+
+    \b
+    Examples:
+      rpn2t trax --workspace vot2016                        RPN2T in vot2016/trackers.ini
+      rpn2t trax --workspace vot2016 --config quarter --name RPN2T-quarter
+      rpn2t trax --workspace vot2016 --tracker csrt
+      cd vot2016 && vot test RPN2T && vot evaluate RPN2T && vot analysis RPN2T
+
+    Without --workspace it is the command that such an entry holds, which the toolkit starts by itself: it
+    speaks TraX on its standard input and output, and everything else goes to the standard error. The exit
+    status is 0 where the toolkit ended the session, else the reason is the last line.
+
+    The toolkit repeats a sequence 15 times, and three times where these are the same. Every start has the
+    seed --seed, so three are the same; with --random-seeds all 15 differ, and no run can be made again.
+
+    The toolkit (PyPI: vot-toolkit) needs an environment of its own, with another OpenCV. docs/vot.md has
+    the rest.
+    """
+    from rpn2t.cli.traxing import TraxOptions, run_trax
+
+    run_trax(TraxOptions(**options))
