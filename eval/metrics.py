@@ -119,8 +119,7 @@ def valid_truth(truth: ArrayLike) -> Flags:
     Returns:
         Shape (n,).
     """
-    valid: Flags = (_one_based(truth) > 0).all(axis=1)
-    return valid
+    return np.asarray((_one_based(truth) > 0).all(axis=1))
 
 
 def overlaps(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb") -> Floats:
@@ -209,7 +208,8 @@ def normalised_precision(predicted: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def _one_based(boxes: ArrayLike) -> Floats:
-    return as_boxes(boxes) + np.array([1.0, 1, 0, 0])
+    shifted: Floats = as_boxes(boxes) + np.array([1.0, 1, 0, 0])
+    return shifted
 
 
 def _centres(boxes: Floats) -> Floats:

@@ -256,9 +256,10 @@ def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
 
 def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
     """A note where boxes are none: how they count is the protocol's rule."""
+    later = [part.boxes[1:] for part in parts]
     bad = sum(
-        int((~np.isfinite(part.boxes).all(axis=1) | (part.boxes[:, 2:] <= 0).any(axis=1))[1:].sum())
-        for part in parts
+        int(np.count_nonzero(~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] <= 0).any(axis=1)))
+        for boxes in later
     )
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
 

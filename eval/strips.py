@@ -97,7 +97,13 @@ def _panel(axes: Any, evaluation: Evaluation, target: Target, row: int) -> None:
             dash = "dotted" if style is None else style.dash
             axes.add_patch(
                 Rectangle(
-                    box[:2], box[2], box[3], fill=False, edgecolor=colour, linestyle=dash, linewidth=1.2
+                    (box[0], box[1]),
+                    box[2],
+                    box[3],
+                    fill=False,
+                    edgecolor=colour,
+                    linestyle=dash,
+                    linewidth=1.2,
                 )
             )
     axes.text(0.02, 0.96, f"#{row + 1}", transform=axes.transAxes, va="top", fontsize=7, color="yellow",

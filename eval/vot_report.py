@@ -39,8 +39,8 @@ except ModuleNotFoundError as error:
 
 RULES = (
     "Accuracy: mean overlap in pixels within the image, without the 10 frames from each start on; over "
-    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: every "
-    "start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
+    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: "
+    "every start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
 )
 
 
@@ -321,17 +321,9 @@ def _published(dataset: str) -> tuple[list[tuple[str, ...]], list[str]]:
     text = (files("rpn2t.eval") / "vot_published.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     listed = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
-    rows = [
-        (
-            row["tracker"],
-            row["eao"],
-            row["accuracy"],
-            row["robustness"],
-            "",
-            "",
-            "published, not measured here",
-        )
-        for row in listed
+    origin = "published, not measured here"
+    rows: list[tuple[str, ...]] = [
+        (row["tracker"], row["eao"], row["accuracy"], row["robustness"], "", "", origin) for row in listed
     ]
     return rows, [f"Published, {row['tracker']}: {row['source']}." for row in listed]
 
