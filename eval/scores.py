@@ -173,9 +173,10 @@ def compute(
             measured[name][target.name] = _measure(runs, protocol)
             notes += _unusable(name, target.name, runs)
     if not compared:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(absent.items())[:3])
+        reasons = [f"{name}: {why}" for name, why in absent.items() if name not in opened.absent]
         raise InputError(
-            f"{results}: no sequence is there for every tracker ({reasons}); choose others by --trackers"
+            f"{results}: no sequence of {root} is there for every tracker ({'; '.join(reasons[:3])}); choose "
+            "others by --trackers"
         )
     return Evaluation(
         dataset=chosen,
