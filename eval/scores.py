@@ -257,10 +257,8 @@ def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
 
 def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
     """A note where boxes are none: how they count is the protocol's rule."""
-    bad = sum(
-        int((~np.isfinite(part.boxes).all(axis=1) | (part.boxes[:, 2:] <= 0).any(axis=1))[1:].sum())
-        for part in parts
-    )
+    rows = np.concatenate([part.boxes[1:] for part in parts])
+    bad = int(np.sum(~(np.all(np.isfinite(rows), axis=1) & np.all(rows[:, 2:] > 0, axis=1))))
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
 
 

@@ -246,7 +246,7 @@ def test_a_run_that_is_missing_leaves_the_sequence_out(root: Path, results: Path
     for run, boxes in runs_of("tre").items():
         if run != "07":
             save_text(results / "OTB2015-TRE" / "T" / f"Deer_{run}.txt", boxes)
-    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: no file of run 07\)"):
+    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: no file of run 07;"):
         compute(root, results, experiment="tre")
 
 
