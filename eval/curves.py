@@ -64,7 +64,7 @@ def plot(evaluation: Evaluation, kind: str, attribute: str | None = None) -> Fig
         # Fixed margins: a layout that is computed takes most of the time of all these plots.
         figure = Figure(figsize=(8.6 if outside else 5.6, 4.6))
         figure.subplots_adjust(
-            left=0.08 if outside else 0.12, right=0.65 if outside else 0.97, top=0.92, bottom=0.17
+            left=0.08 if outside else 0.12, right=0.7 if outside else 0.97, top=0.92, bottom=0.17
         )
         axes = figure.add_subplot()
         _draw(axes, evaluation, kind, names)
