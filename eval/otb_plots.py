@@ -30,9 +30,9 @@ try:
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise
-    sys.exit(
-        "otb_plots.py: the package rpn2t is not installed; in the repository: pip install --no-deps -e ."
-    )
+    cure = "in the repository: pip install --no-deps -e ."
+    print(f"otb_plots.py: the package rpn2t is not installed; {cure}", file=sys.stderr)
+    sys.exit(2)
 
 RECORD = "evaluation.json"
 
