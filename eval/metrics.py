@@ -119,7 +119,8 @@ def valid_truth(truth: ArrayLike) -> Flags:
     Returns:
         Shape (n,).
     """
-    return np.asarray((_one_based(truth) > 0).all(axis=1))
+    valid: Flags = np.all(_one_based(truth) > 0, axis=1)
+    return valid
 
 
 def overlaps(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb") -> Floats:
