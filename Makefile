@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-caffe benchmark lint gui clean
+.PHONY: help setup demo test test-caffe test-pretrain benchmark lint gui clean
 
 VENV := .venv
 # More for docker/build_caffe.sh: `make setup CAFFE=--cuda`, and so with every other target.
@@ -22,6 +22,10 @@ TORCH_PYTHON := build/torch/bin/python
 TORCH_VERSION := 2.13.0
 ROUNDS := 10
 
+PRETRAIN_VENV := build/torch-pretrain
+# PyTorch without CUDA is a fifth of the size; empty for the usual one.
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+
 # The two OpenCV wheels share their files: the other one must go first.
 define SWAP_OPENCV
 version=$$(sed -n 's/^opencv-contrib-python-headless==//p' requirements.txt); \
@@ -33,7 +37,7 @@ version=$$(sed -n 's/^opencv-contrib-python-headless==//p' requirements.txt); \
 endef
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes once, then seconds)
 	@docker/build_caffe.sh --venv $(VENV) $(CAFFE)
@@ -60,6 +64,19 @@ test: setup ## run the tests
 test-caffe: setup ## run Caffe's own Python tests against the installed build
 	@docker/build_caffe.sh --venv $(VENV) --apt-only --also graphviz
 	@GLOG_minloglevel=2 $(PYTHON) -m unittest discover --start-directory $(VENV)/share/caffe/python/caffe/test
+
+test-pretrain: setup ## test tools/pretrain, which has PyTorch in an environment of its own
+	@stamp=$(PRETRAIN_VENV)/requirements.sha256; wanted=$$(sha256sum <tools/pretrain/requirements.txt); \
+	if [[ $$(cat $$stamp 2>/dev/null || true) != "$$wanted" ]]; then \
+	  echo "Installing PyTorch into $(PRETRAIN_VENV)"; \
+	  $(PYTHON) -m venv $(PRETRAIN_VENV); \
+	  pip="$(PRETRAIN_VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet"; \
+	  $$pip install --no-deps --retries 1 $(addprefix --extra-index-url ,$(TORCH_INDEX)) \
+	    "$$(grep '^torch==' tools/pretrain/requirements.txt)"; \
+	  $$pip install --requirement tools/pretrain/requirements.txt; \
+	  echo "$$wanted" >$$stamp; \
+	fi
+	@OMP_WAIT_POLICY=passive CAFFE_PYTHON=$(CURDIR)/$(PYTHON) $(PRETRAIN_VENV)/bin/python -m pytest tools/pretrain/tests
 
 # Another Python with PyTorch does as well: make benchmark TORCH_PYTHON=...
 benchmark: setup ## time stock Caffe, ours and PyTorch on this CPU (minutes; benchmarks/README.md)

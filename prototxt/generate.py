@@ -19,7 +19,7 @@ from rpn2t.runtime import load_caffe
 caffe = load_caffe()
 L, P = caffe.layers, caffe.params
 
-MAP_SIZE = 14  # conv5 of teacher and student
+MAP_SIZE = 14  # conv5 of teacher and student, and of the classification CNNs
 
 
 def learning(weights: float, bias: float) -> list[dict[str, float]]:
@@ -75,6 +75,46 @@ def zf(side: int, *, conv1_stride: int, pooling: bool, batch: int = 1, **learns:
 def deploy(n: Any) -> Any:
     """The backbone that the tracker reads: conv5 after its ReLU."""
     n.relu5 = L.ReLU(n.conv5)
+    return n
+
+
+def alexnet(side: int) -> Any:
+    """AlexNet up to conv5, layer by layer as its public weights (bvlc_alexnet) have it."""
+
+    def pooled(bottom: Any) -> Any:
+        return L.Pooling(bottom, pool=P.Pooling.MAX, kernel_size=3, stride=2)
+
+    n = caffe.NetSpec()
+    n.data = L.Input(shape={"dim": [1, 3, side, side]})
+    n.conv1 = convolution(n.data, 96, 11, stride=4, pad=0)
+    n.relu1 = L.ReLU(n.conv1, in_place=True)
+    n.norm1 = L.LRN(n.relu1, local_size=5, alpha=1e-4, beta=0.75)
+    n.pool1 = pooled(n.norm1)
+    n.conv2 = convolution(n.pool1, 256, 5, group=2)
+    n.relu2 = L.ReLU(n.conv2, in_place=True)
+    n.norm2 = L.LRN(n.relu2, local_size=5, alpha=1e-4, beta=0.75)
+    n.pool2 = pooled(n.norm2)
+    n.conv3 = convolution(n.pool2, 384, 3)
+    n.relu3 = L.ReLU(n.conv3, in_place=True)
+    n.conv4 = convolution(n.relu3, 384, 3, group=2)
+    n.relu4 = L.ReLU(n.conv4, in_place=True)
+    n.conv5 = convolution(n.relu4, 256, 3, group=2)
+    n.relu5 = L.ReLU(n.conv5)
+    return n
+
+
+def vgg(side: int, convolutions: int) -> Any:
+    """VGG up to the last ReLU of block 5, of which blocks 3 to 5 have so many convolutions: 3 or 4."""
+    n = caffe.NetSpec()
+    n.data = top = L.Input(shape={"dim": [1, 3, side, side]})
+    for block, outputs in enumerate((64, 128, 256, 512, 512), start=1):
+        count = 2 if block < 3 else convolutions
+        for index in range(1, count + 1):
+            conv = n[f"conv{block}_{index}"] = convolution(top, outputs, 3)
+            in_place = (block, index) != (5, count)
+            top = n[f"relu{block}_{index}"] = L.ReLU(conv, in_place=in_place)
+        if block < 5:
+            top = n[f"pool{block}"] = L.Pooling(top, pool=P.Pooling.MAX, kernel_size=2, stride=2)
     return n
 
 
@@ -147,8 +187,14 @@ def networks() -> dict[str, str]:
     batch = cfg.batch_positives + cfg.batch_negatives
     nets = {
         "teacher/deploy.prototxt": ("ZF_teacher", deploy(zf(203, conv1_stride=2, pooling=True))),
+        "teacher_half/deploy.prototxt": ("ZF_teacher_half", deploy(zf(101, conv1_stride=2, pooling=True))),
         "student/deploy.prototxt": ("ZF_student", deploy(zf(107, conv1_stride=4, pooling=False))),
         "student/train.prototxt": ("ZF_student_distillation", distillation()),
+        # Of the sides that give a 14 x 14 map, those at which no layer rounds: the map's middle is the
+        # patch's, as anchors want it. Context stays the paper's 16 px, one step of the map.
+        "alexnet/deploy.prototxt": ("AlexNet", alexnet(243)),
+        "vgg16/deploy.prototxt": ("VGG_16", vgg(224, 3)),
+        "vgg19/deploy.prototxt": ("VGG_19", vgg(224, 4)),
         "head/train.prototxt": ("RPN2T_head", head(batch, crop=crop, train=True)),
         "head/train_padded.prototxt": ("RPN2T_head_padded", head(batch, crop=0, train=True)),
         "head/deploy.prototxt": ("RPN2T_head_deploy", head(batch, crop=crop, train=False)),

@@ -143,7 +143,8 @@ def make_clip(folder: Path, frames: int = FRAMES) -> Clip:
     (folder / "img").mkdir(parents=True)
     images, truth = [], []
     for index in range(frames):
-        x, y = 50 + 3 * index, 40 + index
+        step = min(index % 22, 22 - index % 22)  # there and back
+        x, y = 50 + 3 * step, 40 + step
         image = ground.copy()
         image[y : y + 34, x : x + 40] = square
         cv2.imwrite(str(folder / "img" / f"{index + 1:04d}.png"), image)

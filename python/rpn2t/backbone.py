@@ -1,4 +1,4 @@
-"""The frozen network up to conv5: the student, the teacher, or any folder with a `backbone.toml`.
+"""The frozen network up to conv5: the student, the teacher, or any other folder with a `backbone.toml`.
 
 prototxt = "deploy.prototxt"          # the net, beside the file
 weights = "zf_student.caffemodel"     # of the weight set, or beside the file
@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from rpn2t.errors import InputError
 from rpn2t.paths import prototxt_dir
 from rpn2t.runtime import Device, load_caffe, make_from_message, read_message
-from rpn2t.weights import WeightSet, find_conv3x3, load_into, read_caffemodel, rpn_conv3x3
+from rpn2t.weights import (
+    WeightSet,
+    find_conv3x3,
+    load_into,
+    read_caffemodel,
+    rpn_conv3x3,
+    user_backbones_dir,
+)
 
 Maps = NDArray[np.float32]
 
@@ -38,18 +45,17 @@ class BackboneSpec:
 
     @classmethod
     def find(cls, name: str) -> "BackboneSpec":
-        """``student``, ``teacher``, or a folder.
+        """One of the package's own (:func:`backbone_names`), or a folder.
 
         Raises:
             InputError: no such folder, or its `backbone.toml` is incomplete.
         """
-        own = prototxt_dir() / name
-        folder = own if name in ("student", "teacher") else Path(name)
+        folder = prototxt_dir() / name if name in backbone_names() else Path(name)
         try:
             values = tomllib.loads((folder / "backbone.toml").read_text(encoding="utf-8"))
         except OSError:
             raise InputError(
-                f"{name}: no backbone; give student, teacher or a folder with backbone.toml"
+                f"{name}: no backbone; give {', '.join(backbone_names())}, or a folder with backbone.toml"
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{name}/backbone.toml: {error}") from None
@@ -63,18 +69,26 @@ class BackboneSpec:
         return cls(folder, **values)
 
     def weights_file(self, weights: WeightSet) -> Path:
-        """Its file: of the weight set where that has one, else beside the `backbone.toml`.
+        """Its file: of the weight set where that has one, beside the `backbone.toml`, or the user's.
 
         Raises:
-            InputError: neither has it.
+            InputError: it is in none of these.
         """
-        places = (weights.folder / self.weights, self.folder / self.weights)
+        imported = user_backbones_dir() / self.weights
+        places = (weights.folder / self.weights, self.folder / self.weights, imported)
         for path in places:
             if path.is_file():
                 return path
+        own = self.folder.name if self.folder.parent == prototxt_dir() else None
+        cure = f"; `rpn2t weights import-backbone {own} FILE` installs it" if own else ""
         raise InputError(
-            f"weights {weights.name}: no {self.weights} in {' or '.join(str(p.parent) for p in places)}"
+            f"weights {weights.name}: no {self.weights} in {' or '.join(str(p.parent) for p in places)}{cure}"
         )
+
+
+def backbone_names() -> tuple[str, ...]:
+    """The backbones that come with the package."""
+    return tuple(sorted(path.parent.name for path in prototxt_dir().glob("*/backbone.toml")))
 
 
 class Backbone:

@@ -414,4 +414,7 @@ def _attributes(entry: Entry, root: Path) -> tuple[str, ...]:
     if len(marks) != len(ATTRIBUTES) or not set(marks) <= {"0", "1"}:
         order = ", ".join(ATTRIBUTES)
         raise InputError(f"{file}: expected {len(ATTRIBUTES)} zeros and ones, in the order {order}")
-    return tuple(name for name, mark in zip(ATTRIBUTES, marks, strict=True) if mark == "1")
+    # The toolkit's own file for Human4 has zeros alone, which no sequence of OTB can mean.
+    return (
+        tuple(name for name, mark in zip(ATTRIBUTES, marks, strict=True) if mark == "1") or entry.attributes
+    )

@@ -7,8 +7,8 @@
     RESULTS/OTB2015-SRE/TRACKER/Deer_left.txt   SRE: twelve runs, each from a shifted box
     RESULTS/VOT2016/TRACKER/baseline/bag/bag_001.txt    VOT: a region a line, 0-based, or a state
 
-otb50 and otb2013 are parts of otb100 and share its folder. Names are got10k's (Jogging.1, Human4). Every file is
-written whole or not at all, its times before its boxes: a file of boxes that is there is a finished run.
+otb50 and otb2013 are parts of otb100 and share its folder. Names are got10k's (Jogging.1, Human4). Every file
+is written whole or not at all, its times before its boxes: a file of boxes that is there is a finished run.
 """
 
 import os

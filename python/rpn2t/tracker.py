@@ -56,7 +56,7 @@ class Tracker:
 
         Args:
             config: the method's numbers; the paper's by default.
-            backbone: ``student``, ``teacher`` or a folder with a `backbone.toml`.
+            backbone: ``student``, another that comes with the package, or a folder with a `backbone.toml`.
             weights: name or folder of a weight set.
             device: ``auto``, ``cpu`` or ``gpu:N``.
             seed: of everything random. Same seed, input and machine: same boxes.

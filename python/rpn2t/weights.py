@@ -207,6 +207,11 @@ def user_weights_dir() -> Path:
     return Path(share).expanduser() / "rpn2t" / "weights"
 
 
+def user_backbones_dir() -> Path:
+    """Folder of the user's own weights of classification networks: backbones/ beside weights/."""
+    return user_weights_dir().with_name("backbones")
+
+
 def installed_sets() -> list[WeightSet]:
     """The shipped set, then the user's in order of name. A damaged set is listed too."""
     home = user_weights_dir()

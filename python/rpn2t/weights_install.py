@@ -15,16 +15,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .container import denied_hint
 from .errors import InputError
+from .runtime import load_caffe
 from .weights import (
     FILES,
     WeightSet,
     check_zf,
     find_set,
     is_set_name,
+    load_into,
     read_caffemodel,
+    user_backbones_dir,
     user_weights_dir,
+    write_caffemodel,
     write_sums,
 )
 
@@ -70,6 +76,54 @@ def import_set(
                 check_zf(read_caffemodel(source), source=source)
                 shutil.copyfile(source, folder / FILES[part])
     return find_set(name)
+
+
+IMAGENET_MEAN = (104.0, 117.0, 123.0)
+"""Blue, green, red: what networks trained on ImageNet in Caffe subtract."""
+
+
+def import_backbone(
+    name: str, file: str | Path, mean: Sequence[float] = IMAGENET_MEAN, *, force: bool = False
+) -> Path:
+    """Install the weights of a classification network for the backbone of this name.
+
+    Patches are BGR minus 128; a network that subtracts another mean gets the difference into the bias of its
+    first layer. (Where a patch reaches over the frame's edge it then holds grey 128, and not that mean.)
+
+    Args:
+        name: of a backbone that comes with the package: alexnet, zf, vgg16, vgg19.
+        file: a Caffe model with its layers.
+        mean: what the network subtracts, blue, green, red.
+        force: replace what is installed.
+
+    Returns:
+        The installed file.
+
+    Raises:
+        InputError: no such backbone, the file is not its weights, or something is installed already.
+    """
+    from .backbone import BackboneSpec, backbone_names
+
+    if name not in backbone_names():
+        raise InputError(f"{name}: no such backbone; there are {', '.join(backbone_names())}")
+    spec = BackboneSpec.find(name)
+    place = user_backbones_dir() / spec.weights
+    if place.exists() and not force:
+        raise InputError(f"{name}: already installed in {place}; --force replaces it")
+    caffe = load_caffe()
+    net = caffe.Net(str(spec.folder / spec.prototxt), caffe.TEST)
+    load_into(net, read_caffemodel(file), source=file)
+    layers = {layer: [blob.data.copy() for blob in blobs] for layer, blobs in net.params.items()}
+    kernel, bias = next(iter(layers.values()))
+    bias += np.einsum("ocij,c->o", kernel, 128 - np.asarray(mean)).astype(np.float32)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".new.") as scratch:
+            write_caffemodel(Path(scratch) / place.name, layers)
+            (Path(scratch) / place.name).rename(place)
+    except OSError as error:
+        raise InputError(f"{place}: cannot write ({error.strerror}){denied_hint(error)}") from error
+    return place
 
 
 def fetch_authors(

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from threading import Lock
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -90,5 +91,88 @@ class Progress:
         pace = f"{1 / seconds:.3g} frames/s"
         if self._total is None:
             return pace
-        left = round(seconds * max(self._total - self._count, 0))
-        return f"{pace}, {left // 60}:{left % 60:02d} left"
+        return f"{pace}, {duration(seconds * max(self._total - self._count, 0))} left"
+
+
+class RunProgress:
+    """How far a benchmark is, in runs and frames: a bar on a terminal, otherwise a line for each finished
+    run.
+
+    Safe to tell from any thread. Use it as a context manager.
+    """
+
+    def __init__(self, runs: int, frames: int) -> None:
+        """Know what is to be done.
+
+        Args:
+            runs: of sequences.
+            frames: in all of them.
+        """
+        self._runs, self._frames = runs, frames
+        self._done_runs = self._done_frames = 0
+        self._in_flight: dict[str, int] = {}
+        self._lock = Lock()
+        self._began = perf_counter()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            form = "{percentage:3.0f}%|{bar}| {postfix}"
+            width = shutil.get_terminal_size().columns
+            self._bar = tqdm(total=self._frames, file=sys.stderr, bar_format=form, ncols=width)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return perf_counter() - self._began
+
+    def frames(self, task: str, count: int) -> None:
+        """So many frames of a run in flight are tracked."""
+        with self._lock:
+            self._in_flight[task] = count
+            self._refresh()
+
+    def done(self, task: str, frames: int, error: str | None) -> None:
+        """A run is over, of so many frames, or failed."""
+        with self._lock:
+            self._in_flight.pop(task, None)
+            self._done_runs += 1
+            self._done_frames += frames
+            # Repetitions that nobody had counted on.
+            self._runs, self._frames = max(self._runs, self._done_runs), max(self._frames, self._done_frames)
+            self._refresh()
+            line = f"{task}: failed: {error}" if error else f"{task}: {frames} frames"
+            if self._bar is not None:
+                self._bar.write(line, file=sys.stderr)
+            else:
+                say(f"{line} ({self._state()})")
+
+    def _refresh(self) -> None:
+        if self._bar is not None:
+            self._bar.n = min(self._tracked(), self._frames)
+            self._bar.total = self._frames
+            self._bar.set_postfix_str(self._state())
+
+    def _tracked(self) -> int:
+        return self._done_frames + sum(self._in_flight.values())
+
+    def _state(self) -> str:
+        tracked, seconds = self._tracked(), self.seconds
+        left = seconds / tracked * max(self._frames - tracked, 0) if tracked else 0.0
+        return f"{self._done_runs} of {self._runs} runs, {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them: 2:05, or 1:02:05."""
+    whole = round(seconds)
+    minutes = f"{whole // 60 % 60}:{whole % 60:02d}"
+    return f"{whole // 3600}:{minutes.zfill(5)}" if whole >= 3600 else minutes

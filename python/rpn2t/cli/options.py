@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 TRACKER = "The tracker"
 
@@ -33,7 +33,7 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def grouped_option(group: str, *declarations: str, **settings: Any) -> Callable[[_Decorated], _Decorated]:
+def grouped_option(group: str, *declarations: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """`click.option`, listed under a heading."""
     return click.option(*declarations, cls=_Option, group=group, **settings)
 
@@ -83,8 +83,8 @@ _TRACKER_OPTIONS = (
         "--backbone",
         default="student",
         show_default=True,
-        metavar="student|teacher|DIR",
-        help="The network that makes the features.",
+        metavar="NAME|DIR",
+        help="The network that makes the features: student, teacher, or one of your own.",
     ),
     grouped_option(
         TRACKER,
@@ -103,7 +103,7 @@ _TRACKER_OPTIONS = (
 )
 
 
-def tracker_options(function: _Decorated) -> _Decorated:
+def tracker_options(function: Decorated) -> Decorated:
     """Give a verb the options that choose RPN2T: mode, seed, device, tf32, weights and the other three."""
     for option in reversed(_TRACKER_OPTIONS):
         function = option(function)

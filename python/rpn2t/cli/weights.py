@@ -83,6 +83,35 @@ def import_files(name: str, student: str, teacher: str | None, force: bool) -> N
     _say_installed(import_set(name, student, teacher, force=force))
 
 
+@weights.command("import-backbone")
+@click.argument("name")
+@click.argument("file")
+@click.option(
+    "--mean",
+    metavar="B,G,R",
+    default="104,117,123",
+    show_default=True,
+    help="What the network subtracts: blue, green, red.",
+)
+@click.option("--force", is_flag=True, help="Replace what is installed.")
+def import_backbone(name: str, file: str, mean: str, force: bool) -> None:
+    """Install a classification network's weights, for the comparison of section 3.1.
+
+    NAME is alexnet, zf, vgg16 or vgg19, and FILE a Caffe model of it: bvlc_alexnet.caffemodel,
+    ZF.v2.caffemodel of py-faster-rcnn, VGG_ILSVRC_16_layers.caffemodel or
+    VGG_ILSVRC_19_layers.caffemodel. Afterwards `rpn2t track --backbone NAME` and `rpn2t ablate` use it.
+    """
+    from ..weights_install import import_backbone as install
+
+    try:
+        values = [float(word) for word in mean.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 3:
+        raise InputError(f"--mean {mean}: give three numbers, blue,green,red")
+    click.echo(f"installed {name} as {install(name, file, values, force=force)}")
+
+
 @weights.command("fetch")
 @click.argument("name", type=click.Choice(["authors"]), default="authors", metavar="[authors]")
 @click.option("--from", "url", metavar="URL", help="Take the two files from this folder (a mirror).")

@@ -1,0 +1,62 @@
+"""Turn a training's snapshot into folded weights, and folded weights into Caffe's file.
+
+python tools/pretrain/export.py SNAPSHOT.pt ZF.npz
+python tools/pretrain/export.py ZF.npz zf_teacher.caffemodel --conv5-scale 4
+
+Snapshots need PyTorch, Caffe's files need Caffe and rpn2t: with both in one Python, one step does it.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
+
+
+def read(path: Path) -> Arrays:
+    """Folded weights, float32, of a snapshot's averaged net or of an .npz file."""
+    if path.suffix == ".npz":
+        with np.load(path) as file:
+            return {name: file[name].astype(np.float32) for name in file.files}
+    import torch
+    from zf import folded
+
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return folded(state["average"], "zf.")
+
+
+def layers(arrays: Arrays, conv5_scale: float) -> dict[str, list[NDArray[Any]]]:
+    """Caffe's layers: kernel and bias of each, those of conv5 times a factor."""
+    found = {name: [arrays[f"{name}_w"], arrays[f"{name}_b"]] for name in LAYERS}
+    found["conv5"] = [array * np.float32(conv5_scale) for array in found["conv5"]]
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Convert by the files' suffixes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", type=Path, help="snapshot.pt or folded weights (.npz)")
+    parser.add_argument("target", type=Path, help=".npz or .caffemodel")
+    parser.add_argument("--conv5-scale", type=float, default=4, help="factor on conv5, .caffemodel only [4]")
+    parser.add_argument("--float16", action="store_true", help="store halves, .npz only")
+    options = parser.parse_args(arguments)
+    arrays = read(options.source)
+    if options.target.suffix == ".npz":
+        kind = np.float16 if options.float16 else np.float32
+        stored: dict[str, Any] = {name: array.astype(kind) for name, array in arrays.items()}
+        np.savez(options.target, **stored)
+    else:
+        from rpn2t.weights import write_caffemodel
+
+        write_caffemodel(options.target, layers(arrays, options.conv5_scale))
+
+
+if __name__ == "__main__":
+    main()

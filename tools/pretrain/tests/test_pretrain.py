@@ -1,0 +1,126 @@
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pretrain
+import pytest
+import torch
+
+SCRIPT = Path(pretrain.__file__)
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The handlers that a run takes are given back."""
+    found = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for signum, handler in found.items():
+        signal.signal(signum, handler)
+
+
+def arguments(photographs: Path, snapshots: Path, *more: str) -> list[str]:
+    small = ["--size", "48", "--side", "50", "--batch", "8", "--crops", "48", "--keep", "32"]
+    return ["--images", str(photographs), "--snapshots", str(snapshots), *small, *more]
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / pretrain.LOG).read_text().splitlines()]
+
+
+def test_schedule_rises_then_falls_to_nothing() -> None:
+    assert pretrain.schedule(0) == pytest.approx(0.01)
+    assert pretrain.schedule(0.02) == pytest.approx(1)
+    assert pretrain.schedule(0.51) == pytest.approx(0.5)
+    assert pretrain.schedule(1) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_resumed_run_is_the_one_that_was_never_stopped(photographs: Path, tmp_path: Path) -> None:
+    assert pretrain.main(arguments(photographs, tmp_path / "whole")) == 0
+    parts = arguments(photographs, tmp_path / "parts")
+    for _ in range(7):  # no more than a batch each
+        assert pretrain.main([*parts, "--minutes", "0"]) == 0
+    whole, resumed = (torch.load(tmp_path / name / pretrain.SNAPSHOT) for name in ("whole", "parts"))
+    assert whole["seen"] == resumed["seen"] == 48
+    for key, value in whole["pupil"].items():
+        assert torch.equal(value, resumed["pupil"][key]), key
+    for key, value in whole["average"].items():
+        assert torch.equal(value, resumed["average"][key]), key
+
+
+def test_files_and_log_of_a_run(photographs: Path, tmp_path: Path) -> None:
+    pretrain.main(arguments(photographs, tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "lock", "log.jsonl", "snapshot.pt", "zf.npz", "zf_000000032.npz",
+    }  # fmt: skip
+    log = lines(tmp_path)
+    assert [line["crops"] for line in log] == [0, 32, 48]
+    assert log[-1]["crops_per_second"] > 0
+    for line in log:
+        assert set(line["held_out"]) == {"middle", "final", "classes", "agreement"}
+        assert all(math.isfinite(value) for value in line["held_out"].values())
+    with np.load(tmp_path / "zf.npz") as weights:
+        assert weights["conv5_w"].shape == (256, 384, 3, 3)
+        assert all(np.isfinite(weights[name]).all() for name in weights.files)
+
+
+def test_the_losses_fall(photographs: Path, tmp_path: Path) -> None:
+    pretrain.main(arguments(photographs, tmp_path, "--crops", "320", "--keep", "320"))
+    first, *_, last = [line["held_out"] for line in lines(tmp_path)]
+    assert all(last[name] < first[name] for name in pretrain.LOSSES)
+
+
+def test_a_new_run_starts_from_another_s_weights(photographs: Path, tmp_path: Path) -> None:
+    pretrain.main(arguments(photographs, tmp_path / "a"))
+    more = ["--start", str(tmp_path / "a" / pretrain.SNAPSHOT), "--size", "64", "--rate", "0"]
+    pretrain.main(arguments(photographs, tmp_path / "b", *more, "--minutes", "0"))
+    first, second = (torch.load(tmp_path / name / pretrain.SNAPSHOT) for name in "ab")
+    assert second["seen"] == 8
+    assert torch.equal(second["pupil"]["zf.conv3.weight"], first["average"]["zf.conv3.weight"])
+
+
+@pytest.mark.parametrize("more", [["--seed", "1"], ["--skip", "SKIP"]])
+def test_a_snapshot_of_other_crops_is_refused(photographs: Path, tmp_path: Path, more: list[str]) -> None:
+    (tmp_path / "SKIP").write_text("00.png\nmore/01.png\n")
+    pretrain.main(arguments(photographs, tmp_path / "a", "--minutes", "0"))
+    more = [part.replace("SKIP", str(tmp_path / "SKIP")) for part in more]
+    with pytest.raises(SystemExit, match="snapshot"):
+        pretrain.main(arguments(photographs, tmp_path / "a", *more))
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    pretrain.write(path, lambda file: file.write(b"old"))
+
+    def fail(file: object) -> None:
+        file.write(b"ne")  # type: ignore[attr-defined]
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="full"):
+        pretrain.write(path, fail)
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_with_a_snapshot(photographs: Path, tmp_path: Path, signum: int) -> None:
+    command = [sys.executable, str(SCRIPT), *arguments(photographs, tmp_path, "--crops", "100000000")]
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.readline()  # the first log line: it trains
+        refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert "another run" in refused.stderr
+        time.sleep(1)
+        process.send_signal(signum)
+        assert process.wait(120) == 128 + signum
+    seen = torch.load(tmp_path / pretrain.SNAPSHOT)["seen"]
+    assert seen > 0
+    assert lines(tmp_path)[-1]["crops"] == seen
