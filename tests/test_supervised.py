@@ -138,7 +138,7 @@ def test_the_toolkits_binary_form_is_read(tmp_path: Path) -> None:
     )  # fmt: skip
     assert read_run(path).regions == [(1,), (1, 2, 3, 4), polygon, (2,)]
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(InputError, match="a_001.bin: not a result of the VOT toolkit"):
+    with pytest.raises(InputError, match=r"a_001\.bin: not a result of the VOT toolkit"):
         read_run(path)
 
 

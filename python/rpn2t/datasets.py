@@ -205,6 +205,14 @@ class DataSet:
         return Opened(tuple(sequences), absent)
 
 
+def describe_absent(absent: Mapping[str, str]) -> list[str]:
+    """Why sequences are left out, in lines: those that are simply not there share one."""
+    nowhere = [name for name, why in absent.items() if why.startswith(f"{name}: no folder ")]
+    lines = [f"not there: {', '.join(nowhere)}"] if nowhere else []
+    others = [(name, why) for name, why in absent.items() if name not in nowhere]
+    return [*lines, *(why if why.startswith(f"{name}: ") else f"{name}: {why}" for name, why in others)]
+
+
 def dataset_names() -> tuple[str, ...]:
     """The data sets that have a list."""
     return tuple(_LISTS)

@@ -1,7 +1,7 @@
 """What ``rpn2t benchmark`` does."""
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import get_args
@@ -10,7 +10,7 @@ from rpn2t.benchmark import Benchmark
 from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.cluster import connected, cores
 from rpn2t.config import Config
-from rpn2t.datasets import DataSet, Protocol, Sequence, find_dataset
+from rpn2t.datasets import DataSet, Protocol, Sequence, describe_absent, find_dataset
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted, Interruption
 from rpn2t.manifest import Manifest
@@ -81,21 +81,12 @@ def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Sequence, ..
     rules = next(each for each in get_args(Protocol) if each == options.protocol)
     root = options.root or options.dataset
     opened = wanted.open(root, rules)
-    say_absent(opened.absent, root)
+    for line in describe_absent(opened.absent):
+        say(f"left out, {line}")
     usable = tuple(sequence.head(options.frames) for sequence in opened.sequences if sequence.images)
     if not usable:
         raise InputError(f"{root}: holds annotations alone, no images; there is nothing to run")
     return dataset, usable
-
-
-def say_absent(absent: Mapping[str, str], root: str) -> None:
-    """Name the sequences that are left out: in one line those that are not there, else why."""
-    nowhere = [name for name, why in absent.items() if why.startswith(f"{name}: no folder ")]
-    if nowhere:
-        say(f"left out, not in {root}: {', '.join(nowhere)}")
-    for name, why in absent.items():
-        if name not in nowhere:
-            say(f"left out: {why}")
 
 
 def run_over(

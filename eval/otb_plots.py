@@ -1,0 +1,266 @@
+"""Draw OTB's precision and success plots, tables and a page from trackers' result files.
+
+    python eval/otb_plots.py --root DIR --results DIR --output DIR
+
+The same as `rpn2t evaluate`. It needs NumPy, SciPy and matplotlib, and the package rpn2t (`pip install
+--no-deps -e .` is enough); no Caffe, no OpenCV. docs/evaluation.md says what it reads and what the protocols
+mean.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, NoReturn
+
+try:
+    from rpn2t.boxes import Floats
+    from rpn2t.datasets import PROTOCOLS, Protocol, describe_absent
+    from rpn2t.errors import InputError
+    from rpn2t.eval import strips as strips_of
+    from rpn2t.eval.curves import KINDS, attribute_sheet, plot, saved
+    from rpn2t.eval.page import page
+    from rpn2t.eval.results_files import EXPERIMENTS, Experiment
+    from rpn2t.eval.scores import Evaluation, Score, compute
+    from rpn2t.eval.tables import tables
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] != "rpn2t":
+        raise
+    sys.exit(
+        "otb_plots.py: the package rpn2t is not installed; in the repository: pip install --no-deps -e ."
+    )
+
+RECORD = "evaluation.json"
+
+
+def evaluate(
+    root: str | Path,
+    results: str | Path,
+    output: str | Path,
+    *,
+    dataset: str = "otb100",
+    protocol: Protocol = "otb",
+    trackers: Sequence[str] = (),
+    attributes: Sequence[str] = (),
+    sequences: Sequence[str] = (),
+    frames: int | None = None,
+    experiment: Experiment = "ope",
+    normalised: bool = False,
+    strips: bool = True,
+    say: Callable[[str], None] = print,
+) -> Evaluation:
+    """Measure, draw and write everything; nothing is written where anything cannot be read or drawn.
+
+    Args:
+        root: folder of the sequences, or of NAME.txt and att/NAME.txt.
+        results: folder of the trackers' results.
+        output: folder to write; what an earlier evaluation wrote there is replaced.
+        dataset: otb100, otb50, otb2013, or a folder of sequences in OTB's layout.
+        protocol: whose rules.
+        trackers: which, and in what order; all where none is named.
+        attributes: which; all that occur where none is named.
+        sequences: which; all where none is named.
+        frames: how many first frames are compared; None for all.
+        experiment: one pass, or TRE or SRE.
+        normalised: whether the overall table has normalised precision, which is no measure of OTB.
+        strips: whether frames are shown, where the root has images.
+        say: what becomes of the lines for the user.
+
+    Raises:
+        InputError: an input cannot be used, or the output cannot be written; one line names it and the cure.
+    """
+    folder = Path(output).expanduser()
+    _check_output(folder)
+    evaluation = compute(
+        root,
+        results,
+        dataset=dataset,
+        protocol=protocol,
+        trackers=trackers,
+        attributes=attributes,
+        sequences=sequences,
+        frames=frames,
+        experiment=experiment,
+    )
+    write(_files(evaluation, normalised=normalised, strips=strips), folder)
+    for line in _summary(evaluation, folder):
+        say(line)
+    return evaluation
+
+
+def _files(evaluation: Evaluation, *, normalised: bool, strips: bool) -> dict[str, bytes]:
+    """Every file of an evaluation: path within the output -> content."""
+    found: dict[str, bytes] = {}
+    for kind in KINDS:
+        overall = plot(evaluation, kind)
+        found |= {f"{kind}.{form}": saved(overall, form) for form in ("pdf", "png")}
+        for name in evaluation.attributes:
+            figure = plot(evaluation, kind, name)
+            found |= {f"attributes/{kind}_{name}.{form}": saved(figure, form) for form in ("pdf", "png")}
+    if evaluation.attributes:
+        sheet = attribute_sheet(evaluation)
+        found |= {f"attributes.{form}": saved(sheet, form) for form in ("pdf", "png")}
+    listed = tables(evaluation, normalised=normalised)
+    for table in listed:
+        texts = {"csv": table.csv(), "md": table.markdown(), "tex": table.latex()}
+        found |= {f"tables/{table.name}.{form}": text.encode() for form, text in texts.items()}
+    if strips and strips_of.can_draw(evaluation):
+        found["strips.pdf"] = strips_of.pdf(evaluation)
+    found["index.html"] = page(evaluation, listed, strips=strips).encode()
+    found[RECORD] = _record(evaluation, [*found, RECORD]).encode()
+    return found
+
+
+def _check_output(folder: Path) -> None:
+    """Refuse early what could not be written in the end."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise InputError(f"{folder}: {there} is not a folder; choose another --output")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{folder}: cannot write in {there}; choose another --output")
+
+
+def write(found: Mapping[str, bytes], folder: Path) -> None:
+    """Write all files, through a folder beside it, and remove those that an earlier evaluation left.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    part: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        for name, content in found.items():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            (part / name).write_bytes(content)
+        for old in _listed(folder):
+            (folder / old).unlink(missing_ok=True)
+        for name in found:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part / name, folder / name)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write: {error.strerror or error}; choose another --output"
+        ) from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _listed(folder: Path) -> list[str]:
+    """The files that an earlier evaluation wrote into the folder."""
+    try:
+        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    inside = folder.resolve()
+    return [str(name) for name in names if (folder / str(name)).resolve().is_relative_to(inside)]
+
+
+def _record(evaluation: Evaluation, names: Sequence[str]) -> str:
+    """Every figure, for programs."""
+    record = {
+        "dataset": evaluation.dataset.name,
+        "experiment": evaluation.experiment,
+        "protocol": evaluation.protocol,
+        "frames": evaluation.frames,
+        "sequences": list(evaluation.names),
+        "absent": dict(evaluation.absent),
+        "notes": list(evaluation.notes),
+        "trackers": {
+            tracker.name: {
+                "overall": _figures(tracker.mean(evaluation.names)),
+                "attributes": {
+                    name: _figures(tracker.mean(of)) for name, of in evaluation.attributes.items()
+                },
+                "sequences": {name: _figures(tracker.scores[name]) for name in evaluation.names},
+            }
+            for tracker in evaluation.trackers
+        },
+        "files": list(names),
+    }
+    return json.dumps(record, indent=1) + "\n"
+
+
+def _figures(score: Score) -> dict[str, Any]:
+    return {
+        "success_auc": round(score.auc, 9),
+        "precision_20": round(score.precision_20, 9),
+        "success_rate": round(score.success_rate, 9),
+        "normalised_precision_20": round(score.normalised_20, 9),
+        "fps": None if score.fps is None else round(score.fps, 3),
+        "success_curve": _rounded(score.success),
+        "precision_curve": _rounded(score.precision),
+    }
+
+
+def _rounded(curve: Floats) -> list[float]:
+    return [round(float(value), 9) for value in curve]
+
+
+def _summary(evaluation: Evaluation, folder: Path) -> list[str]:
+    """What the user sees at the end."""
+    means = [(tracker.name, tracker.mean(evaluation.names)) for tracker in evaluation.trackers]
+    width = max(len(name) for name, _ in means)
+    lines = [evaluation.scope]
+    for name, mean in sorted(means, key=lambda item: -item[1].auc):
+        speed = "" if mean.fps is None else f", {mean.fps:.3g} frames/s"
+        lines.append(f"  {name:{width}}  success {mean.auc:.3f}, precision {mean.precision_20:.3f}{speed}")
+    lines += [f"  left out, {line}" for line in describe_absent(evaluation.absent)]
+    lines += [f"  note: {note}" for note in evaluation.notes]
+    return [*lines, f"written: {folder / 'index.html'}, and plots and tables beside it"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message}; -h lists the options", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="otb_plots.py", description="OTB's plots, tables and a page from trackers' result files."
+    )
+    add = parser.add_argument
+    add("--root", metavar="DIR", required=True, help="the sequences, or NAME.txt and att/NAME.txt")
+    add("--results", metavar="DIR", required=True, help="TRACKER/SEQUENCE.txt, .mat or .json")
+    add("--output", metavar="DIR", required=True, help="folder to write")
+    add("--dataset", default="otb100", metavar="NAME", help="otb100, otb50, otb2013 or a folder [otb100]")
+    add("--protocol", choices=PROTOCOLS, default="otb", help="whose rules [otb]")
+    add("--experiment", choices=EXPERIMENTS, default="ope", help="[ope]")
+    add("--trackers", type=_words, default=(), metavar="A,B", help="which, in this order [all]")
+    add("--attributes", type=_words, default=(), metavar="A,B", help="which [all that occur]")
+    add("--sequences", type=_words, default=(), metavar="A,B", help="which [all]")
+    add("--frames", type=int, metavar="N", help="compare the first N frames only")
+    add("--normalised", action="store_true", help="add normalised precision, which is no measure of OTB")
+    add("--no-strips", dest="strips", action="store_false", help="show no frames")
+    return parser
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser()
+    if not given:
+        parser.error("give --root DIR (the sequences), --results DIR (the trackers' files) and --output DIR")
+    options = vars(parser.parse_args(given))
+    try:
+        evaluate(options.pop("root"), options.pop("results"), options.pop("output"), **options)
+    except InputError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
