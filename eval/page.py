@@ -1,11 +1,12 @@
 """The HTML page of an evaluation: one file that needs no other, no network and no program but a browser."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from rpn2t.boxes import Floats
 from rpn2t.datasets import ATTRIBUTES, describe_absent
@@ -29,39 +30,68 @@ def page(evaluation: Evaluation, found: list[Table], *, strips: bool) -> str:
         found: its tables.
         strips: whether frames are shown, where there are any.
     """
+    lines = [f"left out of every mean, {line}" for line in describe_absent(evaluation.absent)]
+    sections = {
+        "Overall": _curves(evaluation, None) + table_html(found[0]),
+        "Attributes": _attributes(evaluation, found),
+        "Sequences": '<div class="pair">'
+        + "".join(table_html(table) for table in found if table.name.startswith("sequences"))
+        + "</div>",
+        "Frames": '<p class="note">Success and precision by tracker; the ground truth is the thin white box; '
+        "frames are numbered from 1. Below, the overlap with the ground truth frame by frame.</p>"
+        + "".join(_sequences(evaluation, strips and can_draw(evaluation))),
+    }
+    names = [tracker.name for tracker in evaluation.trackers]
+    return render("OTB evaluation", evaluation.scope, names, [*lines, *evaluation.notes], sections)
+
+
+def render(
+    title: str, scope: str, trackers: Sequence[str], notes: Sequence[str], sections: Mapping[str, str]
+) -> str:
+    """A page that needs no other file.
+
+    Args:
+        title: of it.
+        scope: what was measured, and by which rules.
+        trackers: for the legend, in the order of their styles.
+        notes: what was left out, and what is odd in the input.
+        sections: heading -> HTML.
+    """
     template = (files("rpn2t.eval") / "page.html").read_text(encoding="utf-8")
     parts = {
-        "SCOPE": escape(evaluation.scope),
-        "TRACKERS": _legend(evaluation),
-        "NOTES": _notes(evaluation),
-        "OVERALL": _curves(evaluation, None) + _table(found[0]),
-        "ATTRIBUTES": _attributes(evaluation, found),
-        "SEQUENCES": "".join(_table(table) for table in found if table.name.startswith("sequences")),
-        "FRAMES": "".join(_sequences(evaluation, strips and can_draw(evaluation))),
+        "TITLE": escape(title),
+        "SCOPE": escape(scope),
+        "NAV": "".join(f'<a href="#{name.lower()}">{name}</a>' for name in sections),
+        "TRACKERS": _legend(trackers),
+        "NOTES": _notes(notes),
+        "SECTIONS": "".join(f'<h2 id="{name.lower()}">{name}</h2>{text}' for name, text in sections.items()),
     }
     for name, text in parts.items():
         template = template.replace(f"<!--{name}-->", text)
     return template
 
 
-def _legend(evaluation: Evaluation) -> str:
+def image(figure: Figure, alt: str) -> str:
+    """A figure as an image within the text."""
+    data = b64encode(saved(figure, "svg")).decode()
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
+
+
+def _legend(trackers: Sequence[str]) -> str:
     """The trackers' names beside their lines."""
     items = []
-    for number, tracker in enumerate(evaluation.trackers):
+    for number, tracker in enumerate(trackers):
         style = style_of(number)
         line = (
             f'<svg width="30" height="10" aria-hidden="true"><line x1="1" y1="5" x2="29" y2="5" '
             f'stroke="{style.colour}" stroke-width="{style.width + 0.6:.1f}" '
             f'stroke-dasharray="{style.svg_dash}"/></svg>'
         )
-        items.append(f"<li>{line} {escape(tracker.name)}</li>")
+        items.append(f"<li>{line} {escape(tracker)}</li>")
     return "".join(items)
 
 
-def _notes(evaluation: Evaluation) -> str:
-    """What was left out, and what is odd in the input; empty where nothing is."""
-    lines = [f"left out of every mean, {line}" for line in describe_absent(evaluation.absent)]
-    lines += evaluation.notes
+def _notes(lines: Sequence[str]) -> str:
     if not lines:
         return ""
     body = "".join(f"<li>{escape(line)}</li>" for line in lines)
@@ -72,16 +102,15 @@ def _curves(evaluation: Evaluation, attribute: str | None) -> str:
     """Both plots, overall or of an attribute, as images within the text."""
     images = []
     for kind in KINDS:
-        data = b64encode(saved(plot(evaluation, kind, attribute), "svg")).decode()
         what = f"{KINDS[kind].title}, {ATTRIBUTES[attribute] if attribute else 'all sequences'}"
-        images.append(f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(what)}">')
+        images.append(image(plot(evaluation, kind, attribute), what))
     return f'<div class="plots">{"".join(images)}</div>'
 
 
 def _attributes(evaluation: Evaluation, found: list[Table]) -> str:
     if not evaluation.attributes:
         return "<p>None of these sequences has an attribute.</p>"
-    listed = "".join(_table(table) for table in found if table.name.startswith("attributes"))
+    listed = "".join(table_html(table) for table in found if table.name.startswith("attributes"))
     plots = "".join(
         f"<details><summary>{escape(ATTRIBUTES[name])} ({len(names)} sequences)</summary>"
         f"{_curves(evaluation, name)}</details>"
@@ -90,7 +119,7 @@ def _attributes(evaluation: Evaluation, found: list[Table]) -> str:
     return f'<div class="pair">{listed}</div>{plots}'
 
 
-def _table(table: Table) -> str:
+def table_html(table: Table) -> str:
     """A table that is sorted by a click on a column's head; published rows stay below."""
     head = "".join(f'<th><button type="button">{escape(text)}</button></th>' for text in table.header)
     measured = len(table.rows) - table.reference
@@ -177,7 +206,8 @@ def _binned(found: Floats, step: int) -> Floats:
     parts = padded.reshape(-1, step)
     known = np.isfinite(parts)
     totals, counts = np.where(known, parts, 0).sum(axis=1), known.sum(axis=1)
-    return np.divide(totals, counts, out=np.full(len(parts), np.nan), where=counts > 0)
+    means: Floats = np.divide(totals, counts, out=np.full(len(parts), np.nan), where=counts > 0)
+    return means
 
 
 def _path(values: Floats, step: int, count: int) -> str:

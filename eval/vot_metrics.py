@@ -1,304 +1,184 @@
-"""Accuracy, robustness and expected average overlap (EAO) of VOT's supervised experiment (needs NumPy only).
+"""Accuracy, robustness and expected average overlap of VOT's supervised experiment (needs NumPy only).
 
-As vot-toolkit computes them; overlaps are its overlaps too (:mod:`rpn2t.regions`).
+The rules are those of the VOT toolkit (vot-toolkit 0.9, analysis/supervised.py), which differ a little from
+the MATLAB toolkit's of 2016:
 
-- Accuracy: mean overlap of a run, without the 10 frames from every start on, the failures and what was
-skipped;
-  then the mean over a sequence's runs; then over the sequences, weighted by their lengths.
-- Robustness: failures of a run; then the mean over a sequence's runs; then over the sequences, weighted by
-  their lengths. So it is failures a sequence, and a long sequence counts more. pysot gives failures per 100
-  frames instead: the sum of the sequences' means over the sum of their lengths.
-- AR plot: at (exp(-S F / N), accuracy), F being the robustness and N the mean length. With S = 30 this is the
-  chance to get through 30 frames without a failure.
-- EAO: every start begins a fragment. One that ended in a failure counts as overlap 0 ever after, one that
-ended
-  with the sequence counts up to there. The curve at length n is the mean, over the fragments that count at
-  n, of their mean overlap in frames 2 to n. The score is the curve's mean over an interval of lengths.
-
-Two protocols of EAO differ in details: ``toolkit`` (vot-toolkit) gives every fragment the same weight and
-averages lengths low + 1 to high + 1; ``legacy`` (the MATLAB toolkit, whose figures the VOT2016 challenge
-published) divides a fragment's weight by the number of its sequence's runs, averages lengths low to high,
-and lets a sequence's last fragment count up to the sequence's end only, even if it failed. Frames whose
-ground truth has no region count as overlap 0 in EAO; accuracy leaves them out, as the MATLAB toolkit does.
+- overlaps are ratios of pixels, within the image (:mod:`rpn2t.regions`);
+- accuracy is the mean overlap of the frames that were tracked, without the first ten after every start; of a
+  sequence it is the mean over the repetitions, of a data set the mean over sequences weighted by length;
+- robustness is the number of failures: mean over the repetitions, then over the sequences weighted by length;
+- the AR plot shows reliability exp(-S failures / frames), the chance to survive S = 30 frames;
+- every start makes a fragment that lasts to the failure, and counts with zeros after it; one that lasts to
+  the sequence's end counts to there. The curve at n is the mean, over the fragments that count, of the mean
+  overlap of frames 2 to n; every fragment weighs the same (in the MATLAB toolkit, every sequence). The score
+  is the mean of the curve over the interval of lengths that are typical of the data set.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rpn2t.boxes import Floats
-from rpn2t.errors import InputError
 from rpn2t.regions import Region, is_state, overlap
 from rpn2t.supervised import SupervisedRun
 
-EaoProtocol = Literal["toolkit", "legacy"]
-
-EAO_PROTOCOLS: tuple[EaoProtocol, ...] = get_args(EaoProtocol)
-"""Whose details of EAO."""
+Floats = NDArray[np.float64]
 
 BURN_IN = 10
-"""Frames from a start on that accuracy leaves out."""
+"""Frames after a start, itself included, that accuracy leaves out."""
 
-SENSITIVITY = 30.0
+SENSITIVITY = 30
 """S of the AR plot."""
 
-INTERVALS = {"vot2015": (108, 371), "vot2016": (108, 371), "vot2017": (100, 356), "vot2018": (100, 356)}
-"""The lengths over which the challenges averaged EAO."""
-
-_INTERVAL_MASS = 0.5
+INTERVALS = {"vot2016": (108, 371)}
+"""Lengths over which the expected average overlap is taken, both ends included."""
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """What follows one start.
+    """What was tracked from one start on.
 
     Attributes:
-        overlaps: a frame each, from the start (0 there) to the frame before the failure or the sequence's
-            last.
-        failed: whether it ended in a failure.
-        last: whether no other fragment of the run follows.
-        weight: in the protocol ``legacy``: one over the number of its sequence's runs.
+        overlaps: of its frames; the first is that of the start and counts nowhere.
+        lasted: whether to the end of the sequence; else it ended in a failure.
     """
 
     overlaps: Floats
-    failed: bool
-    last: bool
-    weight: float = 1.0
+    lasted: bool
 
 
 @dataclass(frozen=True)
 class SequenceScore:
-    """A tracker on one sequence.
+    """A tracker on a sequence.
 
     Attributes:
-        name: of the sequence.
-        frames: its length.
-        runs: how many there are.
-        accuracy: mean over the runs; 0 where no frame counts.
-        failures: mean over the runs.
-        fragments: of all runs.
+        frames: of the sequence.
+        accuracy: mean overlap; 0 where no frame counts, as in the toolkit.
+        failures: mean over the repetitions.
+        fragments: of all repetitions.
+        repetitions: how many there are.
+        fps: frames a second; None where nobody measured it.
     """
 
-    name: str
     frames: int
-    runs: int
     accuracy: float
     failures: float
     fragments: tuple[Fragment, ...]
+    repetitions: int
+    fps: float | None
 
 
 @dataclass(frozen=True)
-class TrackerScore:
-    """A tracker on all sequences.
+class Summary:
+    """A tracker on a data set.
 
     Attributes:
-        name: the tracker's.
-        sequences: its scores on each.
-        interval: lengths over which EAO is averaged.
-        protocol: whose details of EAO.
-        sensitivity: S of the AR plot.
+        accuracy: mean overlap.
+        robustness: failures a sequence.
+        per_hundred: failures in 100 frames, which pysot reports.
+        reliability: the AR plot's abscissa.
+        curve: expected average overlap by length; entry n is that of frames 2 to n + 1.
+        eao: the score; None where no sequence is as long as the interval.
+        fps: frames a second; None where nobody measured it.
     """
 
-    name: str
-    sequences: tuple[SequenceScore, ...]
-    interval: tuple[int, int]
-    protocol: EaoProtocol = "toolkit"
-    sensitivity: float = SENSITIVITY
-
-    @property
-    def frames(self) -> int:
-        """Of all sequences."""
-        return sum(each.frames for each in self.sequences)
-
-    @property
-    def accuracy(self) -> float:
-        """Mean of the sequences', weighted by their lengths."""
-        return self._weighted([each.accuracy for each in self.sequences])
-
-    @property
-    def robustness(self) -> float:
-        """Failures a sequence: mean of the sequences', weighted by their lengths."""
-        return self._weighted([each.failures for each in self.sequences])
-
-    @property
-    def failures_per_100(self) -> float:
-        """Failures per 100 frames, as pysot has it."""
-        return 100 * sum(each.failures for each in self.sequences) / self.frames
-
-    @property
-    def reliability(self) -> float:
-        """The AR plot's x."""
-        return math.exp(-self.sensitivity * self.robustness / (self.frames / len(self.sequences)))
-
-    @cached_property
-    def curve(self) -> Floats:
-        """EAO by length: item i is that of length i + 1."""
-        fragments = [each for sequence in self.sequences for each in sequence.fragments]
-        return eao_curve(fragments, self.protocol)
-
-    @property
-    def eao(self) -> float:
-        """Mean of the curve over the interval.
-
-        Raises:
-            InputError: no sequence is as long as the interval's begin.
-        """
-        return eao_score(self.curve, self.interval, self.protocol)
-
-    def _weighted(self, values: Sequence[float]) -> float:
-        return sum(v * each.frames for v, each in zip(values, self.sequences, strict=True)) / self.frames
+    accuracy: float
+    robustness: float
+    per_hundred: float
+    reliability: float
+    curve: Floats
+    eao: float | None
+    fps: float | None
 
 
-def score_sequence(
-    name: str, runs: Sequence[SupervisedRun], truth: Sequence[Region], size: tuple[int, int] | None
-) -> SequenceScore:
-    """Measure a tracker's runs on one sequence.
+def overlaps_of(run: SupervisedRun, truth: Sequence[Region], size: tuple[int, int]) -> Floats:
+    """Overlap of each frame with the ground truth; 0 where there is a state in place of a region.
 
     Args:
-        name: of the sequence.
-        runs: one at least.
-        truth: the annotated regions, a frame each.
-        size: width and height of the images; None counts pixels outside of them too.
-
-    Raises:
-        InputError: a run has not as many frames as the ground truth, does not begin with a start, or there
-            is none.
+        run: what was tracked.
+        truth: the ground truth, a region a frame.
+        size: width and height of the image.
     """
-    if not runs:
-        raise InputError(f"{name}: there is no run to measure; run the tracker on it")
-    accuracies: list[float] = []
-    pieces: list[Fragment] = []
-    for run in runs:
-        found = overlaps(name, run, truth, size)
-        accuracies.append(accuracy(run, found, truth))
-        pieces += fragments(run, found, 1 / len(runs))
-    return SequenceScore(
-        name=name,
-        frames=len(truth),
-        runs=len(runs),
-        accuracy=float(np.mean(accuracies)),
-        failures=sum(len(run.failures) for run in runs) / len(runs),
-        fragments=tuple(pieces),
-    )
+    return np.array([
+        0.0 if is_state(found) or is_state(wanted) else overlap(found, wanted, size)
+        for found, wanted in zip(run.regions, truth, strict=True)
+    ])  # fmt: skip
 
 
-def overlaps(name: str, run: SupervisedRun, truth: Sequence[Region], size: tuple[int, int] | None) -> Floats:
-    """Overlap of each frame; 0 where either is a state.
-
-    Raises:
-        InputError: the numbers of frames differ, or the run does not begin as one does.
-    """
-    if len(run.regions) != len(truth):
-        raise InputError(
-            f"{name}: a run of {len(run.regions)} frames cannot be measured against {len(truth)} rows of "
-            "ground truth; run the tracker again on this copy of the sequence"
-        )
-    if not run.starts:
-        raise InputError(
-            f"{name}: no line of the run is a start (1); it is no result of the supervised experiment"
-        )
-    if any(not is_state(region) for region in run.regions[: run.starts[0]]):
-        raise InputError(
-            f"{name}: the run does not begin with a start (1); it is no result of the experiment"
-        )
-    pairs = zip(run.regions, truth, strict=True)
-    return np.array([0.0 if is_state(a) or is_state(b) else overlap(a, b, size) for a, b in pairs])
-
-
-def accuracy(run: SupervisedRun, found: Floats, truth: Sequence[Region], burn_in: int = BURN_IN) -> float:
+def accuracy(run: SupervisedRun, overlaps: Floats, burn_in: int = BURN_IN) -> float:
     """Mean overlap of the frames that count; 0 where none does."""
-    counts = np.array(
-        [
-            not is_state(region) and not is_state(wanted)
-            for region, wanted in zip(run.regions, truth, strict=True)
-        ]
-    )
+    counts = np.array([not is_state(region) for region in run.regions])
     for start in run.starts:
         counts[start : start + burn_in] = False
-    return float(found[counts].mean()) if counts.any() else 0.0
+    return float(overlaps[counts].mean()) if counts.any() else 0.0
 
 
-def fragments(run: SupervisedRun, found: Floats, weight: float = 1.0) -> list[Fragment]:
-    """Cut a run at its starts and failures."""
-    pieces = []
-    for number, start in enumerate(run.starts):
-        end = next((index for index in run.failures if index > start), None)
-        last = number == len(run.starts) - 1
-        pieces.append(Fragment(found[start:end], end is not None, last, weight))
-    return pieces
+def fragments(run: SupervisedRun, overlaps: Floats) -> list[Fragment]:
+    """The run's fragments. As in the toolkit, a run without failures is one from its first frame on."""
+    if not run.failures:
+        return [Fragment(overlaps, lasted=True)]
+    starts, ends = run.starts, run.failures
+    found = [Fragment(overlaps[start:end], False) for start, end in zip(starts, ends, strict=False)]
+    return [*found, Fragment(overlaps[starts[-1] :], True)] if len(starts) > len(ends) else found
 
 
-def eao_curve(pieces: Sequence[Fragment], protocol: EaoProtocol = "toolkit") -> Floats:
-    """Expected average overlap by length; item i is that of length i + 1.
+def score(
+    runs: Sequence[SupervisedRun], truth: Sequence[Region], size: tuple[int, int], fps: float | None
+) -> SequenceScore:
+    """A sequence's score over its repetitions."""
+    measured = [(run, overlaps_of(run, truth, size)) for run in runs]
+    return SequenceScore(
+        frames=len(truth),
+        accuracy=float(np.mean([accuracy(run, overlaps) for run, overlaps in measured])),
+        failures=float(np.mean([len(run.failures) for run in runs])),
+        fragments=tuple(fragment for run, overlaps in measured for fragment in fragments(run, overlaps)),
+        repetitions=len(runs),
+        fps=fps,
+    )
 
-    Nothing is known of length 1, the start itself: it has 0 there.
+
+def eao_curve(found: Sequence[Fragment]) -> Floats:
+    """Expected average overlap by length.
+
+    Returns:
+        As long as the longest fragment; entry n is the mean, over the fragments that count there, of the mean
+        overlap of frames 2 to n + 1. Entry 0 is 0.
     """
-    longest = max(len(piece.overlaps) for piece in pieces)
-    total, weights = np.zeros(longest), np.zeros(longest)
-    for piece in pieces:
-        weight = piece.weight if protocol == "legacy" else 1.0
-        averages = np.zeros(longest)
-        length = len(piece.overlaps)
-        averages[1:length] = np.cumsum(piece.overlaps[1:])
-        averages[length:] = averages[length - 1]
-        averages[1:] /= np.arange(1, longest)
-        counts = np.ones(longest)
-        if not piece.failed:
-            counts[length:] = 0
-        total += weight * averages * counts
-        weights += weight * counts
-    curve: Floats = np.divide(total, weights, out=np.zeros(longest), where=weights > 0)
+    longest = max(len(fragment.overlaps) for fragment in found)
+    total, count = np.zeros(longest), np.zeros(longest)
+    for fragment in found:
+        length = len(fragment.overlaps)
+        padded = np.zeros(longest)
+        padded[1:length] = fragment.overlaps[1:]
+        means = np.cumsum(padded) / np.maximum(np.arange(longest), 1)
+        until = length if fragment.lasted else longest
+        total[:until] += means[:until]
+        count[:until] += 1
+    curve: Floats = np.divide(total, count, out=np.zeros(longest), where=count > 0)
     return curve
 
 
-def eao_score(curve: Floats, interval: tuple[int, int], protocol: EaoProtocol = "toolkit") -> float:
-    """Mean of the curve over an interval of lengths, as far as it goes.
+def summary(scores: Sequence[SequenceScore], interval: tuple[int, int]) -> Summary:
+    """A data set's measures.
 
-    Raises:
-        InputError: it does not go as far as the interval's begin.
+    Args:
+        scores: of its sequences.
+        interval: lengths over which the curve is averaged, both ends included.
     """
+    frames = np.array([each.frames for each in scores], dtype=np.float64)
+    failures = float(np.average([each.failures for each in scores], weights=frames))
+    curve = eao_curve([fragment for each in scores for fragment in each.fragments])
     low, high = interval
-    part = curve[low - 1 : high] if protocol == "legacy" else curve[low : high + 1]
-    if not len(part):
-        raise InputError(
-            f"EAO interval {low}-{high}: the longest fragment has {len(curve)} frames; "
-            "give a shorter interval, or evaluate longer sequences"
-        )
-    return float(part.mean())
-
-
-def eao_interval(lengths: Sequence[int]) -> tuple[int, int]:
-    """The interval for a set of sequences, by the challenges' rule: 108 to 371 for those of VOT2016.
-
-    The lengths' density is estimated with gaussian kernels (their width by the plug-in rule of Wand and
-    Jones, from a normal reference); around its peak the interval grows to the side of the higher density
-    until half of the density lies in it.
-    """
-    at = np.asarray(lengths, dtype=np.float64)
-    longest, deviation = int(at.max()), float(at.std())
-    if deviation == 0:
-        return 1, longest
-    density = np.exp(
-        -(((np.arange(1, longest + 1)[:, None] - at) / (deviation * _width(at / deviation))) ** 2) / 2
+    typical = curve[low : high + 1]
+    speeds = [each.fps for each in scores if each.fps is not None]
+    return Summary(
+        accuracy=float(np.average([each.accuracy for each in scores], weights=frames)),
+        robustness=failures,
+        per_hundred=float(100 * sum(each.failures for each in scores) / frames.sum()),
+        reliability=math.exp(-SENSITIVITY * failures / frames.mean()),
+        curve=curve,
+        eao=float(typical.mean()) if len(typical) else None,
+        fps=float(np.mean(speeds)) if speeds else None,
     )
-    mass = density.sum(axis=1) / density.sum()
-    low = high = int(mass.argmax())
-    while mass[low : high + 1].sum() < _INTERVAL_MASS:
-        before = mass[low - 1] if low > 0 else -1.0
-        after = mass[high + 1] if high + 1 < longest else -1.0
-        low, high = (low - 1, high) if before > after else (low, high + 1)
-    return low + 1, high + 1
-
-
-def _width(scaled: Floats) -> float:
-    """Width of the kernels for values whose deviation is 1."""
-    count = len(scaled)
-    pilot = (4 / (3 * count)) ** 0.4
-    apart = (scaled[:, None] - scaled) ** 2 / pilot
-    curvature = float(np.mean(np.exp(-apart / 2) * (apart**2 - 6 * apart + 3)))
-    curvature /= math.sqrt(2 * math.pi) * pilot**2.5
-    return float((count * 2 * math.sqrt(math.pi) * curvature) ** -0.2)

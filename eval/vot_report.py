@@ -1,41 +1,35 @@
-"""VOT's accuracy, robustness and expected average overlap from trackers' result files: plots and tables.
+"""VOT's report from trackers' result files: accuracy, robustness, expected average overlap, AR plot.
 
     python eval/vot_report.py --root DIR --results DIR --output DIR
 
-The same as `rpn2t evaluate vot2016`. It needs NumPy, SciPy and matplotlib, and the package rpn2t (`pip
-install --no-deps -e .` is enough); no Caffe, no OpenCV. docs/vot.md says what the numbers mean.
+The same as `rpn2t evaluate vot2016`. It needs NumPy, SciPy and matplotlib, and the package rpn2t
+(`pip install --no-deps -e .` is enough); no Caffe, no OpenCV. docs/vot.md says what the numbers mean.
 """
 
 import argparse
 import csv
-import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 try:
-    from rpn2t.datasets import DataSet, find_dataset
+    import numpy as np
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    from rpn2t.datasets import DataSet, describe_absent, find_dataset
     from rpn2t.datasets import Sequence as Target
     from rpn2t.errors import InputError
     from rpn2t.eval.curves import saved
-    from rpn2t.eval.otb_plots import RECORD, write
+    from rpn2t.eval.otb_plots import check_output, write
+    from rpn2t.eval.page import image, render, table_html
+    from rpn2t.eval.styles import style_of
     from rpn2t.eval.tables import Table
-    from rpn2t.eval.vot_curves import ar_plot, eao_plot
-    from rpn2t.eval.vot_metrics import (
-        EAO_PROTOCOLS,
-        INTERVALS,
-        SENSITIVITY,
-        EaoProtocol,
-        SequenceScore,
-        TrackerScore,
-        eao_interval,
-        score_sequence,
-    )
-    from rpn2t.supervised import ground_truth, read_run
+    from rpn2t.eval.vot_metrics import INTERVALS, SENSITIVITY, SequenceScore, Summary, score, summary
+    from rpn2t.supervised import SupervisedRun, ground_truth, read_run
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise
@@ -43,44 +37,47 @@ except ModuleNotFoundError as error:
         "vot_report.py: the package rpn2t is not installed; in the repository: pip install --no-deps -e ."
     )
 
-EXPERIMENT = "baseline"
-"""What VOT calls the supervised experiment, and its folder."""
+RULES = (
+    "Accuracy: mean overlap in pixels within the image, without the 10 frames from each start on; over "
+    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: "
+    "every start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
+)
 
 
 @dataclass(frozen=True)
-class VotEvaluation:
-    """Trackers on the sequences that all of them have.
+class Report:
+    """What was measured.
 
     Attributes:
-        dataset: what was run.
-        trackers: their scores, in the order asked for.
-        interval: lengths over which EAO is averaged.
-        protocol: whose details of EAO.
-        absent: sequence -> why it is left out.
-        notes: what a reader should know, a line each.
+        dataset: what was asked for.
+        sequences: the names of those that are compared.
+        absent: name -> why a sequence is left out.
+        trackers: name -> sequence -> score.
+        interval: of the expected average overlap.
     """
 
     dataset: DataSet
-    trackers: tuple[TrackerScore, ...]
-    interval: tuple[int, int]
-    protocol: EaoProtocol
+    sequences: tuple[str, ...]
     absent: Mapping[str, str]
-    notes: tuple[str, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """The sequences compared."""
-        return [each.name for each in self.trackers[0].sequences]
+    trackers: Mapping[str, Mapping[str, SequenceScore]]
+    interval: tuple[int, int]
 
     @property
     def scope(self) -> str:
-        """What was measured how, for every plot and table."""
-        count = len(self.names)
+        """What was compared, and how, for every title."""
+        name = self.dataset.name.rstrip("/").rpartition("/")[2]
         low, high = self.interval
         return (
-            f"{self.dataset.name}, {count} sequence{'s' * (count != 1)}, supervised; "
-            f"EAO over lengths {low}-{high}, protocol {self.protocol}"
+            f"{name}, supervised experiment, {len(self.sequences)} of {len(self.dataset.entries)} sequences, "
+            f"EAO over {low} to {high} frames"
         )
+
+    def summaries(self) -> dict[str, Summary]:
+        """Tracker -> its measures over the data set."""
+        return {
+            name: summary([scores[sequence] for sequence in self.sequences], self.interval)
+            for name, scores in self.trackers.items()
+        }
 
 
 def report(
@@ -90,312 +87,262 @@ def report(
     *,
     dataset: str = "vot2016",
     trackers: Sequence[str] = (),
-    sequences: Sequence[str] = (),
-    protocol: EaoProtocol = "toolkit",
     interval: tuple[int, int] | None = None,
-    sensitivity: float = SENSITIVITY,
     say: Callable[[str], None] = print,
-) -> VotEvaluation:
-    """Measure, draw and write everything; nothing is written where anything cannot be read or drawn.
+) -> Report:
+    """Measure, draw and write everything; nothing is written where anything cannot be read.
 
     Args:
-        root: folder of the sequences, or of NAME.txt.
+        root: folder of the sequences.
         results: folder of the trackers' results.
-        output: folder to write; what an earlier evaluation wrote there is replaced.
+        output: folder to write; what an earlier report wrote there is replaced.
         dataset: vot2016, or a folder of sequences in VOT's layout.
         trackers: which, and in what order; all where none is named.
-        sequences: which; all where none is named.
-        protocol: whose details of EAO.
-        interval: lengths over which EAO is averaged; the challenge's, or by its rule, where not given.
-        sensitivity: S of the AR plot.
+        interval: of the expected average overlap; the data set's own where None.
         say: what becomes of the lines for the user.
 
     Raises:
-        InputError: an input cannot be used, or the output cannot be written; one line names it and the cure.
+        InputError: an input cannot be used; one line names it and the cure.
     """
-    evaluation = evaluate(
-        root, results, dataset=dataset, trackers=trackers, sequences=sequences, protocol=protocol,
-        interval=interval, sensitivity=sensitivity,
-    )  # fmt: skip
     folder = Path(output).expanduser()
-    write(_files(evaluation), folder)
-    for line in _summary(evaluation, folder):
-        say(line)
-    return evaluation
+    check_output(folder)
+    found = compute(root, results, dataset=dataset, trackers=trackers, interval=interval)
+    write(_files(found), folder)
+    say(found.scope)
+    for name, measured in _ranked(found.summaries()):
+        eao = "-" if measured.eao is None else f"{measured.eao:.3f}"
+        say(f"  {name}: EAO {eao}, accuracy {measured.accuracy:.3f}, robustness {measured.robustness:.3f}")
+    for line in describe_absent(found.absent):
+        say(f"  left out, {line}")
+    say(f"written: {folder / 'index.html'}, and plots and tables beside it")
+    return found
 
 
-def evaluate(
+def compute(
     root: str | Path,
     results: str | Path,
     *,
     dataset: str = "vot2016",
     trackers: Sequence[str] = (),
-    sequences: Sequence[str] = (),
-    protocol: EaoProtocol = "toolkit",
     interval: tuple[int, int] | None = None,
-    sensitivity: float = SENSITIVITY,
-) -> VotEvaluation:
-    """Measure; see :func:`report`."""
-    chosen = find_dataset(dataset)
-    if chosen.kind != "vot":
-        raise InputError(f"{dataset}: is no set of VOT; eval/otb_plots.py evaluates it")
-    if sequences:
-        chosen = chosen.select(sequences)
-    if interval is not None and not 1 <= interval[0] <= interval[1]:
-        raise InputError(f"EAO interval {interval[0]}-{interval[1]}: give two lengths, the smaller one first")
-    opened = chosen.open(root)
-    folders = tracker_folders(results, chosen, trackers)
-    absent, notes = dict(opened.absent), _unknown(folders, chosen)
-    common = []
-    for target in opened.sequences:
-        lacking = [name for name, folder in folders.items() if not run_files(folder, target.name)]
-        if lacking:
-            absent[target.name] = f"no results of {', '.join(lacking)}"
-        else:
-            common.append(target)
-    if not common:
-        raise InputError(f"{results}: there is no sequence of which all of {', '.join(folders)} have results")
-    if any(not target.images for target in common):
-        notes.append("where there are no images, pixels outside of them count too")
-    lengths = interval or _interval(chosen, common)
-    scores = tuple(
-        TrackerScore(name, _scores(folder, common), lengths, protocol, sensitivity)
-        for name, folder in folders.items()
-    )
-    for score in scores:
-        score.eao  # noqa: B018  an interval that no sequence reaches is refused here
-    return VotEvaluation(chosen, scores, lengths, protocol, absent, tuple(notes))
-
-
-def tracker_folders(results: str | Path, dataset: DataSet, wanted: Sequence[str]) -> dict[str, Path]:
-    """Tracker -> its folder of results, in RESULTS/STORE/, RESULTS/, or RESULTS itself.
+) -> Report:
+    """Read everything and measure it; nothing is written.
 
     Raises:
-        InputError: there are none, or a wanted one is not among them.
+        InputError: an input cannot be used.
     """
-    base = Path(results).expanduser()
-    if not base.is_dir():
-        raise InputError(
-            f"{results}: no such folder; --results names the one that holds TRACKER/{EXPERIMENT}/"
-        )
-    found: dict[str, Path] = {}
-    for place in (base / dataset.store, base):
-        if place.is_dir() and not found:
-            found = {each.name: each for each in sorted(place.iterdir()) if (each / EXPERIMENT).is_dir()}
-    if not found and (base / EXPERIMENT).is_dir():
-        found = {base.resolve().name: base}
-    if not found:
-        raise InputError(
-            f"{results}: holds no results of VOT, TRACKER/{EXPERIMENT}/SEQUENCE/SEQUENCE_001.txt"
-        )
-    for name in wanted:
-        if name not in found:
-            raise InputError(f"{results}: there is no tracker {name}; there are {', '.join(found)}")
-    return {name: found[name] for name in wanted} if wanted else found
-
-
-def run_files(tracker: Path, sequence: str) -> list[Path]:
-    """A tracker's result files on a sequence, by repetition; the text where there is a binary one too."""
-    folder = tracker / EXPERIMENT / sequence
-    pattern = re.compile(re.escape(sequence) + r"_(\d{3})\.(txt|bin)")
-    found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
-        if match := pattern.fullmatch(file.name):
-            found.setdefault(match[1], file)  # .txt comes before .bin in this order
-    return [found[number] for number in sorted(found)]
-
-
-def _unknown(folders: Mapping[str, Path], dataset: DataSet) -> list[str]:
-    """A line a tracker that has results for other sequences."""
-    notes = []
-    for name, folder in folders.items():
-        others = [
-            each.name
-            for each in sorted((folder / EXPERIMENT).iterdir())
-            if each.is_dir() and dataset.entry(each.name) is None
-        ]
-        if others:
-            shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-            notes.append(f"{name} has results of sequences that are not evaluated: {shown}")
-    return notes
-
-
-def _interval(dataset: DataSet, sequences: Sequence[Target]) -> tuple[int, int]:
-    """The challenge's interval where it is one of theirs, else by their rule."""
-    for name in (dataset.name.lower(), dataset.store.lower()):
-        if name in INTERVALS:
-            return INTERVALS[name]
-    return eao_interval([len(each) for each in sequences])
-
-
-def _scores(folder: Path, sequences: Sequence[Target]) -> tuple[SequenceScore, ...]:
-    scores = []
-    for target in sequences:
-        found = run_files(folder, target.name)
-        runs = [read_run(file) for file in found]
-        try:
-            scores.append(score_sequence(target.name, runs, ground_truth(target), _size(target)))
-        except InputError as error:
-            raise InputError(f"{found[0].parent}: {error}") from error
-    return tuple(scores)
-
-
-def _size(target: Target) -> tuple[int, int] | None:
-    """Width and height of the first image."""
-    from PIL import Image, UnidentifiedImageError
-
-    if not target.images:
-        return None
-    try:
-        with Image.open(target.images[0]) as image:
-            width, height = image.size
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{target.images[0]}: is no image ({error}); get the sequence again") from error
-    return width, height
-
-
-def _files(evaluation: VotEvaluation) -> dict[str, bytes]:
-    """Every file of an evaluation: path within the output -> content."""
-    found: dict[str, bytes] = {}
-    plots = {
-        "eao_curve": eao_plot(evaluation.trackers, evaluation.scope),
-        "ar_plot": ar_plot(evaluation.trackers, evaluation.scope),
-    }
-    for name, figure in plots.items():
-        found |= {f"{name}.{form}": saved(figure, form) for form in ("pdf", "png")}
-    for table in tables(evaluation):
-        texts = {"csv": table.csv(), "md": table.markdown(), "tex": table.latex()}
-        found |= {f"tables/{table.name}.{form}": text.encode() for form, text in texts.items()}
-    found[RECORD] = _record(evaluation, [*found, RECORD]).encode()
-    return found
-
-
-def tables(evaluation: VotEvaluation) -> list[Table]:
-    """Overall, and accuracy and failures by sequence."""
-    return [
-        _overall(evaluation),
-        _by_sequence(evaluation, "accuracy", lambda score: score.accuracy, worst_high=False),
-        _by_sequence(evaluation, "failures", lambda score: score.failures, worst_high=True),
-    ]
-
-
-def _overall(evaluation: VotEvaluation) -> Table:
-    """A row a tracker, best EAO first, and the published figures below."""
-    ordered = sorted(evaluation.trackers, key=lambda tracker: -tracker.eao)
-    rows = [
-        (
-            tracker.name,
-            f"{tracker.eao:.3f}",
-            f"{tracker.accuracy:.3f}",
-            f"{tracker.robustness:.3f}",
-            f"{tracker.failures_per_100:.3f}",
-            f"{tracker.reliability:.3f}",
-            "measured here",
-        )
-        for tracker in ordered
-    ]
-    references, sources = _published(evaluation.dataset.name)
-    sensitivity = evaluation.trackers[0].sensitivity
-    return Table(
-        name="overall",
-        title=f"Overall: {evaluation.scope}",
-        header=("Tracker", "EAO", "Accuracy", "Robustness", "Failures per 100", "Reliability", "Origin"),
-        rows=(*rows, *references),
-        notes=(
-            "Accuracy and robustness (failures a sequence) are means of the sequences', weighted by "
-            "their lengths, as the VOT toolkit has them; failures per 100 frames are pysot's. "
-            f"Reliability: exp(-{sensitivity:g} x robustness / mean length), the AR plot's x.",
-            *sources,
-        ),
-        reference=len(references),
+    chosen = find_dataset(dataset)
+    if chosen.kind != "vot":
+        raise InputError(f"{dataset}: a data set of OTB; `python eval/otb_plots.py` evaluates those")
+    opened = chosen.open(root)
+    folders = _find_trackers(Path(results).expanduser(), results, chosen, trackers)
+    absent = dict(opened.absent)
+    measured: dict[str, dict[str, SequenceScore]] = {name: {} for name in folders}
+    compared = []
+    for target in opened.sequences:
+        lacking = [name for name, folder in folders.items() if not _run_files(folder, target.name)]
+        if lacking or not target.images:
+            absent[target.name] = f"no result of {', '.join(lacking)}" if lacking else "no images"
+            continue
+        compared.append(target)
+    if not compared:
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(absent.items())[:3])
+        raise InputError(f"{results}: no sequence has results of every tracker ({reasons})")
+    for target in compared:
+        for name, folder in folders.items():
+            measured[name][target.name] = _measure(folder, target)
+    return Report(
+        dataset=chosen,
+        sequences=tuple(target.name for target in compared),
+        absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
+        trackers=measured,
+        interval=interval or INTERVALS.get(chosen.name) or _typical(compared),
     )
 
 
-def _by_sequence(
-    evaluation: VotEvaluation, name: str, measure: Callable[[SequenceScore], float], *, worst_high: bool
-) -> Table:
-    """A row a sequence, a column a tracker; where the first tracker is worst comes first."""
-    first = evaluation.trackers[0]
-    order = sorted(range(len(first.sequences)), key=lambda i: measure(first.sequences[i]), reverse=worst_high)
+def _typical(targets: Sequence[Target]) -> tuple[int, int]:
+    """For data without a published interval: from half the mean length to one and a half of it."""
+    mean = float(np.mean([len(target) for target in targets]))
+    return round(mean / 2), round(3 * mean / 2)
+
+
+def _find_trackers(root: Path, typed: str | Path, dataset: DataSet, names: Sequence[str]) -> dict[str, Path]:
+    """Tracker -> its folder baseline/, under RESULTS/STORE or RESULTS itself."""
+    if not root.is_dir():
+        raise InputError(f"{typed}: no such folder; --results names the one that holds trackers' results")
+    places = [place for place in (root / dataset.store, root) if place.is_dir()]
+    found = {
+        folder.parent.name: folder
+        for place in reversed(places)
+        for folder in sorted(place.glob("*/baseline"))
+    }
+    if not found:
+        raise InputError(f"{typed}: holds no {dataset.store}/TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt")
+    for name in names:
+        if name not in found:
+            raise InputError(f"{name}: no results of such a tracker; there are {', '.join(sorted(found))}")
+    return {name: found[name] for name in names or sorted(found)}
+
+
+def _run_files(folder: Path, sequence: str) -> list[Path]:
+    """The repetitions' files, in order: text, or the toolkit's binary form."""
+    place = folder / sequence
+    files = {
+        file.stem: file
+        for suffix in (".bin", ".txt")
+        for file in place.glob(f"{sequence}_*{suffix}")
+        if file.stem.removeprefix(f"{sequence}_").isdecimal()
+    }
+    return [files[stem] for stem in sorted(files)]
+
+
+def _measure(folder: Path, target: Target) -> SequenceScore:
+    truth = ground_truth(target)
+    runs: list[SupervisedRun] = []
+    for file in _run_files(folder, target.name):
+        run = read_run(file)
+        if len(run.regions) != len(truth):
+            raise InputError(
+                f"{file}: has {len(run.regions)} frames, {target.name} has {len(truth)}; run it again"
+            )
+        runs.append(run)
+    with Image.open(target.images[0]) as first:
+        size = first.size
+    return score(runs, truth, size, _fps(folder / target.name / f"{target.name}_time.txt"))
+
+
+def _fps(file: Path) -> float | None:
+    """Frames a second of the table of times, where there is one."""
+    if not file.is_file():
+        return None
+    try:
+        seconds = np.loadtxt(file, delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise InputError(f"{file}: not a table of seconds; remove it") from error
+    tracked = seconds[seconds > 0]
+    return float(np.mean(1 / tracked)) if len(tracked) else None
+
+
+def _ranked(summaries: Mapping[str, Summary]) -> list[tuple[str, Summary]]:
+    return sorted(summaries.items(), key=lambda item: -1.0 if item[1].eao is None else -item[1].eao)
+
+
+def _files(found: Report) -> dict[str, bytes]:
+    """Every file of a report: path within the output -> content."""
+    figures = {"eao": eao_plot(found), "ar": ar_plot(found)}
+    listed = [_overall(found), _by_sequence(found)]
+    files_of = {
+        f"{name}.{form}": saved(figure, form) for name, figure in figures.items() for form in ("pdf", "png")
+    }
+    for table in listed:
+        texts = {"csv": table.csv(), "md": table.markdown(), "tex": table.latex()}
+        files_of |= {f"tables/{table.name}.{form}": text.encode() for form, text in texts.items()}
+    pictures = "".join(
+        image(figure, name)
+        for name, figure in zip(("expected average overlap", "AR plot"), figures.values(), strict=True)
+    )
+    sections = {
+        "Overall": f'<div class="plots">{pictures}</div>{table_html(listed[0])}',
+        "Sequences": table_html(listed[1]),
+    }
+    notes = [f"left out of every mean, {line}" for line in describe_absent(found.absent)]
+    files_of["index.html"] = render("VOT report", found.scope, list(found.trackers), notes, sections).encode()
+    return files_of
+
+
+def eao_plot(found: Report) -> Figure:
+    """Expected average overlap by length, the interval of the score shaded."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.axvspan(*found.interval, color="#eef1f4")
+    for number, (name, measured) in enumerate(found.summaries().items()):
+        style = style_of(number)
+        label = f"{name} [{'-' if measured.eao is None else f'{measured.eao:.3f}'}]"
+        axes.plot(
+            np.arange(1, len(measured.curve)), measured.curve[1:], color=style.colour, linestyle=style.dash,
+            linewidth=style.width, label=label,
+        )  # fmt: skip
+    axes.set(xlabel="Sequence length (frames)", ylabel="Expected average overlap", ylim=(0, 1))
+    axes.set_title("Expected average overlap")
+    axes.grid(True, color="#e8ebee")
+    axes.legend(loc="upper right", fontsize=8)
+    figure.supxlabel(found.scope, fontsize=7, color="#59636e")
+    return figure
+
+
+def ar_plot(found: Report) -> Figure:
+    """Accuracy against reliability; the best are upper right."""
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, measured) in enumerate(found.summaries().items()):
+        axes.plot(
+            measured.reliability, measured.accuracy, "osD^v<>"[number % 7], color=style_of(number).colour,
+            markersize=9, label=name, linestyle="none",
+        )  # fmt: skip
+    axes.set(
+        xlabel=f"Robustness: exp(-{SENSITIVITY} failures / frames)",
+        ylabel="Accuracy",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axes.set_title("AR plot")
+    axes.grid(True, color="#e8ebee")
+    axes.legend(loc="lower left", fontsize=8)
+    figure.supxlabel(found.scope, fontsize=7, color="#59636e")
+    return figure
+
+
+def _overall(found: Report) -> Table:
     rows = [
         (
-            first.sequences[i].name,
-            str(first.sequences[i].frames),
-            *(f"{measure(tracker.sequences[i]):.3f}" for tracker in evaluation.trackers),
+            name,
+            "" if measured.eao is None else f"{measured.eao:.3f}",
+            f"{measured.accuracy:.3f}",
+            f"{measured.robustness:.3f}",
+            f"{measured.per_hundred:.3f}",
+            "" if measured.fps is None else f"{measured.fps:.3g}",
+            "measured here",
         )
-        for i in order
+        for name, measured in _ranked(found.summaries())
     ]
-    header = ("Sequence", "Frames", *(tracker.name for tracker in evaluation.trackers))
-    notes = (f"The sequences where {first.name} is worst come first.",)
-    title = f"{name.capitalize()} by sequence: {evaluation.scope}"
-    return Table(f"sequences_{name}", title, header, tuple(rows), notes)
+    reference, sources = _published(found.dataset.name)
+    return Table(
+        name="overall",
+        title=f"Overall: {found.scope}",
+        header=("Tracker", "EAO", "Accuracy", "Robustness", "Failures in 100 frames", "Frames/s", "Origin"),
+        rows=(*rows, *reference),
+        notes=(RULES, *sources),
+        reference=len(reference),
+    )
 
 
 def _published(dataset: str) -> tuple[list[tuple[str, ...]], list[str]]:
-    """The published rows on a data set, and where they come from."""
-    text = (files("rpn2t.eval") / "published_vot.csv").read_text(encoding="utf-8")
+    """The published rows of a data set, and where they come from."""
+    text = (files("rpn2t.eval") / "vot_published.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    found = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
-    sources: dict[str, list[str]] = {}
-    for row in found:
-        sources.setdefault(row["source"], []).append(row["tracker"])
-    figures = ("tracker", "eao", "accuracy", "robustness")
-    origin = ("", "", "published, not measured here")
-    rows = [(*(row[name] for name in figures), *origin) for row in found]
-    return rows, [f"Published, {', '.join(names)}: {source}." for source, names in sources.items()]
-
-
-def _record(evaluation: VotEvaluation, names: Sequence[str]) -> str:
-    """Every figure, for programs."""
-    record = {
-        "dataset": evaluation.dataset.name,
-        "experiment": "supervised",
-        "protocol": evaluation.protocol,
-        "interval": list(evaluation.interval),
-        "sequences": evaluation.names,
-        "absent": dict(evaluation.absent),
-        "notes": list(evaluation.notes),
-        "trackers": {tracker.name: _figures(tracker) for tracker in evaluation.trackers},
-        "files": list(names),
-    }
-    return json.dumps(record, indent=1) + "\n"
-
-
-def _figures(tracker: TrackerScore) -> dict[str, Any]:
-    return {
-        "eao": round(tracker.eao, 9),
-        "accuracy": round(tracker.accuracy, 9),
-        "robustness": round(tracker.robustness, 9),
-        "failures_per_100": round(tracker.failures_per_100, 9),
-        "reliability": round(tracker.reliability, 9),
-        "curve": [round(float(value), 9) for value in tracker.curve],
-        "sequences": {
-            each.name: {
-                "frames": each.frames,
-                "runs": each.runs,
-                "accuracy": round(each.accuracy, 9),
-                "failures": round(each.failures, 9),
-            }
-            for each in tracker.sequences
-        },
-    }
-
-
-def _summary(evaluation: VotEvaluation, folder: Path) -> list[str]:
-    """What the user sees at the end."""
-    width = max(len(tracker.name) for tracker in evaluation.trackers)
-    lines = [evaluation.scope]
-    lines += [
-        f"  {tracker.name:{width}}  EAO {tracker.eao:.3f}, accuracy {tracker.accuracy:.3f}, "
-        f"robustness {tracker.robustness:.3f} failures a sequence"
-        for tracker in sorted(evaluation.trackers, key=lambda tracker: -tracker.eao)
+    listed = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
+    origin = "published, not measured here"
+    rows: list[tuple[str, ...]] = [
+        (row["tracker"], row["eao"], row["accuracy"], row["robustness"], "", "", origin) for row in listed
     ]
-    lines += [
-        f"  left out: {why if why.startswith(f'{name}:') else f'{name}: {why}'}"
-        for name, why in evaluation.absent.items()
-    ]
-    lines += [f"  note: {note}" for note in evaluation.notes]
-    return [*lines, f"written: {folder / 'eao_curve.pdf'}, ar_plot.pdf and tables beside it"]
+    return rows, [f"Published, {row['tracker']}: {row['source']}." for row in listed]
+
+
+def _by_sequence(found: Report) -> Table:
+    """A row a sequence, the one where the first tracker fails most often first."""
+    first = next(iter(found.trackers.values()))
+    order = sorted(found.sequences, key=lambda name: (-first[name].failures, first[name].accuracy))
+    header = ["Sequence", "Frames"]
+    for name in found.trackers:
+        header += [f"{name}: accuracy", f"{name}: failures"]
+    rows = []
+    for sequence in order:
+        row = [sequence, str(first[sequence].frames)]
+        for scores in found.trackers.values():
+            row += [f"{scores[sequence].accuracy:.3f}", f"{scores[sequence].failures:.3f}"]
+        rows.append(tuple(row))
+    title = f"Sequences: {found.scope}"
+    return Table("sequences", title, tuple(header), tuple(rows))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -406,38 +353,28 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="vot_report.py", description="VOT's accuracy, robustness and EAO from trackers' result files."
-    )
-    add = parser.add_argument
-    add("--root", metavar="DIR", required=True, help="the sequences, or NAME.txt")
-    add("--results", metavar="DIR", required=True, help="TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt or .bin")
-    add("--output", metavar="DIR", required=True, help="folder to write")
-    add("--dataset", default="vot2016", metavar="NAME", help="vot2016, or a folder of sequences [vot2016]")
-    add("--protocol", choices=EAO_PROTOCOLS, default="toolkit", help="whose details of EAO [toolkit]")
-    add("--interval", type=_pair, metavar="LOW-HIGH", help="lengths of EAO [the challenge's, or by its rule]")
-    add("--sensitivity", type=float, default=SENSITIVITY, metavar="S", help="of the AR plot [30]")
-    add("--trackers", type=_words, default=(), metavar="A,B", help="which, in this order [all]")
-    add("--sequences", type=_words, default=(), metavar="A,B", help="which [all]")
-    return parser
+def _interval(text: str) -> tuple[int, int]:
+    low, _, high = text.partition(":")
+    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
+        raise argparse.ArgumentTypeError("give LOW:HIGH, as 108:371")
+    return int(low), int(high)
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _pair(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)-(\d+)", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"'{text}': write two lengths, as in 108-371")
-    return int(match[1]), int(match[2])
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _parser()
+    parser = _Parser(prog="vot_report.py", description="VOT's report from trackers' result files.")
+    add = parser.add_argument
+    add("--root", metavar="DIR", required=True, help="the sequences")
+    add("--results", metavar="DIR", required=True, help="TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt")
+    add("--output", metavar="DIR", required=True, help="folder to write")
+    add("--dataset", default="vot2016", metavar="NAME", help="vot2016 or a folder [vot2016]")
+    add("--trackers", type=_words, default=(), metavar="A,B", help="which, in this order [all]")
+    add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the data set's]")
     if not given:
         parser.error("give --root DIR (the sequences), --results DIR (the trackers' files) and --output DIR")
     options = vars(parser.parse_args(given))

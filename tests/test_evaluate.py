@@ -163,14 +163,14 @@ def test_everything_is_written(
     assert f"| Good | {figures['success_auc']:.3f} | {figures['precision_20']:.3f} |" in table
     assert figures["fps"] == pytest.approx(20, abs=0.001)
     worst = (output / "tables" / "sequences_success.csv").read_text().splitlines()
-    scores = [float(line.split(",")[2]) for line in worst if re.match(r"(Deer|Board|Jogging)", line)]
+    scores = [float(line.split(",")[3]) for line in worst if re.match(r"(Deer|Board|Jogging)", line)]
     assert scores == sorted(scores)
     assert len(scores) == 4
 
 
 def test_the_page_needs_nothing_else(root: Path, results: Path, tmp_path: Path) -> None:
-    evaluate(root, results, tmp_path / "one", strips=False, say=lambda line: None)
-    evaluate(root, results, tmp_path / "two", strips=False, say=lambda line: None)
+    evaluate(root, results, tmp_path / "one", attributes=["MB"], strips=False, say=lambda line: None)
+    evaluate(root, results, tmp_path / "two", attributes=["MB"], strips=False, say=lambda line: None)
     page = (tmp_path / "one" / "index.html").read_text()
     assert page == (tmp_path / "two" / "index.html").read_text()
     references = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)""", page)
