@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-caffe test-pretrain test-vot benchmark lint gui clean
+.PHONY: help setup demo test test-vot test-caffe test-pretrain benchmark lint gui clean
 
 VENV := .venv
 # More for docker/build_caffe.sh: `make setup CAFFE=--cuda`, and so with every other target.
@@ -65,6 +65,22 @@ demo: setup ## track a face through a real clip: an annotated video, minutes aft
 test: setup ## run the tests
 	@$(PYTHON) -m pytest
 
+# The toolkit brings another OpenCV, so it has an environment of its own. RPN2T_SEQUENCES adds real sequences: a
+# folder that holds VOT2016/bag and VOT2018/book.
+test-vot: setup ## run the VOT toolkit on our trackers, by TraX (installs it once, minutes)
+	@stamp=$(VOT_VENV)/requirements.sha256; \
+	wanted=$$( (cat tests/vot/requirements.txt; echo $(VOT_SUPERVISED)) | sha256sum); \
+	if [[ $$(cat $$stamp 2>/dev/null || true) != "$$wanted" ]]; then \
+	  echo "Installing the VOT toolkit into $(VOT_VENV)"; \
+	  $(PYTHON) -m venv --clear $(VOT_VENV); \
+	  pip="$(VOT_VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet"; \
+	  $$pip install --requirement tests/vot/requirements.txt; \
+	  $$pip install --no-deps --target $(VOT_VENV)/supervised vot-toolkit==$(VOT_SUPERVISED); \
+	  echo "$$wanted" >$$stamp; \
+	fi
+	@RPN2T_VOT=$(CURDIR)/$(VOT_VENV) $(PYTHON) -m pytest tests/vot
+	@echo "What agrees with what is in $(VOT_VENV)/agreement.json"
+
 test-caffe: setup ## run Caffe's own Python tests against the installed build
 	@docker/build_caffe.sh --venv $(VENV) --apt-only --also graphviz
 	@GLOG_minloglevel=2 $(PYTHON) -m unittest discover --start-directory $(VENV)/share/caffe/python/caffe/test
@@ -81,21 +97,6 @@ test-pretrain: setup ## test tools/pretrain, which has PyTorch in an environment
 	  echo "$$wanted" >$$stamp; \
 	fi
 	@OMP_WAIT_POLICY=passive CAFFE_PYTHON=$(CURDIR)/$(PYTHON) $(PRETRAIN_VENV)/bin/python -m pytest tools/pretrain/tests
-
-# RPN2T_SEQUENCES adds real sequences: a folder that holds VOT2016/bag and VOT2018/book.
-test-vot: setup ## test `rpn2t trax` with the real VOT toolkit, which has an environment of its own
-	@stamp=$(VOT_VENV)/requirements.sha256; \
-	wanted=$$( (cat tests/vot/requirements.txt; echo $(VOT_SUPERVISED)) | sha256sum); \
-	if [[ $$(cat $$stamp 2>/dev/null || true) != "$$wanted" ]]; then \
-	  echo "Installing the VOT toolkit into $(VOT_VENV)"; \
-	  $(PYTHON) -m venv --clear $(VOT_VENV); \
-	  pip="$(VOT_VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet"; \
-	  $$pip install --requirement tests/vot/requirements.txt; \
-	  $$pip install --no-deps --target $(VOT_VENV)/supervised vot-toolkit==$(VOT_SUPERVISED); \
-	  echo "$$wanted" >$$stamp; \
-	fi
-	@RPN2T_VOT=$(CURDIR)/$(VOT_VENV) $(PYTHON) -m pytest tests/vot
-	@echo "What agrees with what is in $(VOT_VENV)/agreement.json"
 
 # Another Python with PyTorch does as well: make benchmark TORCH_PYTHON=...
 benchmark: setup ## time stock Caffe, ours and PyTorch on this CPU (minutes; benchmarks/README.md)

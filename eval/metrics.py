@@ -119,7 +119,7 @@ def valid_truth(truth: ArrayLike) -> Flags:
     Returns:
         Shape (n,).
     """
-    valid: Flags = (_one_based(truth) > 0).all(axis=1)
+    valid: Flags = np.all(_one_based(truth) > 0, axis=1)
     return valid
 
 
@@ -209,7 +209,8 @@ def normalised_precision(predicted: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def _one_based(boxes: ArrayLike) -> Floats:
-    return as_boxes(boxes) + np.array([1.0, 1, 0, 0])
+    shifted: Floats = as_boxes(boxes) + np.array([1.0, 1, 0, 0])
+    return shifted
 
 
 def _centres(boxes: Floats) -> Floats:

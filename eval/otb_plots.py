@@ -26,13 +26,13 @@ try:
     from rpn2t.eval.page import page
     from rpn2t.eval.results_files import EXPERIMENTS, Experiment
     from rpn2t.eval.scores import Evaluation, Score, compute
-    from rpn2t.eval.tables import tables
+    from rpn2t.eval.tables import speed_text, tables
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise
-    sys.exit(
-        "otb_plots.py: the package rpn2t is not installed; in the repository: pip install --no-deps -e ."
-    )
+    cure = "in the repository: pip install --no-deps -e ."
+    print(f"otb_plots.py: the package rpn2t is not installed; {cure}", file=sys.stderr)
+    sys.exit(2)
 
 RECORD = "evaluation.json"
 
@@ -208,7 +208,7 @@ def _summary(evaluation: Evaluation, folder: Path) -> list[str]:
     width = max(len(name) for name, _ in means)
     lines = [evaluation.scope]
     for name, mean in sorted(means, key=lambda item: -item[1].auc):
-        speed = "" if mean.fps is None else f", {mean.fps:.3g} frames/s"
+        speed = "" if mean.fps is None else f", {speed_text(mean.fps)} frames/s"
         lines.append(f"  {name:{width}}  success {mean.auc:.3f}, precision {mean.precision_20:.3f}{speed}")
     lines += [f"  left out, {line}" for line in describe_absent(evaluation.absent)]
     lines += [f"  note: {note}" for note in evaluation.notes]

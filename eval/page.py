@@ -206,7 +206,8 @@ def _binned(found: Floats, step: int) -> Floats:
     parts = padded.reshape(-1, step)
     known = np.isfinite(parts)
     totals, counts = np.where(known, parts, 0).sum(axis=1), known.sum(axis=1)
-    return np.divide(totals, counts, out=np.full(len(parts), np.nan), where=counts > 0)
+    means: Floats = np.divide(totals, counts, out=np.full(len(parts), np.nan), where=counts > 0)
+    return means
 
 
 def _path(values: Floats, step: int, count: int) -> str:

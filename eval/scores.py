@@ -173,9 +173,10 @@ def compute(
             measured[name][target.name] = _measure(runs, protocol)
             notes += _unusable(name, target.name, runs)
     if not compared:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(absent.items())[:3])
+        reasons = [f"{name}: {why}" for name, why in absent.items() if name not in opened.absent]
         raise InputError(
-            f"{results}: no sequence is there for every tracker ({reasons}); choose others by --trackers"
+            f"{results}: no sequence of {root} is there for every tracker ({'; '.join(reasons[:3])}); choose "
+            "others by --trackers"
         )
     return Evaluation(
         dataset=chosen,
@@ -256,10 +257,8 @@ def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
 
 def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
     """A note where boxes are none: how they count is the protocol's rule."""
-    bad = sum(
-        int((~np.isfinite(part.boxes).all(axis=1) | (part.boxes[:, 2:] <= 0).any(axis=1))[1:].sum())
-        for part in parts
-    )
+    rows = np.concatenate([part.boxes[1:] for part in parts])
+    bad = int(np.sum(~(np.all(np.isfinite(rows), axis=1) & np.all(rows[:, 2:] > 0, axis=1))))
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
 
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
-from rpn2t.boxes import Floats
+from rpn2t.boxes import Floats, as_box
 from rpn2t.datasets import Sequence as Target
 from rpn2t.errors import InputError
 from rpn2t.eval.scores import Evaluation
@@ -95,10 +95,9 @@ def _panel(axes: Any, evaluation: Evaluation, target: Target, row: int) -> None:
     for (box, colour, _), style in zip(_boxes(evaluation, target, row), styles, strict=True):
         if np.isfinite(box).all():
             dash = "dotted" if style is None else style.dash
+            x, y, w, h = as_box(box)
             axes.add_patch(
-                Rectangle(
-                    box[:2], box[2], box[3], fill=False, edgecolor=colour, linestyle=dash, linewidth=1.2
-                )
+                Rectangle((x, y), w, h, fill=False, edgecolor=colour, linestyle=dash, linewidth=1.2)
             )
     axes.text(0.02, 0.96, f"#{row + 1}", transform=axes.transAxes, va="top", fontsize=7, color="yellow",
               bbox={"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})  # fmt: skip

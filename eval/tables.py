@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rpn2t.datasets import find_dataset
 from rpn2t.eval.published import Published, published
 from rpn2t.eval.scores import Evaluation, Score
 
@@ -78,7 +79,7 @@ def overall(evaluation: Evaluation, *, normalised: bool = False) -> Table:
         mean = tracker.mean(evaluation.names)
         cells = [tracker.name, _score(mean.auc), _score(mean.precision_20), _score(mean.success_rate)]
         cells += [_score(mean.normalised_20)] if normalised else []
-        rows.append((mean.auc, (*cells, "" if mean.fps is None else f"{mean.fps:.3g}", "measured here")))
+        rows.append((mean.auc, (*cells, speed_text(mean.fps), "measured here")))
     rows.sort(key=lambda row: -row[0])
     references = published(evaluation.dataset.name) if evaluation.experiment == "ope" else []
     header = ["Tracker", "Success (AUC)", "Precision (20 px)", "Success rate (0.5)"]
@@ -86,6 +87,9 @@ def overall(evaluation: Evaluation, *, normalised: bool = False) -> Table:
     notes = ["Frames/s: mean of 1 / seconds over the frames, then over the sequences whose times are known."]
     notes += ["Normalised precision is no measure of OTB."] if normalised else []
     notes += _sources(references)
+    whole = len(evaluation.sequences) == len(find_dataset(evaluation.dataset.name).entries)
+    if references and not (whole and evaluation.frames is None):
+        notes.append("Published figures are over the whole data set: not comparable with these.")
     return Table(
         name="overall",
         title=f"Overall: {evaluation.scope}",
@@ -137,6 +141,11 @@ def _sources(references: Sequence[Published]) -> list[str]:
     for each in references:
         by_source.setdefault(each.source, []).append(each.tracker)
     return [f"Published, {', '.join(names)}: {source}." for source, names in by_source.items()]
+
+
+def speed_text(fps: float | None) -> str:
+    """Frames a second, with three digits; empty where nobody measured it."""
+    return "" if fps is None else f"{fps:.0f}" if fps >= 100 else f"{fps:.3g}"
 
 
 def _score(value: float) -> str:

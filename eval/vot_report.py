@@ -39,8 +39,8 @@ except ModuleNotFoundError as error:
 
 RULES = (
     "Accuracy: mean overlap in pixels within the image, without the 10 frames from each start on; over "
-    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: every "
-    "start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
+    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: "
+    "every start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
 )
 
 
@@ -272,12 +272,13 @@ def eao_plot(found: Report) -> Figure:
 
 def ar_plot(found: Report) -> Figure:
     """Accuracy against reliability; the best are upper right."""
-    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for number, (name, measured) in enumerate(found.summaries().items()):
         axes.plot(
             measured.reliability, measured.accuracy, "osD^v<>"[number % 7], color=style_of(number).colour,
             markersize=9, label=name, linestyle="none",
+            clip_on=False, zorder=3,
         )  # fmt: skip
     axes.set(
         xlabel=f"Robustness: exp(-{SENSITIVITY} failures / frames)",
@@ -311,9 +312,16 @@ def _overall(found: Report) -> Table:
         title=f"Overall: {found.scope}",
         header=("Tracker", "EAO", "Accuracy", "Robustness", "Failures in 100 frames", "Frames/s", "Origin"),
         rows=(*rows, *reference),
-        notes=(RULES, *sources),
+        notes=(RULES, *sources, *_partial(found, bool(reference))),
         reference=len(reference),
     )
+
+
+def _partial(found: Report, published: bool) -> list[str]:
+    """A warning where published figures stand beside a part of the data set."""
+    if not published or len(found.sequences) == len(found.dataset.entries):
+        return []
+    return ["Published figures are over the whole data set: not comparable with these."]
 
 
 def _published(dataset: str) -> tuple[list[tuple[str, ...]], list[str]]:
@@ -321,17 +329,9 @@ def _published(dataset: str) -> tuple[list[tuple[str, ...]], list[str]]:
     text = (files("rpn2t.eval") / "vot_published.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     listed = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
-    rows = [
-        (
-            row["tracker"],
-            row["eao"],
-            row["accuracy"],
-            row["robustness"],
-            "",
-            "",
-            "published, not measured here",
-        )
-        for row in listed
+    origin = "published, not measured here"
+    rows: list[tuple[str, ...]] = [
+        (row["tracker"], row["eao"], row["accuracy"], row["robustness"], "", "", origin) for row in listed
     ]
     return rows, [f"Published, {row['tracker']}: {row['source']}." for row in listed]
 

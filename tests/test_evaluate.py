@@ -169,8 +169,8 @@ def test_everything_is_written(
 
 
 def test_the_page_needs_nothing_else(root: Path, results: Path, tmp_path: Path) -> None:
-    evaluate(root, results, tmp_path / "one", strips=False, say=lambda line: None)
-    evaluate(root, results, tmp_path / "two", strips=False, say=lambda line: None)
+    evaluate(root, results, tmp_path / "one", attributes=["MB"], strips=False, say=lambda line: None)
+    evaluate(root, results, tmp_path / "two", attributes=["MB"], strips=False, say=lambda line: None)
     page = (tmp_path / "one" / "index.html").read_text()
     assert page == (tmp_path / "two" / "index.html").read_text()
     references = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)""", page)

@@ -165,8 +165,8 @@ def test_every_kind_of_image_and_region_through_the_entry_of_a_workspace(
     rgb = picture()[:, :, ::-1]
     png = cv2.imencode(".png", picture())[1].tobytes()
     grey = np.full((30, 40), 9, np.uint8)
-    with session(words, tmp_path, PYTHONPATH=entry["env_pythonpath"]) as talk:
-        assert talk.client.tracker_name == "Pixel"
+    with session([*words, "--name", "mine"], tmp_path, PYTHONPATH=entry["env_pythonpath"]) as talk:
+        assert talk.client.tracker_name == "mine"
         assert talk.client.region_formats == ["rectangle", "polygon"]
         assert talk.client.image_formats == ["path", "memory", "buffer"]
         assert talk.client.channels == ["color"]
@@ -338,7 +338,7 @@ def test_another_entry_of_the_same_name_is_replaced_by_force_alone(tmp_path: Pat
         (["--workspace", ".", "--tracker", "magic"], "--tracker magic: there are rpn2t"),
         (["--workspace", ".", "--weights", "nobody"], "weights nobody: no such set or folder"),
         (["--workspace", "broken"], "broken/trackers.ini: the VOT toolkit cannot read this file either"),
-        (["--force"], "--name and --force are for an entry of trackers.ini"),
+        (["--force"], "--force is for an entry of trackers.ini"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_one_line(

@@ -126,32 +126,42 @@ def _raster(region: Region, cut: Bounds) -> _Mask:
         x, y, w, h = map(int, region)
         mask[max(0, y - top) : max(0, y + h - top), max(0, x - left) : max(0, x + w - left)] = True
         return mask
-    corners = np.array(region).reshape(-1, 2) - (left, top)
-    for row, first, last in _spans(corners, mask.shape[0]):
-        if last >= 0:
-            mask[row, max(first, 0) : last + 1] = True
+    return _polygon(np.array(region).reshape(-1, 2) - (left, top), mask.shape)
+
+
+def _polygon(corners: NDArray[np.float64], shape: tuple[int, int]) -> _Mask:
+    """A polygon's pixels in the rows and columns from 0, 0."""
+    columns, meets = _crossings(corners, shape[0])
+    # Nearly every row crosses two edges; the pixels between them belong to the polygon.
+    simple = meets.sum(axis=1) == 2
+    least, most = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    first = np.where(simple, np.where(meets, columns, most).min(axis=1), most)
+    last = np.where(simple, np.where(meets, columns, least).max(axis=1), least)
+    along = np.arange(shape[1])
+    mask: _Mask = (along >= first[:, None]) & (along <= last[:, None])
+    for row in np.flatnonzero(meets.any(axis=1) & ~simple):
+        for start, stop in _spans(sorted(columns[row, meets[row]].tolist())):
+            if stop >= 0:
+                mask[row, max(start, 0) : stop + 1] = True
     return mask
 
 
-def _spans(corners: NDArray[np.float64], rows: int) -> list[tuple[int, int, int]]:
-    """Row, first and last column of every run of a polygon's pixels, in rows 0 to rows - 1."""
+def _spans(crossings: list[int]) -> list[tuple[int, int]]:
+    """First and last column of every run of a polygon's pixels in a row."""
     spans = []
-    for row, crossed in enumerate(_crossings(corners, rows)):
-        crossings = sorted(crossed)
-        at = 0
-        while at < len(crossings) - 1:
-            # A corner is crossed by both of its edges: the first of the two counts only as the last of a
-            # pair.
-            if crossings[at] == crossings[at + 1] and at < len(crossings) - 2:
-                at += 1
-                continue
-            spans.append((row, crossings[at], crossings[at + 1]))
-            at += 2
+    at = 0
+    while at < len(crossings) - 1:
+        # A corner is crossed by both of its edges: the first of the two counts only as the last of a pair.
+        if crossings[at] == crossings[at + 1] and at < len(crossings) - 2:
+            at += 1
+            continue
+        spans.append((crossings[at], crossings[at + 1]))
+        at += 2
     return spans
 
 
-def _crossings(corners: NDArray[np.float64], rows: int) -> list[list[int]]:
-    """The columns in which each row meets the polygon's edges, cut down to whole numbers."""
+def _crossings(corners: NDArray[np.float64], rows: int) -> tuple[NDArray[np.int64], _Mask]:
+    """Row by edge: the column in which they meet, cut down to a whole number, and whether they do."""
     ends = np.roll(corners, 1, axis=0)
     y = np.arange(rows)[:, None]
     low, high = np.minimum(corners[:, 1], ends[:, 1]), np.maximum(corners[:, 1], ends[:, 1])
@@ -159,5 +169,4 @@ def _crossings(corners: NDArray[np.float64], rows: int) -> list[list[int]]:
     rise, run = ends[:, 1] - corners[:, 1], ends[:, 0] - corners[:, 0]
     # In this order of operations: another one rounds otherwise where an edge passes through a pixel's border.
     part = np.divide(y - corners[:, 1], rise, out=np.zeros(meets.shape), where=rise != 0)
-    columns = np.trunc(corners[:, 0] + part * run).astype(np.int64)
-    return [line[met].tolist() for line, met in zip(columns, meets, strict=True)]
+    return np.trunc(corners[:, 0] + part * run).astype(np.int64), meets

@@ -1,6 +1,6 @@
 """A tracker behind the TraX protocol, on the standard streams, for the VOT toolkit (and any TraX client).
 
-    sys.exit(serve(TrackerSpec(tracker="rpn2t"), seed=0))
+    sys.exit(serve(TrackerSpec(tracker="rpn2t"), seed=0, name="RPN2T"))
 
 The standard output belongs to the protocol: :func:`serve` keeps it for itself, and whatever else prints there
 (Caffe, OpenCV, a tracker of the user's) goes to the standard error. What goes wrong is one line there, and is
@@ -36,7 +36,7 @@ from rpn2t.trackers import TrackerSpec
 _EMPTY: Box = (0.0, 0.0, 0.0, 0.0)
 
 
-def serve(spec: TrackerSpec, seed: int | None) -> int:
+def serve(spec: TrackerSpec, seed: int | None, name: str) -> int:
     """Track for the client at the standard streams until it says quit.
 
     To be called once, in the main thread of a process of its own: the streams stay as they are made here, and
@@ -45,6 +45,7 @@ def serve(spec: TrackerSpec, seed: int | None) -> int:
     Args:
         spec: the tracker.
         seed: it starts with this seed every time; None draws another one for every start and says which.
+        name: how it introduces itself.
 
     Returns:
         The exit status: 0 where the client said quit, 2 where the tracker cannot be made or is given what it
@@ -61,13 +62,13 @@ def serve(spec: TrackerSpec, seed: int | None) -> int:
     server = None
     try:
         problem = target.prepare()  # for the client's first request: before that it would not read why
-        server = _open_server(spec, client_in, client_out)
+        server = _open_server(spec, name, client_in, client_out)
         while (request := _wait(server)).type != "quit":
             if problem is not None:
                 raise problem
             image = as_image(request.image)
             if request.type == "initialize":
-                answer = target.init(image, as_box(request.objects)), {}
+                answer: tuple[Box, dict[str, str]] = target.init(image, as_box(request.objects)), {}
             else:
                 box, score = target.update(image)
                 answer = box, {"confidence": f"{score:.6g}"}
@@ -214,7 +215,7 @@ class _Lines(io.TextIOWrapper):
     """The standard error, line by line.
 
     The toolkit reads a tracker's errors and answers from one pipe, and takes an answer that follows half a
-    line for a part of that line.
+    line for a part of that line. (Half a line that C code prints is not seen here.)
     """
 
     def __init__(self) -> None:
@@ -250,7 +251,7 @@ def _take_streams(errors: _Lines) -> tuple[int, int]:
     return client_in, client_out
 
 
-def _open_server(spec: TrackerSpec, client_in: int, client_out: int) -> Any:
+def _open_server(spec: TrackerSpec, name: str, client_in: int, client_out: int) -> Any:
     """Says hello. As trax.server.Server() does, which knows the standard streams alone."""
     from trax import HandleWrapper, TraxException, _ctypes
     from trax.image import Image as TraxImage
@@ -262,7 +263,7 @@ def _open_server(spec: TrackerSpec, client_in: int, client_out: int) -> Any:
         TraxRegion.encode_list([TraxRegion.RECTANGLE, TraxRegion.POLYGON]),
         TraxImage.encode_list([TraxImage.PATH, TraxImage.MEMORY, TraxImage.BUFFER]),
         ImageChannel.encode_list([ImageChannel.COLOR]),
-        _ascii(spec.title).encode("ascii"),
+        _ascii(name).encode("ascii"),
         _ascii(f"{spec.tracker}, by rpn2t trax").encode("ascii"),
         b"",
         0,

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rpn2t.boxes import as_box
 from rpn2t.datasets import Sequence, find_dataset
 from rpn2t.eval import vot_metrics
+from rpn2t.eval.vot_report import compute
 from rpn2t.regions import INITIALIZED, is_state
 from rpn2t.session import run
 from rpn2t.sources import ImageSource
@@ -336,6 +337,12 @@ def same_measures(both: Both) -> dict[str, Any]:
     for measured in theirs.values():
         for key, value in measured.items():
             np.testing.assert_allclose(ours[key], value, rtol=0, atol=1e-6, err_msg=key)
+    # The report reads the toolkit's own results.
+    root = both.sequences[0].images[0].parents[2 if both.sequences[0].images[0].parent.name == "color" else 1]
+    report = compute(root, both.workspace.path / "results", dataset=str(root), interval=INTERVAL)
+    found = report.summaries()[both.name]
+    for key in ("accuracy", "robustness", "reliability", "eao"):
+        assert getattr(found, key) == pytest.approx(theirs[False][key], abs=1e-6)
     return {"toolkit": theirs[False], "ours": ours}
 
 

@@ -14,7 +14,7 @@ from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.threads import sleep_at_once
 
-_VERBS = ("track", "benchmark", "evaluate", "trax", "ablate", "results", "datasets", "weights")
+_VERBS = ("track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "weights")
 
 
 class _Verbs(click.Group):

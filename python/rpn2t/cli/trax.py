@@ -18,7 +18,10 @@ _WORKSPACE = "The toolkit's workspace"
     help="Do not track: write an entry with these options into DIR/trackers.ini.",
 )
 @grouped_option(
-    _WORKSPACE, "--name", metavar="NAME", help="Of the entry.  [default: the tracker's name, as RPN2T]"
+    _WORKSPACE,
+    "--name",
+    metavar="NAME",
+    help="What it is called there.  [default: the tracker's name, as RPN2T]",
 )
 @grouped_option(_WORKSPACE, "--force", is_flag=True, help="Replace an entry of this name that differs.")
 @grouped_option(

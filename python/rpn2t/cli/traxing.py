@@ -75,8 +75,8 @@ def run_trax(options: TraxOptions) -> None:
     if options.workspace is not None:
         _write(options, spec, options.workspace)
         return
-    if options.name is not None or options.force:
-        raise InputError("--name and --force are for an entry of trackers.ini; give --workspace DIR as well")
+    if options.force:
+        raise InputError("--force is for an entry of trackers.ini; give --workspace DIR as well")
     if sys.stdin.isatty() and not os.environ.get("TRAX_SOCKET"):
         raise InputError(
             "this speaks TraX to the VOT toolkit, which starts it by itself; --workspace DIR writes the "
@@ -84,7 +84,7 @@ def run_trax(options: TraxOptions) -> None:
         )
     from rpn2t.trax_server import serve
 
-    if status := serve(spec, None if options.random_seeds else options.seed):
+    if status := serve(spec, None if options.random_seeds else options.seed, options.name or spec.title):
         raise SystemExit(status)
 
 
