@@ -159,6 +159,7 @@ def test_every_kind_of_image_and_region_through_the_entry_of_a_workspace(
     entries.read(tmp_path / "trackers.ini")
     entry = entries["p"]
     assert (entry["label"], entry["protocol"]) == ("p", "trax")
+    assert int(entry["timeout"]) > 600  # the first frame takes a minute, and the toolkit waits for 30 seconds
     words = shlex.split(entry["command"])
     assert Path(words[0]).is_absolute()
     file = FileImage.create(str(folder / "an image.png"))
