@@ -22,6 +22,10 @@ def serve_tracker(options: TrackerOptions, name: str | None) -> None:
     Raises:
         InputError: the tracker cannot be made, or a request cannot be answered.
     """
+    try:
+        import trax  # noqa: F401
+    except ImportError as error:
+        raise InputError(f"the package vot-trax is not installed ({error}); it is made for x86-64") from error
     from rpn2t.trax_server import serve
 
     spec = options.spec()
