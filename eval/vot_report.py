@@ -28,7 +28,18 @@ try:
     from rpn2t.eval.page import image, render, table_html
     from rpn2t.eval.styles import style_of
     from rpn2t.eval.tables import Table
-    from rpn2t.eval.vot_metrics import INTERVALS, SENSITIVITY, SequenceScore, Summary, score, summary
+    from rpn2t.eval.vot_metrics import (
+        EAO_PROTOCOLS,
+        INTERVALS,
+        SENSITIVITY,
+        EaoProtocol,
+        SequenceScore,
+        Summary,
+        eao_interval,
+        score,
+        summary,
+    )
+    from rpn2t.regions import is_state
     from rpn2t.supervised import SupervisedRun, ground_truth, read_run
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
@@ -39,8 +50,8 @@ except ModuleNotFoundError as error:
 
 RULES = (
     "Accuracy: mean overlap in pixels within the image, without the 10 frames from each start on; over "
-    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: "
-    "every start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
+    "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. "
+    "These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full, and both protocols of the EAO."
 )
 
 
@@ -54,6 +65,8 @@ class Report:
         absent: name -> why a sequence is left out.
         trackers: name -> sequence -> score.
         interval: of the expected average overlap.
+        protocol: whose details of it.
+        notes: what a reader should know, a line each.
     """
 
     dataset: DataSet
@@ -61,6 +74,8 @@ class Report:
     absent: Mapping[str, str]
     trackers: Mapping[str, Mapping[str, SequenceScore]]
     interval: tuple[int, int]
+    protocol: EaoProtocol = "toolkit"
+    notes: tuple[str, ...] = ()
 
     @property
     def scope(self) -> str:
@@ -69,13 +84,13 @@ class Report:
         low, high = self.interval
         return (
             f"{name}, supervised experiment, {len(self.sequences)} of {len(self.dataset.entries)} sequences, "
-            f"EAO over {low} to {high} frames"
+            f"EAO over {low} to {high} frames, protocol {self.protocol}"
         )
 
     def summaries(self) -> dict[str, Summary]:
         """Tracker -> its measures over the data set."""
         return {
-            name: summary([scores[sequence] for sequence in self.sequences], self.interval)
+            name: summary([scores[sequence] for sequence in self.sequences], self.interval, self.protocol)
             for name, scores in self.trackers.items()
         }
 
@@ -87,7 +102,10 @@ def report(
     *,
     dataset: str = "vot2016",
     trackers: Sequence[str] = (),
+    sequences: Sequence[str] = (),
+    frames: int | None = None,
     interval: tuple[int, int] | None = None,
+    protocol: EaoProtocol = "toolkit",
     say: Callable[[str], None] = print,
 ) -> Report:
     """Measure, draw and write everything; nothing is written where anything cannot be read.
@@ -98,7 +116,10 @@ def report(
         output: folder to write; what an earlier report wrote there is replaced.
         dataset: vot2016, or a folder of sequences in VOT's layout.
         trackers: which, and in what order; all where none is named.
-        interval: of the expected average overlap; the data set's own where None.
+        sequences: which; all where none is named.
+        frames: how many first frames are compared; None for all.
+        interval: of the expected average overlap; the challenge's, or by its rule, where None.
+        protocol: whose details of the expected average overlap.
         say: what becomes of the lines for the user.
 
     Raises:
@@ -106,7 +127,10 @@ def report(
     """
     folder = Path(output).expanduser()
     check_output(folder)
-    found = compute(root, results, dataset=dataset, trackers=trackers, interval=interval)
+    found = compute(
+        root, results, dataset=dataset, trackers=trackers, sequences=sequences, frames=frames,
+        interval=interval, protocol=protocol,
+    )  # fmt: skip
     write(_files(found), folder)
     say(found.scope)
     for name, measured in _ranked(found.summaries()):
@@ -114,6 +138,8 @@ def report(
         say(f"  {name}: EAO {eao}, accuracy {measured.accuracy:.3f}, robustness {measured.robustness:.3f}")
     for line in describe_absent(found.absent):
         say(f"  left out, {line}")
+    for line in found.notes:
+        say(f"  note: {line}")
     say(f"written: {folder / 'index.html'}, and plots and tables beside it")
     return found
 
@@ -124,9 +150,12 @@ def compute(
     *,
     dataset: str = "vot2016",
     trackers: Sequence[str] = (),
+    sequences: Sequence[str] = (),
+    frames: int | None = None,
     interval: tuple[int, int] | None = None,
+    protocol: EaoProtocol = "toolkit",
 ) -> Report:
-    """Read everything and measure it; nothing is written.
+    """Read everything and measure it; nothing is written. See :func:`report`.
 
     Raises:
         InputError: an input cannot be used.
@@ -134,6 +163,7 @@ def compute(
     chosen = find_dataset(dataset)
     if chosen.kind != "vot":
         raise InputError(f"{dataset}: a data set of OTB; `python eval/otb_plots.py` evaluates those")
+    chosen = chosen.select(sequences) if sequences else chosen
     opened = chosen.open(root)
     folders = _find_trackers(Path(results).expanduser(), results, chosen, trackers)
     absent = dict(opened.absent)
@@ -141,29 +171,49 @@ def compute(
     compared = []
     for target in opened.sequences:
         lacking = [name for name, folder in folders.items() if not _run_files(folder, target.name)]
-        if lacking or not target.images:
-            absent[target.name] = f"no result of {', '.join(lacking)}" if lacking else "no images"
-            continue
-        compared.append(target)
+        if lacking:
+            absent[target.name] = f"no result of {', '.join(lacking)}"
+        else:
+            compared.append(target.head(frames))
     if not compared:
         reasons = "; ".join(f"{name}: {why}" for name, why in list(absent.items())[:3])
         raise InputError(f"{results}: no sequence has results of every tracker ({reasons})")
     for target in compared:
         for name, folder in folders.items():
-            measured[name][target.name] = _measure(folder, target)
+            measured[name][target.name] = _measure(folder, target, frames)
+    notes = _unknown(folders, chosen)
+    if any(not target.images for target in compared):
+        notes.append("where there are no images, pixels outside of them count, too")
     return Report(
         dataset=chosen,
         sequences=tuple(target.name for target in compared),
         absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
         trackers=measured,
-        interval=interval or INTERVALS.get(chosen.name) or _typical(compared),
+        interval=interval or _interval_of(chosen, compared),
+        protocol=protocol,
+        notes=tuple(notes),
     )
 
 
-def _typical(targets: Sequence[Target]) -> tuple[int, int]:
-    """For data without a published interval: from half the mean length to one and a half of it."""
-    mean = float(np.mean([len(target) for target in targets]))
-    return round(mean / 2), round(3 * mean / 2)
+def _interval_of(dataset: DataSet, compared: Sequence[Target]) -> tuple[int, int]:
+    """The challenge's own; for other data, what its rule gives."""
+    known = [INTERVALS[name.lower()] for name in (dataset.name, dataset.store) if name.lower() in INTERVALS]
+    return known[0] if known else eao_interval([len(target) for target in compared])
+
+
+def _unknown(folders: Mapping[str, Path], dataset: DataSet) -> list[str]:
+    """A line for each tracker that has results of other sequences."""
+    notes = []
+    for name, folder in folders.items():
+        others = [
+            each.name for each in sorted(folder.iterdir()) if each.is_dir() and not dataset.entry(each.name)
+        ]
+        if others:
+            more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+            notes.append(
+                f"{name} has results of sequences that are not compared: {', '.join(others[:5])}{more}"
+            )
+    return notes
 
 
 def _find_trackers(root: Path, typed: str | Path, dataset: DataSet, names: Sequence[str]) -> dict[str, Path]:
@@ -196,19 +246,34 @@ def _run_files(folder: Path, sequence: str) -> list[Path]:
     return [files[stem] for stem in sorted(files)]
 
 
-def _measure(folder: Path, target: Target) -> SequenceScore:
+def _measure(folder: Path, target: Target, frames: int | None) -> SequenceScore:
     truth = ground_truth(target)
     runs: list[SupervisedRun] = []
     for file in _run_files(folder, target.name):
         run = read_run(file)
+        run = SupervisedRun(run.regions[:frames])
+        if not run.starts or any(not is_state(region) for region in run.regions[: run.starts[0]]):
+            raise InputError(
+                f"{file}: does not begin with a start, a line 1; is it of the supervised experiment?"
+            )
         if len(run.regions) != len(truth):
             raise InputError(
                 f"{file}: has {len(run.regions)} frames, {target.name} has {len(truth)}; run it again"
             )
         runs.append(run)
-    with Image.open(target.images[0]) as first:
-        size = first.size
-    return score(runs, truth, size, _fps(folder / target.name / f"{target.name}_time.txt"))
+    return score(runs, truth, _size(target), _fps(folder / target.name / f"{target.name}_time.txt"))
+
+
+def _size(target: Target) -> tuple[int, int] | None:
+    """Width and height of the images; None where there are none."""
+    if not target.images:
+        return None
+    try:
+        with Image.open(target.images[0]) as first:
+            width, height = first.size
+    except OSError as error:
+        raise InputError(f"{target.images[0]}: is no image ({error}); get the sequence again") from error
+    return width, height
 
 
 def _fps(file: Path) -> float | None:
@@ -245,7 +310,7 @@ def _files(found: Report) -> dict[str, bytes]:
         "Overall": f'<div class="plots">{pictures}</div>{table_html(listed[0])}',
         "Sequences": table_html(listed[1]),
     }
-    notes = [f"left out of every mean, {line}" for line in describe_absent(found.absent)]
+    notes = [f"left out of every mean, {line}" for line in describe_absent(found.absent)] + list(found.notes)
     files_of["index.html"] = render("VOT report", found.scope, list(found.trackers), notes, sections).encode()
     return files_of
 
@@ -374,7 +439,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--output", metavar="DIR", required=True, help="folder to write")
     add("--dataset", default="vot2016", metavar="NAME", help="vot2016 or a folder [vot2016]")
     add("--trackers", type=_words, default=(), metavar="A,B", help="which, in this order [all]")
-    add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the data set's]")
+    add("--sequences", type=_words, default=(), metavar="A,B", help="which [all]")
+    add("--frames", type=int, metavar="N", help="compare the first N frames only")
+    add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the challenge's, or by its rule]")
+    add("--protocol", choices=EAO_PROTOCOLS, default="toolkit", help="whose details of the EAO [toolkit]")
     if not given:
         parser.error("give --root DIR (the sequences), --results DIR (the trackers' files) and --output DIR")
     options = vars(parser.parse_args(given))

@@ -52,7 +52,14 @@ def evaluate(
         from rpn2t.eval import vot_report
 
         vot_report.report(
-            root or dataset, results, output, dataset=dataset, trackers=_words(trackers), say=say
+            root or dataset,
+            results,
+            output,
+            dataset=dataset,
+            trackers=_words(trackers),
+            sequences=_words(sequences),
+            frames=frames,
+            say=say,
         )
         return
     otb_plots.evaluate(
