@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-caffe test-pretrain benchmark lint gui clean
+.PHONY: help setup demo test test-vot test-caffe test-pretrain benchmark lint gui clean
 
 VENV := .venv
 # More for docker/build_caffe.sh: `make setup CAFFE=--cuda`, and so with every other target.
@@ -60,6 +60,18 @@ demo: setup ## track a face through a real clip: an annotated video, minutes aft
 
 test: setup ## run the tests
 	@$(PYTHON) -m pytest
+
+# The toolkit brings another OpenCV, so it has an environment of its own. RPN2T_SEQUENCES adds real sequences.
+test-vot: setup ## run the VOT toolkit on our trackers, by TraX (installs it once, minutes)
+	@stamp=build/vot/requirements.sha256; wanted=$$(sha256sum <tests/vot/requirements.txt); \
+	if [[ $$(cat $$stamp 2>/dev/null || true) != "$$wanted" ]]; then \
+	  echo "Installing the VOT toolkit into build/vot"; \
+	  $(PYTHON) -m venv build/vot; \
+	  build/vot/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
+	    --requirement tests/vot/requirements.txt; \
+	  echo "$$wanted" >$$stamp; \
+	fi
+	@RPN2T_VOT_PYTHON=$(CURDIR)/build/vot/bin/python $(PYTHON) -m pytest tests/vot
 
 test-caffe: setup ## run Caffe's own Python tests against the installed build
 	@docker/build_caffe.sh --venv $(VENV) --apt-only --also graphviz

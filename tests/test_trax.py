@@ -147,7 +147,7 @@ def test_the_workspace_gets_an_entry_and_keeps_the_others(
         "3",
     ]
     assert main(asked) == 0
-    assert f"Next: vot test --workspace {tmp_path} RPN2T" in capsys.readouterr().out
+    assert f"Next: vot --registry {tmp_path / 'trackers.ini'} test RPN2T" in capsys.readouterr().out
     entries = ConfigParser(interpolation=None)
     entries.read(tmp_path / "trackers.ini")
     assert dict(entries["Other"]) == {"label": "Other", "protocol": "traxpython", "command": "other"}

@@ -33,7 +33,7 @@ def trax(workspace: str | None, name: str | None, force: bool, **options: Any) -
     \b
     vot initialize vot2016 --workspace DIR
     rpn2t trax --workspace DIR --config quarter
-    vot test --workspace DIR RPN2T
+    vot --registry DIR/trackers.ini test RPN2T
     vot evaluate --workspace DIR RPN2T
 
     With --workspace it adds an entry to DIR/trackers.ini that starts this very command with the options

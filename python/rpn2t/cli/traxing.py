@@ -96,7 +96,7 @@ def register(options: TraxOptions, workspace: str, name: str | None, force: bool
     text = StringIO()
     entries.write(text)
     write_whole(path, text.getvalue())
-    say(f"{title} is registered in {path}. Next: vot test --workspace {workspace} {title}")
+    say(f"{title} is registered in {path}. Next: vot --registry {path} test {title}")
 
 
 def _read(path: Path) -> ConfigParser:
