@@ -170,7 +170,7 @@ def compute(
     measured: dict[str, dict[str, SequenceScore]] = {name: {} for name in folders}
     compared = []
     for target in opened.sequences:
-        lacking = [name for name, folder in folders.items() if not _run_files(folder, target.name)]
+        lacking = [name for name, folder in folders.items() if not run_files(folder, target.name)]
         if lacking:
             absent[target.name] = f"no result of {', '.join(lacking)}"
         else:
@@ -234,7 +234,7 @@ def _find_trackers(root: Path, typed: str | Path, dataset: DataSet, names: Seque
     return {name: found[name] for name in names or sorted(found)}
 
 
-def _run_files(folder: Path, sequence: str) -> list[Path]:
+def run_files(folder: Path, sequence: str) -> list[Path]:
     """The repetitions' files, in order: text, or the toolkit's binary form."""
     place = folder / sequence
     files = {
@@ -249,7 +249,7 @@ def _run_files(folder: Path, sequence: str) -> list[Path]:
 def _measure(folder: Path, target: Target, frames: int | None) -> SequenceScore:
     truth = ground_truth(target)
     runs: list[SupervisedRun] = []
-    for file in _run_files(folder, target.name):
+    for file in run_files(folder, target.name):
         run = read_run(file)
         run = SupervisedRun(run.regions[:frames])
         if not run.starts or any(not is_state(region) for region in run.regions[: run.starts[0]]):
