@@ -108,13 +108,13 @@ class Summary:
     fps: float | None
 
 
-def overlaps_of(run: SupervisedRun, truth: Sequence[Region], size: tuple[int, int] | None) -> Floats:
+def overlaps_of(run: SupervisedRun, truth: Sequence[Region], size: tuple[int, int]) -> Floats:
     """Overlap of each frame with the ground truth; 0 where there is a state in place of a region.
 
     Args:
         run: what was tracked.
         truth: the ground truth, a region a frame.
-        size: width and height of the image; without it pixels outside of the image count, too.
+        size: width and height of the image.
     """
     return np.array([
         0.0 if is_state(found) or is_state(wanted) else overlap(found, wanted, size)
@@ -140,7 +140,7 @@ def fragments(run: SupervisedRun, overlaps: Floats, weight: float = 1.0) -> list
 
 
 def score(
-    runs: Sequence[SupervisedRun], truth: Sequence[Region], size: tuple[int, int] | None, fps: float | None
+    runs: Sequence[SupervisedRun], truth: Sequence[Region], size: tuple[int, int], fps: float | None
 ) -> SequenceScore:
     """A sequence's score over its repetitions."""
     measured = [(run, overlaps_of(run, truth, size)) for run in runs]

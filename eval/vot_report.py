@@ -54,6 +54,8 @@ RULES = (
     "These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full, and both protocols of the EAO."
 )
 
+_ANY_SIZE = (1 << 16, 1 << 16)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -183,7 +185,7 @@ def compute(
             measured[name][target.name] = _measure(folder, target, frames)
     notes = _unknown(folders, chosen)
     if any(not target.images for target in compared):
-        notes.append("where there are no images, pixels outside of them count, too")
+        notes.append("where there are no images, pixels to the right of them and below count, too")
     return Report(
         dataset=chosen,
         sequences=tuple(target.name for target in compared),
@@ -264,10 +266,10 @@ def _measure(folder: Path, target: Target, frames: int | None) -> SequenceScore:
     return score(runs, truth, _size(target), _fps(folder / target.name / f"{target.name}_time.txt"))
 
 
-def _size(target: Target) -> tuple[int, int] | None:
-    """Width and height of the images; None where there are none."""
+def _size(target: Target) -> tuple[int, int]:
+    """Width and height of the images; without them, of any."""
     if not target.images:
-        return None
+        return _ANY_SIZE
     try:
         with Image.open(target.images[0]) as first:
             width, height = first.size

@@ -189,7 +189,7 @@ def test_results_of_other_sequences_are_named(place: Path) -> None:
     assert found.notes == ("Good has results of sequences that are not compared: cup",)
 
 
-def test_a_root_without_images_counts_every_pixel(place: Path) -> None:
+def test_a_root_without_images_counts_pixels_beyond_them(place: Path) -> None:
     for image in (place / "vot" / "box").glob("*.jpg"):
         image.unlink()
     (place / "vot" / "box" / "groundtruth.txt").rename(place / "vot" / "bag.txt")
@@ -198,7 +198,7 @@ def test_a_root_without_images_counts_every_pixel(place: Path) -> None:
     results.mkdir(parents=True)
     (results / "bag_001.txt").write_text(run_text(SupervisedRun([START, *[HALF] * 195])))
     found = compute(place / "vot", place / "results")
-    assert found.notes == ("where there are no images, pixels outside of them count, too",)
+    assert found.notes == ("where there are no images, pixels to the right of them and below count, too",)
     assert found.summaries()["Good"].accuracy == 0.5
 
 
