@@ -339,12 +339,13 @@ def eao_plot(found: Report) -> Figure:
 
 def ar_plot(found: Report) -> Figure:
     """Accuracy against reliability; the best are upper right."""
-    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for number, (name, measured) in enumerate(found.summaries().items()):
         axes.plot(
             measured.reliability, measured.accuracy, "osD^v<>"[number % 7], color=style_of(number).colour,
             markersize=9, label=name, linestyle="none",
+            clip_on=False, zorder=3,
         )  # fmt: skip
     axes.set(
         xlabel=f"Robustness: exp(-{SENSITIVITY} failures / frames)",
@@ -378,9 +379,16 @@ def _overall(found: Report) -> Table:
         title=f"Overall: {found.scope}",
         header=("Tracker", "EAO", "Accuracy", "Robustness", "Failures in 100 frames", "Frames/s", "Origin"),
         rows=(*rows, *reference),
-        notes=(RULES, *sources),
+        notes=(RULES, *sources, *_partial(found, bool(reference))),
         reference=len(reference),
     )
+
+
+def _partial(found: Report, published: bool) -> list[str]:
+    """A warning where published figures stand beside a part of the data set."""
+    if not published or len(found.sequences) == len(found.dataset.entries):
+        return []
+    return ["Published figures are over the whole data set: not comparable with these."]
 
 
 def _published(dataset: str) -> tuple[list[tuple[str, ...]], list[str]]:

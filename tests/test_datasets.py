@@ -195,6 +195,7 @@ def test_any_folder_in_vot_s_layout(tmp_path: Path) -> None:
     [
         (["show", "otb99"], "otb99: no such data set; there are otb100, otb50, otb2013, vot2016"),
         (["check", "otb100", "--root", "nowhere"], "nowhere: no such folder"),
+        (["check", "otb100"], "otb100: give --root DIR, the folder that holds its sequences"),
     ],
 )
 def test_wrong_names_are_one_line(

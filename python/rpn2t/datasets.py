@@ -236,6 +236,17 @@ def find_dataset(name: str) -> DataSet:
     )
 
 
+def root_of(name: str, root: str | None) -> str:
+    """Where a data set's sequences lie: the root given, or the data set itself where it is a folder.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if root is None and name.lower() in _LISTS:
+        raise InputError(f"{name}: give --root DIR, the folder that holds its sequences")
+    return root or name
+
+
 def open_sequence(entry: Entry, root: Path, kind: Kind, protocol: Protocol) -> Sequence:
     """Find one target under a root and read its ground truth.
 

@@ -10,7 +10,7 @@ from rpn2t.benchmark import Benchmark
 from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.cluster import connected, cores
 from rpn2t.config import Config
-from rpn2t.datasets import DataSet, Protocol, Sequence, describe_absent, find_dataset
+from rpn2t.datasets import DataSet, Protocol, Sequence, describe_absent, find_dataset, root_of
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted, Interruption
 from rpn2t.manifest import Manifest
@@ -79,7 +79,7 @@ def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Sequence, ..
     dataset = find_dataset(options.dataset)
     wanted = dataset.select(options.sequences.split(",")) if options.sequences else dataset
     rules = next(each for each in get_args(Protocol) if each == options.protocol)
-    root = options.root or options.dataset
+    root = root_of(options.dataset, options.root)
     opened = wanted.open(root, rules)
     for line in describe_absent(opened.absent):
         say(f"left out, {line}")

@@ -75,12 +75,12 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
 
     from tqdm import tqdm
 
-    from rpn2t.datasets import Protocol, find_dataset
+    from rpn2t.datasets import Protocol, find_dataset, root_of
     from rpn2t.datasets_check import check_sequence
     from rpn2t.errors import InputError
 
     found = find_dataset(dataset)
-    folder = Path(root or dataset).expanduser()
+    folder = Path(root_of(dataset, root)).expanduser()
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --root names the one that holds the sequences")
     rules: Protocol = next(each for each in get_args(Protocol) if each == protocol)

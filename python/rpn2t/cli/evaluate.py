@@ -43,16 +43,16 @@ def evaluate(
     """
     from typing import get_args
 
-    from rpn2t.datasets import Protocol, find_dataset
+    from rpn2t.datasets import Protocol, find_dataset, root_of
     from rpn2t.eval import otb_plots
     from rpn2t.eval.results_files import EXPERIMENTS
 
-    found = find_dataset(dataset)
+    found, place = find_dataset(dataset), root_of(dataset, root)
     if found.kind == "vot":
         from rpn2t.eval import vot_report
 
         vot_report.report(
-            root or dataset,
+            place,
             results,
             output,
             dataset=dataset,
@@ -63,7 +63,7 @@ def evaluate(
         )
         return
     otb_plots.evaluate(
-        root or dataset,
+        place,
         results,
         output,
         dataset=dataset,
