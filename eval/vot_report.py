@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import NoReturn
 
 try:
     import numpy as np
@@ -23,6 +22,7 @@ try:
     from rpn2t.datasets import DataSet, describe_absent, find_dataset
     from rpn2t.datasets import Sequence as Target
     from rpn2t.errors import InputError
+    from rpn2t.eval.command_line import Parser, words
     from rpn2t.eval.curves import saved
     from rpn2t.eval.otb_plots import check_output, write
     from rpn2t.eval.page import image, render, table_html
@@ -420,14 +420,6 @@ def _by_sequence(found: Report) -> Table:
     return Table("sequences", title, tuple(header), tuple(rows))
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; -h lists the options", file=sys.stderr)
-        raise SystemExit(2)
-
-
 def _interval(text: str) -> tuple[int, int]:
     low, _, high = text.partition(":")
     if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
@@ -435,21 +427,17 @@ def _interval(text: str) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _Parser(prog="vot_report.py", description="VOT's report from trackers' result files.")
+    parser = Parser(prog="vot_report.py", description="VOT's report from trackers' result files.")
     add = parser.add_argument
     add("--root", metavar="DIR", required=True, help="the sequences")
     add("--results", metavar="DIR", required=True, help="TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt")
     add("--output", metavar="DIR", required=True, help="folder to write")
     add("--dataset", default="vot2016", metavar="NAME", help="vot2016 or a folder [vot2016]")
-    add("--trackers", type=_words, default=(), metavar="A,B", help="which, in this order [all]")
-    add("--sequences", type=_words, default=(), metavar="A,B", help="which [all]")
+    add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
+    add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")
     add("--frames", type=int, metavar="N", help="compare the first N frames only")
     add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the challenge's, or by its rule]")
     add("--protocol", choices=EAO_PROTOCOLS, default="toolkit", help="whose details of the EAO [toolkit]")

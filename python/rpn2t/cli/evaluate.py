@@ -45,6 +45,7 @@ def evaluate(
 
     from rpn2t.datasets import Protocol, find_dataset, root_of
     from rpn2t.eval import otb_plots
+    from rpn2t.eval.command_line import words
     from rpn2t.eval.results_files import EXPERIMENTS
 
     found, place = find_dataset(dataset), root_of(dataset, root)
@@ -56,8 +57,8 @@ def evaluate(
             results,
             output,
             dataset=dataset,
-            trackers=_words(trackers),
-            sequences=_words(sequences),
+            trackers=words(trackers or ""),
+            sequences=words(sequences or ""),
             frames=frames,
             say=say,
         )
@@ -68,16 +69,12 @@ def evaluate(
         output,
         dataset=dataset,
         protocol=next(each for each in get_args(Protocol) if each == protocol),
-        trackers=_words(trackers),
-        attributes=_words(attributes),
-        sequences=_words(sequences),
+        trackers=words(trackers or ""),
+        attributes=words(attributes or ""),
+        sequences=words(sequences or ""),
         frames=frames,
         experiment=next(each for each in EXPERIMENTS if each == experiment),
         normalised=normalised,
         strips=not no_strips,
         say=say,
     )
-
-
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip()) if text else ()

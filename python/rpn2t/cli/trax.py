@@ -41,9 +41,10 @@ def trax(workspace: str | None, name: str | None, force: bool, **options: Any) -
     output, or on the socket that TRAX_SOCKET names: that is for the toolkit to start. Regions are taken as
     rectangles or polygons (the upright rectangle around them) and answered as rectangles.
     """
-    from rpn2t.cli.traxing import TraxOptions, register, serve_tracker
+    from rpn2t.cli.chosen import TrackerOptions
+    from rpn2t.cli.traxing import register, serve_tracker
 
-    asked = TraxOptions(**options)
+    asked = TrackerOptions(**options)
     if workspace is not None:
         register(asked, workspace, name, force)
     else:

@@ -4,60 +4,19 @@ import shlex
 import sys
 from configparser import ConfigParser
 from configparser import Error as ConfigError
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 
+from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import say
-from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.results import write_whole
-from rpn2t.trackers import TrackerSpec
 
 _ENTRIES = "trackers.ini"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TraxOptions:
-    """The tracker on the command line of ``rpn2t trax``, as it was typed."""
-
-    tracker: str = "rpn2t"
-    mode: str = "paper"
-    seed: int = 0
-    device: str = "auto"
-    tf32: bool = False
-    weights: str = "shipped"
-    backbone: str = "student"
-    config: str | None = None
-    settings: tuple[str, ...] = ()
-
-    def spec(self) -> TrackerSpec:
-        """The tracker."""
-        config = Config.load(self.config) if self.config else Config()
-        return TrackerSpec(
-            tracker=self.tracker,
-            config=config.with_settings(self.settings),
-            mode=self.mode,
-            weights=self.weights,
-            backbone=self.backbone,
-            device=self.device,
-            tf32=self.tf32,
-        )
-
-    def words(self) -> list[str]:
-        """The same options, as typed: those that differ from the defaults."""
-        words = [word for setting in self.settings for word in ("--set", setting)]
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name == "settings" or value == each.default:
-                continue
-            words += (
-                [f"--{each.name}"] if value is True else [f"--{each.name}", _absolute(each.name, str(value))]
-            )
-        return words
-
-
-def serve_tracker(options: TraxOptions, name: str | None) -> None:
+def serve_tracker(options: TrackerOptions, name: str | None) -> None:
     """Answer a TraX client until it has enough.
 
     Raises:
@@ -69,7 +28,7 @@ def serve_tracker(options: TraxOptions, name: str | None) -> None:
     serve(spec.make(options.seed), name or spec.title)
 
 
-def register(options: TraxOptions, workspace: str, name: str | None, force: bool) -> None:
+def register(options: TrackerOptions, workspace: str, name: str | None, force: bool) -> None:
     """Add the tracker to a workspace's trackers.ini; other entries stay.
 
     Raises:
@@ -84,7 +43,7 @@ def register(options: TraxOptions, workspace: str, name: str | None, force: bool
     spec = options.spec()
     spec.identity()  # what is missing is better said now than by the toolkit
     title = name or spec.title
-    command = shlex.join([sys.executable, "-m", "rpn2t", "trax", *options.words()])
+    command = shlex.join([sys.executable, "-m", "rpn2t", "trax", *_words(options)])
     entry = {"label": title, "protocol": "trax", "command": command}
     path = folder / _ENTRIES
     entries = _read(path)
@@ -97,6 +56,17 @@ def register(options: TraxOptions, workspace: str, name: str | None, force: bool
     entries.write(text)
     write_whole(path, text.getvalue())
     say(f"{title} is registered in {path}. Next: vot --registry {path} test {title}")
+
+
+def _words(options: TrackerOptions) -> list[str]:
+    """The options as typed: those that differ from the defaults."""
+    words = [word for setting in options.settings for word in ("--set", setting)]
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if each.name == "settings" or value == each.default:
+            continue
+        words += [f"--{each.name}"] if value is True else [f"--{each.name}", _absolute(each.name, str(value))]
+    return words
 
 
 def _read(path: Path) -> ConfigParser:
