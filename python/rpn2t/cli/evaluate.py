@@ -44,6 +44,7 @@ def evaluate(
     from typing import get_args
 
     from rpn2t.datasets import Protocol, find_dataset, root_of
+    from rpn2t.errors import InputError
     from rpn2t.eval import otb_plots
     from rpn2t.eval.command_line import words
     from rpn2t.eval.results_files import EXPERIMENTS
@@ -52,6 +53,9 @@ def evaluate(
     if found.kind == "vot":
         from rpn2t.eval import vot_report
 
+        ignored = {"--frames": frames, "--attributes": attributes, "--normalised": normalised or None}
+        if wrong := [option for option, value in ignored.items() if value is not None]:
+            raise InputError(f"{wrong[0]}: is for OTB's sequences; leave it out for VOT's")
         vot_report.report(
             place,
             results,
@@ -59,7 +63,6 @@ def evaluate(
             dataset=dataset,
             trackers=words(trackers or ""),
             sequences=words(sequences or ""),
-            frames=frames,
             say=say,
         )
         return
