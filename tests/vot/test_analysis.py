@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from rpn2t.eval.vot_metrics import INTERVALS, overlaps_of, score, summary
-from rpn2t.eval.vot_report import run_files
+from rpn2t.eval.vot_report import read_runs
 from rpn2t.regions import Region, as_region, overlap
-from rpn2t.supervised import SupervisedRun, read_run
+from rpn2t.supervised import SupervisedRun
 
 SCRIPT = Path(__file__).with_name("toolkit_scores.py")
 PUBLISHED = Path(os.environ.get("RPN2T_PUBLISHED", ""))
@@ -113,8 +113,8 @@ def test_published_results_score_alike(tracker: str) -> None:
     for path, sequence in listed.items():
         year, name = path.split("/")
         if year == "vot2015":
-            files = run_files(PUBLISHED / "results" / "VOT2015" / tracker / "baseline", name)
+            runs = read_runs(PUBLISHED / "results" / "VOT2015" / tracker / "baseline", name)
             truth = [as_region(box) for box in sequence["gt"]]
-            cases.append(([read_run(file) for file in files], truth, (4000, 4000)))
+            cases.append((list(runs.values()), truth, (4000, 4000)))
     assert len(cases) > 40
     compare(cases, INTERVALS["vot2015"])
