@@ -32,7 +32,15 @@ try:
     from rpn2t.eval.page import image, render, table_html
     from rpn2t.eval.styles import style_of
     from rpn2t.eval.tables import Table, speed_text
-    from rpn2t.eval.vot_metrics import INTERVALS, SENSITIVITY, SequenceScore, Summary, score, summary
+    from rpn2t.eval.vot_metrics import (
+        INTERVALS,
+        SENSITIVITY,
+        SequenceScore,
+        Summary,
+        eao_interval,
+        score,
+        summary,
+    )
     from rpn2t.regions import FAILED, INITIALIZED, is_state
     from rpn2t.supervised import SupervisedRun, ground_truth, read_run
 except ModuleNotFoundError as error:
@@ -53,6 +61,8 @@ SEQUENCE_RULES = (
     "no frame is ten frames away from a start. The data set's figures weigh sequences by their frames."
 )
 
+_ANY_SIZE = (1 << 16, 1 << 16)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -64,6 +74,7 @@ class Report:
         absent: name -> why a sequence is left out.
         trackers: name -> sequence -> score.
         interval: of the expected average overlap.
+        bounded: whether every sequence has images, outside of which no pixel counts.
     """
 
     dataset: DataSet
@@ -71,6 +82,7 @@ class Report:
     absent: Mapping[str, str]
     trackers: Mapping[str, Mapping[str, SequenceScore]]
     interval: tuple[int, int]
+    bounded: bool = True
 
     @property
     def scope(self) -> str:
@@ -88,10 +100,15 @@ class Report:
         low, high = self.interval
         ends = {name: len(measured.curve) - 1 for name, measured in self.summaries().items()}
         short = [f"{name} at {end}" for name, end in ends.items() if end < high]
-        if not short:
-            return []
-        where = ", ".join(short)
-        return [f"the EAO curve ends before {high} frames ({where}): EAO is the mean from {low} to there"]
+        notes = []
+        if short:
+            where = ", ".join(short)
+            notes += [
+                f"the EAO curve ends before {high} frames ({where}): EAO is the mean from {low} to there"
+            ]
+        if not self.bounded:
+            notes += ["where there are no images, pixels to the right of them and below count, too"]
+        return notes
 
     def summaries(self) -> dict[str, Summary]:
         """Tracker -> its measures over the data set."""
@@ -115,13 +132,13 @@ def report(
     """Measure, draw and write everything; nothing is written where anything cannot be read.
 
     Args:
-        root: folder of the sequences.
+        root: folder of the sequences, or of NAME.txt.
         results: folder of the trackers' results.
         output: folder to write; what an earlier report wrote there is replaced.
         dataset: vot2016, or a folder of sequences in VOT's layout.
         trackers: which, and in what order; all where none is named.
         sequences: which; all where none is named.
-        interval: of the expected average overlap; the data set's own where None.
+        interval: of the expected average overlap; the challenge's, or by its rule, where None.
         say: what becomes of the lines for the user.
 
     Raises:
@@ -168,8 +185,8 @@ def compute(
     compared = []
     for target in opened.sequences:
         lacking = [name for name, folder in folders.items() if not _run_files(folder, target.name)]
-        if lacking or not target.images:
-            absent[target.name] = f"no result of {', '.join(lacking)}" if lacking else "no images"
+        if lacking:
+            absent[target.name] = f"no result of {', '.join(lacking)}"
             continue
         compared.append(target)
     if not compared:
@@ -183,14 +200,11 @@ def compute(
         sequences=tuple(target.name for target in compared),
         absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
         trackers=measured,
-        interval=interval or INTERVALS.get(chosen.store.lower()) or _typical(compared),
+        interval=interval
+        or INTERVALS.get(chosen.store.lower())
+        or eao_interval([len(target) for target in compared]),
+        bounded=all(target.images for target in compared),
     )
-
-
-def _typical(targets: Sequence[Target]) -> tuple[int, int]:
-    """For data without a published interval: from half the mean length to one and a half of it."""
-    mean = float(np.mean([len(target) for target in targets]))
-    return round(mean / 2), round(3 * mean / 2)
 
 
 def _find_trackers(root: Path, typed: str | Path, dataset: DataSet, names: Sequence[str]) -> dict[str, Path]:
@@ -230,7 +244,7 @@ def _measure(folder: Path, target: Target) -> SequenceScore:
             raise InputError(
                 f"{file}: has {len(run.regions)} frames, {target.name} has {len(truth)}; run it again"
             )
-    size = _image_size(target.images[0])
+    size = _image_size(target.images[0]) if target.images else _ANY_SIZE
     fps = _fps(folder / target.name / f"{target.name}_time.txt")
     return score(list(runs.values()), truth, size, fps)
 
@@ -500,7 +514,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--dataset", default="vot2016", metavar="NAME", help="vot2016 or a folder [vot2016]")
     add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
     add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")
-    add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the data set's]")
+    add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the challenge's, or by its rule]")
     if not given:
         parser.error("give --root DIR (the sequences), --results DIR (the trackers' files) and --output DIR")
     options = vars(parser.parse_args(given))

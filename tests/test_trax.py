@@ -181,3 +181,19 @@ def test_what_cannot_be_registered_is_one_line(
     assert words in errors
     assert len(errors.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_starts_from_the_numbers_that_were_sent() -> None:
+    """Not from their 32-bit floats, so that the same file starts a tracker alike with and without TraX."""
+    code = """
+import os
+from trax.region import Polygon, Rectangle
+from rpn2t.trax_server import _box
+print(_box([(Polygon.create([(334.02, 128.36), (438.19, 188.78), (396.39, 260.83), (292.23, 200.41)]), {})]))
+print(_box([(Rectangle.create(1.1, 2.2, 3.3, 4.4), {})]), flush=True)
+os._exit(0)  # the package's own clean-up is not safe
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    polygon, rectangle = done.stdout.splitlines()
+    assert polygon == str((292.23, 128.36, 438.19 - 292.23, 260.83 - 128.36))
+    assert rectangle == "(1.1, 2.2, 3.3, 4.4)"

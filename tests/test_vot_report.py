@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from rpn2t.cli import main
+from rpn2t.datasets import find_dataset
 from rpn2t.eval.vot_metrics import (
     SENSITIVITY,
     Fragment,
     accuracy,
     eao_curve,
+    eao_interval,
     fragments,
     overlaps_of,
     score,
@@ -27,7 +29,7 @@ from rpn2t.eval.vot_metrics import (
 )
 from rpn2t.eval.vot_report import compute, read_runs, report
 from rpn2t.eval.vot_report import main as script
-from rpn2t.supervised import SupervisedRun
+from rpn2t.supervised import SupervisedRun, run_text
 
 START, FAILED, NOTHING = (1.0,), (2.0,), (0.0,)
 BOX, HALF = (10.0, 10.0, 20.0, 10.0), (10.0, 10.0, 10.0, 10.0)
@@ -87,8 +89,6 @@ def place(tmp_path: Path) -> Path:
     for number in range(1, 31):
         cv2.imwrite(str(folder / f"{number:08d}.jpg"), np.zeros((60, 100, 3), np.uint8))
     (folder / "groundtruth.txt").write_text("10,10,20,10\n" * 30)
-    from rpn2t.supervised import run_text
-
     for name, run in (("Good", SupervisedRun([START, *[BOX] * 29])), ("Poor", a_run())):
         results = tmp_path / "results" / "vot" / name / "baseline" / "box"
         results.mkdir(parents=True)
@@ -305,7 +305,26 @@ def test_intervals_are_the_toolkit_s(made: tuple[dict[str, Any], Path], tmp_path
     root = tmp_path / "VOT2018"
     assert compute(root, folder / "results", dataset=str(root)).interval == (100, 356)
     other = folder / "sequences"
-    assert compute(other, folder / "results", dataset=str(other)).interval == (24, 72)
+    lengths = [len(lines["truth"]) for lines in made[0]["sequences"].values()]
+    assert compute(other, folder / "results", dataset=str(other)).interval == eao_interval(lengths)
+
+
+def test_the_interval_of_vot2016_follows_from_its_lengths() -> None:
+    assert eao_interval([entry.rows or 0 for entry in find_dataset("vot2016").entries]) == (108, 371)
+    assert eao_interval([50, 50]) == (1, 50)
+    low, high = eao_interval([20, 30, 45])
+    assert 1 <= low < high <= 45
+
+
+def test_a_root_without_images_counts_pixels_beyond_them(place: Path) -> None:
+    rmtree(place / "vot" / "box")
+    (place / "vot" / "bag.txt").write_text("10,10,20,10\n" * 196)
+    results = place / "results" / "Half" / "baseline" / "bag"
+    results.mkdir(parents=True)
+    (results / "bag_001.txt").write_text(run_text(SupervisedRun([START, *[HALF] * 195])))
+    found = compute(place / "vot", place / "results")
+    assert "where there are no images, pixels to the right of them and below count, too" in found.notes
+    assert found.summaries()["Half"].accuracy == 0.5
 
 
 def test_nothing_but_numpy_pillow_and_matplotlib_is_needed() -> None:

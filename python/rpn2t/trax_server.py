@@ -81,10 +81,14 @@ def _box(objects: Any) -> Box:
 
     region = objects[0][0]
     if isinstance(region, Rectangle):
-        return as_box(region.bounds())
-    if isinstance(region, Polygon):
-        return as_box(upright_box(as_region([value for point in region for value in point])))
-    raise InputError(f"TraX: a region of type {type(region).__name__}; send a rectangle or a polygon")
+        numbers = list(region.bounds())
+    elif isinstance(region, Polygon):
+        numbers = [value for point in region for value in point]
+    else:
+        raise InputError(f"TraX: a region of type {type(region).__name__}; send a rectangle or a polygon")
+    # TraX writes four decimals, its library holds 32-bit floats: back to what was written, which is then what
+    # `rpn2t benchmark` starts from.
+    return as_box(upright_box(as_region([round(value, 4) for value in numbers])))
 
 
 def _image(images: Any) -> Image:
