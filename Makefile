@@ -78,7 +78,7 @@ test-vot: setup ## run the VOT toolkit on our trackers, by TraX (installs it onc
 	  $$pip install --no-deps --target $(VOT_VENV)/supervised vot-toolkit==$(VOT_SUPERVISED); \
 	  echo "$$wanted" >$$stamp; \
 	fi
-	@RPN2T_VOT=$(CURDIR)/$(VOT_VENV) $(PYTHON) -m pytest tests/vot
+	@RPN2T_VOT_PYTHON=$(CURDIR)/$(VOT_VENV)/bin/python $(PYTHON) -m pytest tests/vot
 	@echo "What agrees with what is in $(VOT_VENV)/agreement.json"
 
 test-caffe: setup ## run Caffe's own Python tests against the installed build

@@ -7,7 +7,6 @@ The same as `rpn2t evaluate`. It needs NumPy, SciPy and matplotlib, and the pack
 mean.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -15,13 +14,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, NoReturn
+from typing import Any
 
 try:
     from rpn2t.boxes import Floats
     from rpn2t.datasets import PROTOCOLS, Protocol, describe_absent
     from rpn2t.errors import InputError
     from rpn2t.eval import strips as strips_of
+    from rpn2t.eval.command_line import Parser, words
     from rpn2t.eval.curves import KINDS, attribute_sheet, plot, saved
     from rpn2t.eval.page import page
     from rpn2t.eval.results_files import EXPERIMENTS, Experiment
@@ -215,16 +215,8 @@ def _summary(evaluation: Evaluation, folder: Path) -> list[str]:
     return [*lines, f"written: {folder / 'index.html'}, and plots and tables beside it"]
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; -h lists the options", file=sys.stderr)
-        raise SystemExit(2)
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="otb_plots.py", description="OTB's plots, tables and a page from trackers' result files."
     )
     add = parser.add_argument
@@ -234,17 +226,13 @@ def _parser() -> _Parser:
     add("--dataset", default="otb100", metavar="NAME", help="otb100, otb50, otb2013 or a folder [otb100]")
     add("--protocol", choices=PROTOCOLS, default="otb", help="whose rules [otb]")
     add("--experiment", choices=EXPERIMENTS, default="ope", help="[ope]")
-    add("--trackers", type=_words, default=(), metavar="A,B", help="which, in this order [all]")
-    add("--attributes", type=_words, default=(), metavar="A,B", help="which [all that occur]")
-    add("--sequences", type=_words, default=(), metavar="A,B", help="which [all]")
+    add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
+    add("--attributes", type=words, default=(), metavar="A,B", help="which [all that occur]")
+    add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")
     add("--frames", type=int, metavar="N", help="compare the first N frames only")
     add("--normalised", action="store_true", help="add normalised precision, which is no measure of OTB")
     add("--no-strips", dest="strips", action="store_false", help="show no frames")
     return parser
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,12 +10,13 @@ the MATLAB toolkit's of 2016:
 - the AR plot shows reliability exp(-S failures / frames), the chance to survive S = 30 frames;
 - every start makes a fragment that lasts to the failure, and counts with zeros after it; one that lasts to
   the sequence's end counts to there. The curve at n is the mean, over the fragments that count, of the mean
-  overlap of frames 2 to n; every fragment weighs the same (in the MATLAB toolkit, every sequence). The score
-  is the mean of the curve over the interval of lengths that are typical of the data set.
+  overlap of the n frames after the start; every fragment weighs the same (in the MATLAB toolkit,
+  1 / repetitions of its sequence). The score is the mean of the curve over the interval of lengths that are
+  typical of the data set.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,11 @@ BURN_IN = 10
 SENSITIVITY = 30
 """S of the AR plot."""
 
-INTERVALS = {"vot2016": (108, 371)}
-"""Lengths over which the expected average overlap is taken, both ends included."""
+INTERVALS = {
+    "vot2015": (108, 371), "vot2016": (108, 371), "vot2017": (100, 356), "vot2018": (100, 356),
+    "vot2019": (46, 291),
+}  # fmt: skip
+"""Lengths over which the toolkit takes the expected average overlap of a data set, both ends included."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ class Summary:
         per_hundred: failures in 100 frames, which pysot reports.
         reliability: the AR plot's abscissa.
         curve: expected average overlap by length; entry n is that of frames 2 to n + 1.
-        eao: the score; None where no sequence is as long as the interval.
+        eao: the score; None where nothing was tracked as long as the interval's lower end. Where the curve
+            ends within the interval, it is the mean up to there, as in the toolkit.
         fps: frames a second; None where nobody measured it.
     """
 
@@ -96,13 +101,17 @@ class Summary:
 def overlaps_of(run: SupervisedRun, truth: Sequence[Region], size: tuple[int, int]) -> Floats:
     """Overlap of each frame with the ground truth; 0 where there is a state in place of a region.
 
+    A state where there is no ground truth counts 1, as in the toolkit (nothing is where nothing was told).
+
     Args:
         run: what was tracked.
         truth: the ground truth, a region a frame.
         size: width and height of the image.
     """
     return np.array([
-        0.0 if is_state(found) or is_state(wanted) else overlap(found, wanted, size)
+        float(is_state(found) and is_state(wanted))
+        if is_state(found) or is_state(wanted)
+        else overlap(found, wanted, size)
         for found, wanted in zip(run.regions, truth, strict=True)
     ])  # fmt: skip
 
@@ -139,6 +148,25 @@ def score(
     )
 
 
+def weighted_failures(runs: Mapping[str, Sequence[SupervisedRun]]) -> float:
+    """Robustness from result files alone: failures need no ground truth, and lengths are those of the runs.
+
+    Args:
+        runs: sequence -> its repetitions.
+
+    Returns:
+        Failures a sequence: mean over the repetitions, then over the sequences weighted by length.
+
+    Raises:
+        ValueError: there is no run.
+    """
+    counted = [(len(of[0].regions), np.mean([len(run.failures) for run in of])) for of in runs.values() if of]
+    if not counted:
+        raise ValueError("no runs")
+    lengths, failures = zip(*counted, strict=True)
+    return float(np.average(failures, weights=lengths))
+
+
 def eao_curve(found: Sequence[Fragment]) -> Floats:
     """Expected average overlap by length.
 
@@ -158,6 +186,37 @@ def eao_curve(found: Sequence[Fragment]) -> Floats:
         count[:until] += 1
     curve: Floats = np.divide(total, count, out=np.zeros(longest), where=count > 0)
     return curve
+
+
+def eao_interval(lengths: Sequence[int]) -> tuple[int, int]:
+    """The lengths that are typical of sequences, by the challenges' rule: 108 to 371 for those of VOT2016.
+
+    The lengths' density is estimated with gaussian kernels (of a width by Wand and Jones's plug-in rule).
+    From its peak the interval grows to the side where the density is higher, until half of it is inside.
+    """
+    at = np.asarray(lengths, dtype=np.float64)
+    longest, deviation = int(at.max()), float(at.std())
+    if deviation == 0:
+        return 1, longest
+    width = deviation * _kernel_width(at / deviation)
+    density = np.exp(-(((np.arange(1, longest + 1)[:, None] - at) / width) ** 2) / 2).sum(axis=1)
+    density /= density.sum()
+    low = high = int(density.argmax())
+    while density[low : high + 1].sum() < 0.5:
+        before = density[low - 1] if low > 0 else -1.0
+        after = density[high + 1] if high + 1 < longest else -1.0
+        low, high = (low - 1, high) if before > after else (low, high + 1)
+    return low + 1, high + 1
+
+
+def _kernel_width(scaled: Floats) -> float:
+    """Width of the kernels for numbers whose deviation is 1."""
+    count = len(scaled)
+    pilot = (4 / (3 * count)) ** 0.4
+    apart = (scaled[:, None] - scaled) ** 2 / pilot
+    curvature = float(np.mean(np.exp(-apart / 2) * (apart**2 - 6 * apart + 3)))
+    curvature /= math.sqrt(2 * math.pi) * pilot**2.5
+    return float((count * 2 * math.sqrt(math.pi) * curvature) ** -0.2)
 
 
 def summary(scores: Sequence[SequenceScore], interval: tuple[int, int]) -> Summary:

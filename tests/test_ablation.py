@@ -10,19 +10,18 @@ from conftest import Clip, make_clip, set_options
 
 from rpn2t import Config
 from rpn2t.ablation import VARIANTS, find_variants
-from rpn2t.backbone import BackboneSpec, backbone_names
+from rpn2t.backbone import Backbone, BackboneSpec, backbone_names
 from rpn2t.cli import main
 from rpn2t.errors import InputError
+from rpn2t.features import PatchFeatures
 from rpn2t.head import HeadGeometry
 from rpn2t.regression import BoxRegressor
-from rpn2t.runtime import load_caffe
+from rpn2t.runtime import choose_device, load_caffe
 from rpn2t.trackers import TrackerSpec
 from rpn2t.weights import Layers, find_set, read_caffemodel, write_caffemodel
 from rpn2t.weights_install import import_backbone
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-CLASSIFIERS = ["alexnet", "vgg16", "vgg19", "zf"]
 
 
 @pytest.fixture
@@ -139,6 +138,7 @@ def test_another_mean_goes_into_the_first_bias(home: Path, tmp_path: Path) -> No
     ("arguments", "words"),
     [
         (["resnet", "x"], "resnet: no such backbone; there are alexnet"),
+        (["teacher", "{zf}"], "teacher: no classification network; there are alexnet"),
         (["alexnet", "{zf}"], "layer conv1 does not fit"),
         (["alexnet", "{zf}", "--mean", "1,2"], "--mean 1,2: give three numbers"),
     ],
@@ -150,6 +150,53 @@ def test_weights_that_do_not_fit_are_refused(
     assert main(["weights", "import-backbone", *(word.format(zf=zf) for word in arguments)]) == 2
     assert words in capsys.readouterr().err
     assert not home.exists() or not list(home.rglob("*.caffemodel"))
+
+
+def test_a_vgg_tracks_with_its_512_channels_a_few_patches_at_a_time(
+    home: Path, clip: Clip, tiny: dict[str, int]
+) -> None:
+    (home / "backbones").mkdir(parents=True)
+    random_weights("vgg16", home / "backbones" / "vgg16.caffemodel")
+    one = (
+        "positives_first", "negatives_first", "regressor_positives", "candidates", "best_candidates",
+        "positives_later", "negatives_later", "iterations_first",
+    )  # fmt: skip
+    config = Config.from_mapping(tiny | dict.fromkeys(one, 1))
+    tracker = variant("vgg16").of(TrackerSpec(config=config, device="cpu")).make(0)
+    assert (tracker._features.batch, tracker._features.shape) == (8, (512, 12, 12))
+    tracker.init(clip.images[0], tuple(clip.truth[0]))
+    assert np.isfinite(tracker.update(clip.images[1])[0]).all()
+
+
+@pytest.mark.parametrize("name", ["student", "teacher", "teacher_half"])
+def test_other_networks_run_as_many_patches_at_a_time_as_before(name: str) -> None:
+    backbone = Backbone(BackboneSpec.find(name), find_set("shipped"), choose_device("cpu"))
+    assert PatchFeatures(backbone, 1).batch == 32
+
+
+def test_a_classification_network_does_not_take_the_rpns_layer(tmp_path: Path) -> None:
+    """Even where its file lies in a set whose teacher has one."""
+    kernel, bias = np.ones((256, 256, 3, 3), np.float32), np.ones(256, np.float32)
+    layers = random_weights("zf", tmp_path / "zf_imagenet.caffemodel")
+    for file, more in (("zf_student", {}), ("zf_teacher", {"conv_proposal1": [kernel, bias]})):
+        write_caffemodel(tmp_path / f"{file}.caffemodel", layers | more)
+    weights, cpu = find_set(tmp_path), choose_device("cpu")
+    assert Backbone(BackboneSpec.find("teacher"), weights, cpu).proposal(weights) is not None
+    assert Backbone(BackboneSpec.find("zf"), weights, cpu).proposal(weights) is None
+
+
+def test_only_the_convolutions_of_a_classifier_are_unpacked_and_kept(home: Path, tmp_path: Path) -> None:
+    layers = random_weights("alexnet", tmp_path / "x.caffemodel")
+    whole = layers | {"fc6": [np.ones((4, 6), np.float32), np.ones(4, np.float32)]}
+    write_caffemodel(tmp_path / "x.caffemodel", whole)
+    assert list(read_caffemodel(tmp_path / "x.caffemodel")) == list(whole)
+    assert read_caffemodel(tmp_path / "x.caffemodel", only=["conv1"])["fc6"] == []
+    assert list(read_caffemodel(import_backbone("alexnet", tmp_path / "x.caffemodel"))) == list(layers)
+
+
+def test_a_threshold_of_08_matches_what_07_matches() -> None:
+    one, other = (HeadGeometry(variant(name).of(TrackerSpec()).config, 14) for name in ("full", "iou-0.8"))
+    np.testing.assert_array_equal(one.matching.anchor, other.matching.anchor)
 
 
 def test_installed_weights_are_not_replaced_unasked(home: Path, tmp_path: Path) -> None:

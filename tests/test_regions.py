@@ -52,7 +52,7 @@ def test_a_state_and_an_empty_box_overlap_nothing() -> None:
 
 
 def test_agrees_with_the_toolkit() -> None:
-    """Overlaps that vot-toolkit 0.9.0 gave for random regions (tests/vot/make_overlaps.py made the file)."""
+    """Overlaps that vot-toolkit 0.9.0 gave for random regions; tests/vot asks the toolkit itself."""
     cases = json.loads((Path(__file__).parent / "data" / "vot_overlaps.json").read_text())
     assert len(cases) == 300
     for first, second, size, wanted in cases:

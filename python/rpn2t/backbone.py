@@ -20,6 +20,7 @@ from rpn2t.errors import InputError
 from rpn2t.paths import prototxt_dir
 from rpn2t.runtime import Device, load_caffe, make_from_message, read_message
 from rpn2t.weights import (
+    RPN_CONV3X3,
     WeightSet,
     find_conv3x3,
     load_into,
@@ -29,6 +30,9 @@ from rpn2t.weights import (
 )
 
 Maps = NDArray[np.float32]
+
+CLASSIFIERS = ("alexnet", "vgg16", "vgg19", "zf")
+"""The package's backbones that were trained to classify (section 3.1); users bring the weights."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,16 @@ class BackboneSpec:
         for path in places:
             if path.is_file():
                 return path
-        own = self.folder.name if self.folder.parent == prototxt_dir() else None
-        cure = f"; `rpn2t weights import-backbone {own} FILE` installs it" if own else ""
+        cure = f"; `rpn2t weights import-backbone {self.folder.name} FILE` installs it"
         raise InputError(
-            f"weights {weights.name}: no {self.weights} in {' or '.join(str(p.parent) for p in places)}{cure}"
+            f"weights {weights.name}: no {self.weights} in {' or '.join(str(p.parent) for p in places)}"
+            f"{cure if self.classifies else ''}"
         )
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it is one of CLASSIFIERS."""
+        return self.folder.parent == prototxt_dir() and self.folder.name in CLASSIFIERS
 
 
 def backbone_names() -> tuple[str, ...]:
@@ -103,6 +112,8 @@ class Backbone:
 
     batches: ClassVar = {"cpu": 32, "gpu": 128}
     """Patches in one forward pass; more would only take more memory."""
+    most_numbers: ClassVar = {"cpu": 2**27, "gpu": 2**29}
+    """In all maps of one pass, 0.5 and 2 GB: a network with large ones, as a VGG, takes fewer patches."""
 
     def __init__(self, spec: BackboneSpec, weights: WeightSet, device: Device) -> None:
         """Load the net and its weights.
@@ -118,8 +129,9 @@ class Backbone:
         if not prototxt.is_file():
             raise InputError(f"{prototxt}: no such file, but {spec.folder}/backbone.toml names it")
         self.weights_file = spec.weights_file(weights)
-        self._layers = read_caffemodel(self.weights_file)
         self._definition = read_message(prototxt, "NetParameter")
+        names = {layer.name for layer in (*self._definition.layer, *self._definition.layers)}
+        self._layers = read_caffemodel(self.weights_file, only={*names, *RPN_CONV3X3})
         self.net: Any = caffe.Net(str(prototxt), caffe.TEST)
         load_into(self.net, self._layers, source=self.weights_file)
         self.channels, self.map_size = self._checked_shapes()
@@ -128,9 +140,10 @@ class Backbone:
         """Weight and bias of the RPN's 3x3 layer on this backbone's features, or None.
 
         They are the weight set's where the backbone's own weights are, too; another backbone's come
-        from its own file.
+        from its own file, and so do a classification network's, wherever it lies: the set's layer was
+        never trained on its features.
         """
-        if self.weights_file.parent == weights.folder:
+        if self.weights_file.parent == weights.folder and not self.spec.classifies:
             return rpn_conv3x3(weights)
         return find_conv3x3(self._layers, self.channels, source=self.weights_file)
 
@@ -190,9 +203,15 @@ class Backbone:
         net = make_from_message(lambda path: caffe.Net(path, caffe.TEST), definition)
         net.share_with(self.net)
         data = net.blobs["data"]
-        data.reshape(self.batches[self.device.kind], *data.shape[1:])
+        data.reshape(self._batch(net), *data.shape[1:])
         net.reshape()
         return net, feature
+
+    def _batch(self, net: Any) -> int:
+        """Patches in one forward pass of a net that now takes one."""
+        kind = self.device.kind
+        numbers = sum(int(blob.count) for blob in net.blobs.values())
+        return max(1, min(self.batches[kind], self.most_numbers[kind] // numbers))
 
 
 def _reduce_padding(definition: Any, feature: str, rim: int) -> int:

@@ -19,7 +19,7 @@ from rpn2t.threads import SLEEP_AT_ONCE
 
 _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
-_ATTEMPTS = 2  # of a task whose worker dies under it
+_ATTEMPTS = 4  # of a task whose worker dies under it
 
 
 def cores() -> int:

@@ -45,11 +45,16 @@ RPN_CONV3X3 = ("conv_proposal1", "rpn_conv/3x3", "rpn_conv1")
 # Caffe's file format
 
 
-def read_caffemodel(path: str | Path) -> Layers:
+def read_caffemodel(path: str | Path, *, only: Collection[str] | None = None) -> Layers:
     """Weights of a binary NetParameter file: layer name to its arrays, float32.
 
     Both of Caffe's formats are read, ``layer`` and the older ``layers``. Shapes are the file's own:
     files from before 2015 hold four sizes for every array, a bias being (1, 1, 1, n).
+
+    Args:
+        path: the file.
+        only: the layers whose arrays are unpacked; the others' lists stay empty. The fully connected layers
+            of a VGG would take gigabytes.
 
     Raises:
         InputError: there is no such file, or it holds no Caffe weights.
@@ -63,6 +68,8 @@ def read_caffemodel(path: str | Path) -> Layers:
         raise InputError(f"{path}: not a Caffe model, or a damaged one") from error
     layers = {
         layer.name: [_array(blob, f"{path}: layer {layer.name}") for blob in layer.blobs]
+        if only is None or layer.name in only
+        else []
         for layer in (*net.layers, *net.layer)
         if layer.blobs
     }

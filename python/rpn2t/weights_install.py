@@ -91,7 +91,7 @@ def import_backbone(
     first layer. (Where a patch reaches over the frame's edge it then holds grey 128, and not that mean.)
 
     Args:
-        name: of a backbone that comes with the package: alexnet, zf, vgg16, vgg19.
+        name: of one of CLASSIFIERS: alexnet, vgg16, vgg19, zf.
         file: a Caffe model with its layers.
         mean: what the network subtracts, blue, green, red.
         force: replace what is installed.
@@ -100,19 +100,23 @@ def import_backbone(
         The installed file.
 
     Raises:
-        InputError: no such backbone, the file is not its weights, or something is installed already.
+        InputError: no such network, the file is not its weights, or something is installed already.
     """
-    from .backbone import BackboneSpec, backbone_names
+    from .backbone import CLASSIFIERS, BackboneSpec, backbone_names
 
-    if name not in backbone_names():
-        raise InputError(f"{name}: no such backbone; there are {', '.join(backbone_names())}")
+    if name not in CLASSIFIERS:
+        what = "no classification network" if name in backbone_names() else "no such backbone"
+        raise InputError(
+            f"{name}: {what}; there are {', '.join(CLASSIFIERS)}, and `rpn2t weights import` takes ZF's "
+            "student and teacher"
+        )
     spec = BackboneSpec.find(name)
     place = user_backbones_dir() / spec.weights
     if place.exists() and not force:
         raise InputError(f"{name}: already installed in {place}; --force replaces it")
     caffe = load_caffe()
     net = caffe.Net(str(spec.folder / spec.prototxt), caffe.TEST)
-    load_into(net, read_caffemodel(file), source=file)
+    load_into(net, read_caffemodel(file, only=net.params.keys()), source=file)
     layers = {layer: [blob.data.copy() for blob in blobs] for layer, blobs in net.params.items()}
     kernel, bias = next(iter(layers.values()))
     bias += np.einsum("ocij,c->o", kernel, 128 - np.asarray(mean)).astype(np.float32)

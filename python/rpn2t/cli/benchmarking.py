@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import get_args
 
 from rpn2t.benchmark import Benchmark
+from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.cluster import connected, cores
-from rpn2t.config import Config
 from rpn2t.datasets import DataSet, Protocol, Sequence, describe_absent, find_dataset, root_of
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted, Interruption
@@ -19,13 +19,12 @@ from rpn2t.trackers import TrackerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchmarkOptions:
+class BenchmarkOptions(TrackerOptions):
     """The command line of ``rpn2t benchmark``, as it was typed."""
 
     dataset: str
     root: str | None
     results: str
-    tracker: str
     name: str | None
     experiment: str
     sequences: str | None
@@ -35,27 +34,6 @@ class BenchmarkOptions:
     threads: int | None
     scheduler: str | None
     protocol: str
-    mode: str
-    seed: int
-    device: str
-    tf32: bool
-    weights: str
-    backbone: str
-    config: str | None
-    settings: tuple[str, ...]
-
-    def spec(self) -> TrackerSpec:
-        """The tracker."""
-        config = Config.load(self.config) if self.config else Config()
-        return TrackerSpec(
-            tracker=self.tracker,
-            config=config.with_settings(self.settings),
-            mode=self.mode,
-            weights=self.weights,
-            backbone=self.backbone,
-            device=self.device,
-            tf32=self.tf32,
-        )
 
 
 def run_benchmark(options: BenchmarkOptions) -> None:

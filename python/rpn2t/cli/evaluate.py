@@ -44,14 +44,27 @@ def evaluate(
     from typing import get_args
 
     from rpn2t.datasets import Protocol, find_dataset, root_of
+    from rpn2t.errors import InputError
     from rpn2t.eval import otb_plots
+    from rpn2t.eval.command_line import words
     from rpn2t.eval.results_files import EXPERIMENTS
 
     found, place = find_dataset(dataset), root_of(dataset, root)
     if found.kind == "vot":
         from rpn2t.eval import vot_report
 
-        vot_report.report(place, results, output, dataset=dataset, trackers=_words(trackers), say=say)
+        ignored = {"--frames": frames, "--attributes": attributes, "--normalised": normalised or None}
+        if wrong := [option for option, value in ignored.items() if value is not None]:
+            raise InputError(f"{wrong[0]}: is for OTB's sequences; leave it out for VOT's")
+        vot_report.report(
+            place,
+            results,
+            output,
+            dataset=dataset,
+            trackers=words(trackers or ""),
+            sequences=words(sequences or ""),
+            say=say,
+        )
         return
     otb_plots.evaluate(
         place,
@@ -59,16 +72,12 @@ def evaluate(
         output,
         dataset=dataset,
         protocol=next(each for each in get_args(Protocol) if each == protocol),
-        trackers=_words(trackers),
-        attributes=_words(attributes),
-        sequences=_words(sequences),
+        trackers=words(trackers or ""),
+        attributes=words(attributes or ""),
+        sequences=words(sequences or ""),
         frames=frames,
         experiment=next(each for each in EXPERIMENTS if each == experiment),
         normalised=normalised,
         strips=not no_strips,
         say=say,
     )
-
-
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip()) if text else ()

@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import say
-from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.trackers import TrackerSpec
 
@@ -17,35 +17,13 @@ TIMEOUT = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
-class TraxOptions:
+class TraxOptions(TrackerOptions):
     """The command line of ``rpn2t trax``, as it was typed."""
 
     workspace: str | None
     name: str | None
     force: bool
-    tracker: str
     random_seeds: bool
-    mode: str
-    seed: int
-    device: str
-    tf32: bool
-    weights: str
-    backbone: str
-    config: str | None
-    settings: tuple[str, ...]
-
-    def spec(self) -> TrackerSpec:
-        """The tracker."""
-        config = Config.load(self.config) if self.config else Config()
-        return TrackerSpec(
-            tracker=self.tracker,
-            config=config.with_settings(self.settings),
-            mode=self.mode,
-            weights=self.weights,
-            backbone=self.backbone,
-            device=self.device,
-            tf32=self.tf32,
-        )
 
     def command(self) -> str:
         """The command that tracks with these options, from any folder."""
