@@ -8,21 +8,18 @@ mean.
 """
 
 import json
-import os
-import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 try:
     from rpn2t.boxes import Floats
     from rpn2t.datasets import PROTOCOLS, Protocol, describe_absent
-    from rpn2t.errors import InputError
     from rpn2t.eval import strips as strips_of
-    from rpn2t.eval.command_line import Parser, words
+    from rpn2t.eval.command_line import Parser, run, words
     from rpn2t.eval.curves import KINDS, attribute_sheet, plot, saved
+    from rpn2t.eval.output import RECORD, check_output, write
     from rpn2t.eval.page import page
     from rpn2t.eval.results_files import EXPERIMENTS, Experiment
     from rpn2t.eval.scores import Evaluation, Score, compute
@@ -33,8 +30,6 @@ except ModuleNotFoundError as error:
     cure = "in the repository: pip install --no-deps -e ."
     print(f"otb_plots.py: the package rpn2t is not installed; {cure}", file=sys.stderr)
     sys.exit(2)
-
-RECORD = "evaluation.json"
 
 
 def evaluate(
@@ -106,59 +101,12 @@ def _files(evaluation: Evaluation, *, normalised: bool, strips: bool) -> dict[st
         found |= {f"attributes.{form}": saved(sheet, form) for form in ("pdf", "png")}
     listed = tables(evaluation, normalised=normalised)
     for table in listed:
-        texts = {"csv": table.csv(), "md": table.markdown(), "tex": table.latex()}
-        found |= {f"tables/{table.name}.{form}": text.encode() for form, text in texts.items()}
+        found |= table.files()
     if strips and strips_of.can_draw(evaluation):
         found["strips.pdf"] = strips_of.pdf(evaluation)
     found["index.html"] = page(evaluation, listed, strips=strips).encode()
     found[RECORD] = _record(evaluation, [*found, RECORD]).encode()
     return found
-
-
-def check_output(folder: Path) -> None:
-    """Refuse early what could not be written in the end."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not there.is_dir():
-        raise InputError(f"{folder}: {there} is not a folder; choose another --output")
-    if not os.access(there, os.W_OK):
-        raise InputError(f"{folder}: cannot write in {there}; choose another --output")
-
-
-def write(found: Mapping[str, bytes], folder: Path) -> None:
-    """Write all files, through a folder beside it, and remove those that an earlier evaluation left.
-
-    Raises:
-        InputError: they cannot be written.
-    """
-    part: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-        for name, content in found.items():
-            (part / name).parent.mkdir(parents=True, exist_ok=True)
-            (part / name).write_bytes(content)
-        for old in _listed(folder):
-            (folder / old).unlink(missing_ok=True)
-        for name in found:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(part / name, folder / name)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot write: {error.strerror or error}; choose another --output"
-        ) from error
-    finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _listed(folder: Path) -> list[str]:
-    """The files that an earlier evaluation wrote into the folder."""
-    try:
-        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    inside = folder.resolve()
-    return [str(name) for name in names if (folder / str(name)).resolve().is_relative_to(inside)]
 
 
 def _record(evaluation: Evaluation, names: Sequence[str]) -> str:
@@ -237,17 +185,7 @@ def _parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _parser()
-    if not given:
-        parser.error("give --root DIR (the sequences), --results DIR (the trackers' files) and --output DIR")
-    options = vars(parser.parse_args(given))
-    try:
-        evaluate(options.pop("root"), options.pop("results"), options.pop("output"), **options)
-    except InputError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run(_parser(), arguments, evaluate)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
-"""Published OTB figures: rows for comparison, never measured here."""
+"""Published figures: rows for comparison, never measured here."""
 
 import csv
 from dataclasses import dataclass
 from importlib.resources import files
 
+ORIGIN = "published, not measured here"
+"""What stands beside every published row."""
+
+PARTIAL = "Published figures are over the whole data set: not comparable with these."
+"""What stands below them where only a part of the data set was measured."""
+
 
 @dataclass(frozen=True)
 class Published:
-    """A tracker's published figures on a data set, as text with three decimals; empty where none was found.
+    """A tracker's published OTB figures, as text with three decimals; empty where none was found.
 
     Attributes:
         tracker: its name.
@@ -24,10 +30,14 @@ class Published:
 
 def published(dataset: str) -> list[Published]:
     """The rows of published.csv on a data set, in its order."""
-    text = (files("rpn2t.eval") / "published.csv").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [
         Published(row["tracker"], row["success_auc"], row["precision_20"], row["source"])
-        for row in csv.DictReader(lines)
-        if row["dataset"] == dataset
+        for row in published_rows("published.csv", dataset)
     ]
+
+
+def published_rows(file: str, dataset: str) -> list[dict[str, str]]:
+    """The rows of one of the package's tables of published figures on a data set, column -> text."""
+    text = (files("rpn2t.eval") / file).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [row for row in csv.DictReader(lines) if row["dataset"] == dataset]

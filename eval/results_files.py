@@ -102,7 +102,7 @@ class TrackerFiles:
         return [_read(files[run])[0] for run in run_names(self.experiment)]
 
 
-def run_names(experiment: Experiment) -> tuple[str, ...]:
+def run_names(experiment: str) -> tuple[str, ...]:
     """What the runs over a sequence are called in the files' names."""
     if experiment == "tre":
         return tuple(f"{number:02d}" for number in range(1, SEGMENTS + 1))

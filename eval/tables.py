@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rpn2t.datasets import find_dataset
-from rpn2t.eval.published import Published, published
+from rpn2t.eval.published import ORIGIN, PARTIAL, Published, published
 from rpn2t.eval.scores import Evaluation, Score
 
 SCORES: dict[str, tuple[str, Callable[[Score], float]]] = {
@@ -14,6 +14,9 @@ SCORES: dict[str, tuple[str, Callable[[Score], float]]] = {
     "precision": ("Precision (20 px)", lambda score: score.precision_20),
 }
 """What attributes and sequences are tabled by."""
+
+SPEED = "Frames/s: mean of 1 / seconds over the frames, then over the sequences whose times are known."
+"""What stands below a table with speeds."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
     reference: int = 0
+
+    def files(self) -> dict[str, bytes]:
+        """Its three files: path within an evaluation's folder -> content."""
+        texts = {"csv": self.csv(), "md": self.markdown(), "tex": self.latex()}
+        return {f"tables/{self.name}.{form}": text.encode() for form, text in texts.items()}
 
     def csv(self) -> str:
         """The table alone, with a header."""
@@ -84,12 +92,12 @@ def overall(evaluation: Evaluation, *, normalised: bool = False) -> Table:
     references = published(evaluation.dataset.name) if evaluation.experiment == "ope" else []
     header = ["Tracker", "Success (AUC)", "Precision (20 px)", "Success rate (0.5)"]
     header += ["Normalised precision (0.2)"] if normalised else []
-    notes = ["Frames/s: mean of 1 / seconds over the frames, then over the sequences whose times are known."]
+    notes = [SPEED]
     notes += ["Normalised precision is no measure of OTB."] if normalised else []
     notes += _sources(references)
     whole = len(evaluation.sequences) == len(find_dataset(evaluation.dataset.name).entries)
     if references and not (whole and evaluation.frames is None):
-        notes.append("Published figures are over the whole data set: not comparable with these.")
+        notes.append(PARTIAL)
     return Table(
         name="overall",
         title=f"Overall: {evaluation.scope}",
@@ -132,7 +140,7 @@ def by_sequence(evaluation: Evaluation, score: str) -> Table:
 
 def _reference(each: Published, normalised: bool) -> tuple[str, ...]:
     blanks = ("",) * (2 + normalised)  # no success rate, nothing normalised, no speed
-    return each.tracker, each.success, each.precision, *blanks, "published, not measured here"
+    return each.tracker, each.success, each.precision, *blanks, ORIGIN
 
 
 def _sources(references: Sequence[Published]) -> list[str]:

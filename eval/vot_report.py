@@ -7,14 +7,13 @@ The same as `rpn2t evaluate vot2016`. It needs NumPy, SciPy and matplotlib, and 
 """
 
 import argparse
-import csv
 import json
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from glob import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,13 @@ try:
     from rpn2t.datasets import DataSet, describe_absent, find_dataset
     from rpn2t.datasets import Sequence as Target
     from rpn2t.errors import InputError
-    from rpn2t.eval.command_line import Parser, words
+    from rpn2t.eval.command_line import Parser, run, words
     from rpn2t.eval.curves import saved
-    from rpn2t.eval.otb_plots import RECORD, check_output, write
+    from rpn2t.eval.output import RECORD, check_output, write
     from rpn2t.eval.page import image, render, table_html
+    from rpn2t.eval.published import ORIGIN, PARTIAL, published_rows
     from rpn2t.eval.styles import style_of
-    from rpn2t.eval.tables import Table, speed_text
+    from rpn2t.eval.tables import SPEED, Table, speed_text
     from rpn2t.eval.vot_metrics import (
         INTERVALS,
         SENSITIVITY,
@@ -55,7 +55,6 @@ RULES = (
     "repetitions, then over sequences by length. Robustness: failures a sequence, averaged likewise. EAO: "
     "every start counts the same. These are the rules of the VOT toolkit 0.9; docs/vot.md has them in full."
 )
-SPEED = "Frames/s: mean of 1 / seconds over the frames, then over the sequences whose times are known."
 SEQUENCE_RULES = (
     "Accuracy and failures of a sequence are means over its repetitions; an accuracy of 0.000 may mean that "
     "no frame is ten frames away from a start. The data set's figures weigh sequences by their frames."
@@ -110,8 +109,12 @@ class Report:
             notes += ["where there are no images, pixels to the right of them and below count, too"]
         return notes
 
-    def summaries(self) -> dict[str, Summary]:
+    def summaries(self) -> Mapping[str, Summary]:
         """Tracker -> its measures over the data set."""
+        return self._summaries
+
+    @cached_property
+    def _summaries(self) -> dict[str, Summary]:
         return {
             name: summary([scores[sequence] for sequence in self.sequences], self.interval)
             for name, scores in self.trackers.items()
@@ -317,8 +320,7 @@ def _files(found: Report) -> dict[str, bytes]:
         f"{name}.{form}": saved(figure, form) for name, figure in figures.items() for form in ("pdf", "png")
     }
     for table in listed:
-        texts = {"csv": table.csv(), "md": table.markdown(), "tex": table.latex()}
-        files_of |= {f"tables/{table.name}.{form}": text.encode() for form, text in texts.items()}
+        files_of |= table.files()
     pictures = "".join(
         image(figure, name)
         for name, figure in zip(("expected average overlap", "AR plot"), figures.values(), strict=True)
@@ -436,7 +438,8 @@ def _overall(found: Report) -> Table:
     notes = [RULES, SPEED, *(f"{note[0].upper()}{note[1:]}." for note in found.notes), *sources]
     if reference:
         notes.append("Published figures are by the MATLAB toolkit, which weighs starts otherwise in EAO.")
-    notes += _partial(found, bool(reference))
+        if len(found.sequences) < len(found.dataset.entries):
+            notes.append(PARTIAL)
     return Table(
         name="overall",
         title=f"Overall: {found.scope}",
@@ -447,21 +450,11 @@ def _overall(found: Report) -> Table:
     )
 
 
-def _partial(found: Report, published: bool) -> list[str]:
-    """A warning where published figures stand beside a part of the data set."""
-    if not published or len(found.sequences) == len(found.dataset.entries):
-        return []
-    return ["Published figures are over the whole data set: not comparable with these."]
-
-
 def _published(dataset: str) -> tuple[list[tuple[str, ...]], list[str]]:
     """The published rows of a data set, and where they come from."""
-    text = (files("rpn2t.eval") / "vot_published.csv").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    listed = [row for row in csv.DictReader(lines) if row["dataset"] == dataset]
-    origin = "published, not measured here"
+    listed = published_rows("vot_published.csv", dataset)
     rows: list[tuple[str, ...]] = [
-        (row["tracker"], row["eao"], row["accuracy"], row["robustness"], "", "", origin) for row in listed
+        (row["tracker"], row["eao"], row["accuracy"], row["robustness"], "", "", ORIGIN) for row in listed
     ]
     return rows, [f"Published, {row['tracker']}: {row['source']}." for row in listed]
 
@@ -505,7 +498,6 @@ def _interval(text: str) -> tuple[int, int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
     parser = Parser(prog="vot_report.py", description="VOT's report from trackers' result files.")
     add = parser.add_argument
     add("--root", metavar="DIR", required=True, help="the sequences")
@@ -515,15 +507,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
     add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")
     add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the challenge's, or by its rule]")
-    if not given:
-        parser.error("give --root DIR (the sequences), --results DIR (the trackers' files) and --output DIR")
-    options = vars(parser.parse_args(given))
-    try:
-        report(options.pop("root"), options.pop("results"), options.pop("output"), **options)
-    except InputError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run(parser, arguments, report)
 
 
 if __name__ == "__main__":

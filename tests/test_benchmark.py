@@ -419,6 +419,27 @@ def test_vot_is_repeated_until_three_runs_agree(tmp_path: Path, run: Run) -> Non
     assert len((folder / "square_time.txt").read_text().splitlines()[0].split(",")) == 5
 
 
+def test_vot_goes_on_with_all_later_repetitions(tmp_path: Path, run: Run) -> None:
+    """One more command makes all that are lacking, however many."""
+    clip = make_clip(tmp_path / "clip", 4)
+    root = tmp_path / "vot"
+    vot_root(root / "square", clip.images, clip.truth)
+    asked = ["benchmark", root, "--tracker", "mytrackers:Seeded", "--name", "seeded", "--repetitions", 8]
+    assert run(*asked).returncode == 0
+    folder = results(tmp_path, root, "seeded") / "baseline" / "square"
+    before = {file.name: file.read_text() for file in folder.glob("square_0*.txt")}
+    assert len(before) == 8
+    for number in (2, 4, 5, 6, 7, 8):
+        (folder / f"square_{number:03}.txt").unlink()
+    done = run(*asked)
+    assert "2 runs are there" in done.stdout
+    assert {file.name: file.read_text() for file in folder.glob("square_0*.txt")} == before
+    for number in range(4, 9):
+        (folder / f"square_{number:03}.txt").unlink()
+    assert "3 runs are there, 5 to do" in run(*asked).stdout
+    assert {file.name: file.read_text() for file in folder.glob("square_0*.txt")} == before
+
+
 @pytest.mark.parametrize("toolkit", ["got10k", "pysot", "pytracking", "otb"])
 def test_export(tmp_path: Path, root: Path, run: Run, toolkit: str) -> None:
     assert run("benchmark", root, "--tracker", "mytrackers:Still", "--name", "mine").returncode == 0

@@ -13,16 +13,17 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from time import monotonic
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
-from distributed import Client, Future, as_completed, get_worker
+from distributed import Client, Future, KilledWorker, as_completed, get_worker
 
 from rpn2t.boxes import Box, as_box, as_boxes
 from rpn2t.datasets import Sequence
-from rpn2t.errors import InputError
+from rpn2t.errors import InputError, one_line
 from rpn2t.interruption import Interruption
 from rpn2t.manifest import Manifest
 from rpn2t.results import Experiment, ResultFolder, boxes_text, times_text, write_whole
@@ -30,7 +31,15 @@ from rpn2t.robustness import SHIFTS, sre_box, tre_starts
 from rpn2t.runtime import cpu_name
 from rpn2t.session import FrameTracker, run
 from rpn2t.sources import Frame, ImageSource
-from rpn2t.supervised import SupervisedRun, enough, read_run, run_supervised, run_text, times_table
+from rpn2t.supervised import (
+    SAME_RUNS,
+    SupervisedRun,
+    enough,
+    read_run,
+    run_supervised,
+    run_text,
+    times_table,
+)
 from rpn2t.trackers import TrackerSpec
 
 _SECONDS_BETWEEN_REPORTS = 1.0
@@ -119,20 +128,13 @@ def perform(task: Task, topic: str) -> Outcome:
             return Outcome(supervised=found, seconds=tuple(found.seconds), made=_made_with(tracker))
         return _one_pass(task, tracker, frames)
     except Exception as error:  # any tracker may be run here: what it throws is its own sequence's end
-        reason = str(error).strip().splitlines() or [""]
-        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        return Outcome(error=f"{kind}{reason[0]}", made=_made_with(tracker))
+        return Outcome(error=one_line(error), made=_made_with(tracker))
 
 
 def _one_pass(task: Task, tracker: FrameTracker, frames: Iterator[Frame]) -> Outcome:
     first = next(frames)
     box = _first_box(task, first)
-
-    def from_first() -> Iterator[Frame]:
-        yield first
-        yield from frames
-
-    steps = [(step.box, step.seconds) for step in run(tracker, from_first(), box)]
+    steps = [(step.box, step.seconds) for step in run(tracker, chain([first], frames), box)]
     boxes = as_boxes([step[0] for step in steps])
     if not np.isfinite(boxes).all():
         bad = int(np.flatnonzero(~np.isfinite(boxes).all(axis=1))[0])
@@ -197,7 +199,6 @@ class Benchmark:
     ) -> None:
         """Look what is there and what is left to do; nothing runs yet."""
         self._spec = spec
-        self._sequences = sequences
         self._folder = folder
         self._manifest = manifest
         self._seed = seed
@@ -206,15 +207,9 @@ class Benchmark:
         self.finished = 0
         self.left: list[Task] = []
         for sequence in sequences:
-            tasks = [self._task(sequence, label) for label in self._labels(sequence)]
-            there = [task for task in tasks if self._is_done(task)]
-            self.finished += len(there)
-            if folder.experiment == "vot" and enough(self._runs(sequence)):
-                continue
-            # Later repetitions are begun when the ones before them were not all the same.
-            self.left += [task for task in tasks if task not in there][
-                : 3 if folder.experiment == "vot" else None
-            ]
+            tasks = self._tasks(sequence)
+            self.finished += sum(map(self._is_done, tasks))
+            self.left += self._due(sequence, tasks)
 
     def frames_left(self) -> int:
         """Frames of the runs that are known to be left."""
@@ -269,19 +264,30 @@ class Benchmark:
         self.finished += 1
         return self._further_repetitions(task)
 
-    def _further_repetitions(self, task: Task) -> list[Task]:
-        """Those after the third, once the first three are there and differ."""
-        if task.label > "003":
-            return []
-        runs = self._runs(task.sequence)
-        if len(runs) < min(3, self._repetitions) or enough(runs):
-            return []
-        rest = [self._task(task.sequence, label) for label in self._labels(task.sequence)[3:]]
-        return [each for each in rest if not self._is_done(each)]
+    def _due(self, sequence: Sequence, tasks: list[Task]) -> list[Task]:
+        """What is to be done of a sequence, as far as that is known by now.
 
-    def _runs(self, sequence: Sequence) -> list[SupervisedRun]:
-        files = (self._folder.boxes(sequence.entry, label) for label in self._labels(sequence)[:3])
-        return [read_run(file) for file in files if file.exists()]
+        VOT's later repetitions are, once the first three are there and differ.
+        """
+        left = [task for task in tasks if not self._is_done(task)]
+        if self._folder.experiment != "vot":
+            return left
+        first = [task for task in left if task in tasks[:SAME_RUNS]]
+        if first:
+            return first
+        runs = [read_run(self._folder.boxes(sequence.entry, task.label)) for task in tasks[:SAME_RUNS]]
+        return [] if enough(runs) else left
+
+    def _further_repetitions(self, task: Task) -> list[Task]:
+        """Those that become due with one of the first three, the last of them to be there."""
+        tasks = self._tasks(task.sequence)
+        if task in tasks[SAME_RUNS:]:
+            return []
+        return [each for each in self._due(task.sequence, tasks) if each in tasks[SAME_RUNS:]]
+
+    def _tasks(self, sequence: Sequence) -> list[Task]:
+        """All runs of a sequence that there can be."""
+        return [self._task(sequence, label) for label in self._labels(sequence)]
 
     def _labels(self, sequence: Sequence) -> list[str]:
         experiment = self._folder.experiment
@@ -308,7 +314,6 @@ def _outcome(future: Future) -> Outcome:
     if error is None:
         outcome: Outcome = future.result()
         return outcome
-    name = type(error).__name__
-    if name == "KilledWorker":
+    if isinstance(error, KilledWorker):
         return Outcome(error="its worker died each time, killed or out of memory")
-    return Outcome(error=f"{name}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}")
+    return Outcome(error=one_line(error))

@@ -28,6 +28,12 @@ Protocol = Literal["otb", "got10k", "pysot"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 """Where the community disagrees: the MATLAB toolkit of OTB, got10k's and pysot's rules."""
 
+
+def as_protocol(name: str) -> Protocol:
+    """A protocol by its name, which must be one of PROTOCOLS."""
+    return PROTOCOLS[PROTOCOLS.index(name)]
+
+
 ATTRIBUTES = {
     "IV": "illumination variation", "OPR": "out-of-plane rotation", "SV": "scale variation",
     "OCC": "occlusion", "DEF": "deformation", "MB": "motion blur", "FM": "fast motion",

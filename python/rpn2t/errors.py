@@ -6,3 +6,9 @@ class InputError(ValueError):
 
     The command line prints it as ``rpn2t: <message>`` and exits with status 2.
     """
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, in a line: of any other error its type, too."""
+    reason = (str(error).strip().splitlines() or [""])[0]
+    return reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}"

@@ -14,9 +14,9 @@ import scipy.io
 from rpn2t.boxes import Floats
 from rpn2t.datasets import DataSet, Entry, Protocol
 from rpn2t.errors import InputError
+from rpn2t.eval.results_files import run_names
 from rpn2t.groundtruth import read_boxes
 from rpn2t.results import ResultFolder, write_whole
-from rpn2t.robustness import SEGMENTS, SHIFTS
 
 Runs = list[tuple[str, Floats, Floats]]
 """(label, boxes in the file's own 1-based numbers, seconds) of a target's runs."""
@@ -59,9 +59,7 @@ def export(
 
 
 def _read_runs(folder: ResultFolder, entry: Entry) -> Runs:
-    labels = {"ope": [""], "sre": list(SHIFTS)}.get(folder.experiment) or [
-        f"{n:02}" for n in range(1, SEGMENTS + 1)
-    ]
+    labels = run_names(folder.experiment)
     runs = []
     for label in labels:
         file, times = folder.boxes(entry, label), folder.times(entry, label)

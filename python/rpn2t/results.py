@@ -31,6 +31,11 @@ EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 MANIFEST = "manifest.json"
 
 
+def as_experiment(name: str) -> Experiment:
+    """An experiment by its name, which must be one of EXPERIMENTS."""
+    return EXPERIMENTS[EXPERIMENTS.index(name)]
+
+
 class ResultFolder:
     """The results of one tracker in one experiment.
 

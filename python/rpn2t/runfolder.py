@@ -1,6 +1,5 @@
 """The folder a run leaves behind: boxes.txt, run.json, video.mp4 and, where asked for, profile.txt."""
 
-import fcntl
 import json
 import math
 import os
@@ -16,6 +15,7 @@ from rpn2t.boxes import Box
 from rpn2t.container import denied_hint
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted
+from rpn2t.locks import lock
 from rpn2t.video import partial_path
 
 
@@ -77,7 +77,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             boxes = self.boxes.open("a", encoding="ascii")
         with boxes:
-            self._lock(boxes)
+            lock(boxes, f"{self.path}: another run is writing here; choose another --output")
             with _writing(self.path):
                 parts = (self._partial_report, partial_path(self.video))
                 for old in {*self.files, *parts} - {self.boxes}:
@@ -125,14 +125,6 @@ class RunFolder:
         """
         with _writing(self.profile):
             self.profile.write_text(table, encoding="utf-8")
-
-    def _lock(self, boxes: TextIO) -> None:
-        try:
-            fcntl.flock(boxes, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{self.path}: another run is writing here; choose another --output") from None
-        except OSError:
-            return  # a file system without locks: nothing is lost but this check
 
     def _write_report(self, header: Mapping[str, Any], status: str, error: str | None) -> None:
         """Writes run.json through a temporary file, so that it is whole or not there."""

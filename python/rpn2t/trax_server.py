@@ -26,7 +26,7 @@ import numpy as np
 
 from rpn2t.boxes import Box
 from rpn2t.cli.console import say
-from rpn2t.errors import InputError
+from rpn2t.errors import InputError, one_line
 from rpn2t.regions import Region, is_state, upright_box
 from rpn2t.session import FrameTracker
 from rpn2t.sources import Image, decode_image
@@ -203,12 +203,11 @@ class _Target:
     def _failure(self, error: Exception, when: str) -> InputError | _SessionFailed:
         if isinstance(error, InputError):
             return error
-        reason = (str(error).strip().splitlines() or [""])[0]
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next
         where = f" ({Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno})" if place else ""
-        return _SessionFailed(f"{self._spec.tracker} {when}: {type(error).__name__}: {reason}{where}")
+        return _SessionFailed(f"{self._spec.tracker} {when}: {one_line(error)}{where}")
 
 
 class _Lines(io.TextIOWrapper):

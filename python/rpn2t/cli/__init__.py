@@ -39,9 +39,11 @@ def cli() -> None:
     \b
     rpn2t track clip.mp4 --init 68,36,54,62    a box in the first frame, in pixels
     rpn2t track Deer/                          an OTB or VOT sequence brings its own box
+    rpn2t benchmark otb100 --root /data/OTB    a whole benchmark, for `rpn2t evaluate`
     rpn2t weights                              the networks' weights that are installed
 
-    `rpn2t VERB --help` explains a verb. Exit status: 0 done, 1 `weights verify` found damage, 2 an
+    `rpn2t VERB --help` explains a verb. Exit status: 0 done, 1 something failed (a sequence of a
+    benchmark, a session of trax) or was found missing or damaged (datasets check, weights verify), 2 an
     input that cannot be used (one line says which and what to do), 130 or 143 stopped by Ctrl-C or
     SIGTERM.
     """

@@ -1,7 +1,5 @@
 """What ``rpn2t ablate`` does."""
 
-import csv
-import io
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,9 +7,10 @@ import numpy as np
 from rpn2t.ablation import Variant, find_variants
 from rpn2t.cli.benchmarking import BenchmarkOptions, open_dataset, run_over
 from rpn2t.cli.console import say
-from rpn2t.datasets import DataSet, Sequence
+from rpn2t.datasets import DataSet, Sequence, as_protocol
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import Summary, summary
+from rpn2t.eval.tables import Table
 from rpn2t.groundtruth import read_boxes
 from rpn2t.results import ResultFolder, write_whole
 
@@ -30,13 +29,14 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
     if dataset.kind != "otb":
         raise InputError(f"{options.dataset}: the comparisons are run on sequences in OTB's layout")
     spec = options.spec()
+    lacking = {variant: why for variant in variants if (why := variant.lacking(options.weights))}
+    for variant, why in lacking.items():
+        if names is not None:
+            raise InputError(f"--variants {variant.name}: {why}")
+        say(f"{variant.name} is left out: {why}")
     failed = False
     for variant in variants:
-        why = variant.lacking(options.weights)
-        if why and names is not None:
-            raise InputError(f"--variants {variant.name}: {why}")
-        if why:
-            say(f"{variant.name} is left out: {why}")
+        if variant in lacking:
             continue
         try:
             run_over(options, variant.of(spec), dataset, sequences, _folder(variant))
@@ -64,18 +64,20 @@ def _write_table(
     if not common:
         say("no sequence has results of every variant yet; there is no table")
         return
-    rows = [_row(variant, [measured[each.name] for each in common]) for variant, measured in found.items()]
     frames = f", first {options.frames} frames" if options.frames else ""
-    title = (
-        f"{dataset.name}: {len(common)} sequences{frames}, {options.protocol} protocol, seed {options.seed}"
+    table = Table(
+        name="ablation",
+        title=f"{dataset.name}: {len(common)} sequences{frames}, {options.protocol} protocol, "
+        f"seed {options.seed}",
+        header=_HEADER,
+        rows=tuple(
+            _row(variant, [measured[each.name] for each in common]) for variant, measured in found.items()
+        ),
     )
-    lines = [f"| {' | '.join(row)} |" for row in (_HEADER, ("---",) * len(_HEADER), *rows)]
     place = ResultFolder(options.results, dataset, "ope", "x").path.parent
-    write_whole(place / "ablation.md", f"{title}\n\n" + "\n".join(lines) + "\n")
-    write_whole(place / "ablation.csv", _csv([_HEADER, *rows]))
-    say(title)
-    for line in lines:
-        say(line)
+    write_whole(place / "ablation.md", table.markdown())
+    write_whole(place / "ablation.csv", table.csv())
+    say(table.markdown())
     say(f"written to {place / 'ablation.md'} and ablation.csv")
 
 
@@ -86,7 +88,9 @@ def _measure(
     folder = ResultFolder(options.results, dataset, "ope", _folder(variant))
     files = [(sequence, folder.boxes(sequence.entry)) for sequence in sequences]
     return {
-        sequence.name: summary(read_boxes(file, one_based=True), sequence.truth)
+        sequence.name: summary(
+            read_boxes(file, one_based=True), sequence.truth, as_protocol(options.protocol)
+        )
         for sequence, file in files
         if file.exists()
     }
@@ -96,9 +100,3 @@ def _row(variant: Variant, measured: list[Summary]) -> tuple[str, ...]:
     auc = np.mean([each.success_auc for each in measured])
     precision = np.mean([each.precision_20 for each in measured])
     return variant.name, variant.about, f"{auc:.3f}", f"{precision:.3f}", str(len(measured))
-
-
-def _csv(rows: Iterable[tuple[str, ...]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

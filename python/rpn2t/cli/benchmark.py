@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from rpn2t.cli.datasets import PROTOCOL
-from rpn2t.cli.options import Decorated, GroupedCommand, grouped_option, tracker_options
+from rpn2t.cli.options import Decorated, GroupedCommand, any_tracker_option, grouped_option, tracker_options
 
 _WHAT = "What is run"
 _HOW = "Where it runs"
@@ -53,15 +53,7 @@ def running_options(function: Decorated) -> Decorated:
 
 @click.command(cls=GroupedCommand)
 @click.argument("dataset")
-@grouped_option(
-    _WHAT,
-    "--tracker",
-    default="rpn2t",
-    show_default=True,
-    metavar="NAME",
-    help="rpn2t, OpenCV's csrt, kcf, mil or mosse, or module:Class with init(image, box) and "
-    "update(image) -> box, score.",
-)
+@any_tracker_option(_WHAT)
 @grouped_option(
     _WHAT, "--name", metavar="NAME", help="What the results are called.  [default: the tracker's name]"
 )

@@ -1,20 +1,19 @@
 """What ``rpn2t benchmark`` does."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import get_args
 
 from rpn2t.benchmark import Benchmark
 from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.cluster import connected, cores
-from rpn2t.datasets import DataSet, Protocol, Sequence, describe_absent, find_dataset, root_of
+from rpn2t.datasets import DataSet, Sequence, as_protocol, describe_absent, find_dataset, root_of
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted, Interruption
+from rpn2t.locks import lock
 from rpn2t.manifest import Manifest
-from rpn2t.results import EXPERIMENTS, Experiment, ResultFolder
+from rpn2t.results import Experiment, ResultFolder, as_experiment
 from rpn2t.trackers import TrackerSpec
 
 
@@ -56,9 +55,8 @@ def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Sequence, ..
     """
     dataset = find_dataset(options.dataset)
     wanted = dataset.select(options.sequences.split(",")) if options.sequences else dataset
-    rules = next(each for each in get_args(Protocol) if each == options.protocol)
     root = root_of(options.dataset, options.root)
-    opened = wanted.open(root, rules)
+    opened = wanted.open(root, as_protocol(options.protocol))
     for line in describe_absent(opened.absent):
         say(f"left out, {line}")
     usable = tuple(sequence.head(options.frames) for sequence in opened.sequences if sequence.images)
@@ -128,7 +126,7 @@ def _report_failures(work: Benchmark) -> None:
 
 def _experiment(options: BenchmarkOptions, dataset: DataSet) -> Experiment:
     if dataset.kind == "otb":
-        return next(each for each in EXPERIMENTS if each == options.experiment)
+        return as_experiment(options.experiment)
     if options.experiment != "ope":
         raise InputError(
             f"--experiment {options.experiment}: is OTB's; VOT sequences have the supervised experiment alone"
@@ -141,18 +139,11 @@ def _alone(folder: ResultFolder) -> Iterator[None]:
     """Keep a second run out of the folder."""
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-        lock = (folder.path / ".lock").open("a")
+        held = (folder.path / ".lock").open("a")
     except OSError as error:
         raise InputError(
             f"{folder.path}: cannot write there ({error.strerror}); choose another --results"
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{folder.path}: another run is writing there; wait for it, or give another --name"
-            ) from None
-        except OSError:
-            pass  # a file system without locks: nothing is lost but this check
+    with held:
+        lock(held, f"{folder.path}: another run is writing there; wait for it, or give another --name")
         yield

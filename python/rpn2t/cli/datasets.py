@@ -71,11 +71,10 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     something is missing.
     """
     from pathlib import Path
-    from typing import get_args
 
     from tqdm import tqdm
 
-    from rpn2t.datasets import Protocol, find_dataset, root_of
+    from rpn2t.datasets import as_protocol, find_dataset, root_of
     from rpn2t.datasets_check import check_sequence
     from rpn2t.errors import InputError
 
@@ -83,11 +82,10 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     folder = Path(root_of(dataset, root)).expanduser()
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --root names the one that holds the sequences")
-    rules: Protocol = next(each for each in get_args(Protocol) if each == protocol)
     missing: set[str] = set()
     nowhere: list[str] = []
     for entry in tqdm(found.entries, unit="sequence", leave=False, disable=None):
-        for finding in check_sequence(found, entry, folder, rules, read_images=not quick):
+        for finding in check_sequence(found, entry, folder, as_protocol(protocol), read_images=not quick):
             if finding.kind == "missing":
                 missing.add(entry.name)
             if finding.text.startswith("no folder "):

@@ -41,9 +41,7 @@ def evaluate(
     them have. `python eval/otb_plots.py` is the same without Caffe or OpenCV. For VOT see `python
     eval/vot_report.py`.
     """
-    from typing import get_args
-
-    from rpn2t.datasets import Protocol, find_dataset, root_of
+    from rpn2t.datasets import as_protocol, find_dataset, root_of
     from rpn2t.errors import InputError
     from rpn2t.eval import otb_plots
     from rpn2t.eval.command_line import words
@@ -71,7 +69,7 @@ def evaluate(
         results,
         output,
         dataset=dataset,
-        protocol=next(each for each in get_args(Protocol) if each == protocol),
+        protocol=as_protocol(protocol),
         trackers=words(trackers or ""),
         attributes=words(attributes or ""),
         sequences=words(sequences or ""),

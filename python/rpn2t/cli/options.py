@@ -38,6 +38,19 @@ def grouped_option(group: str, *declarations: str, **settings: Any) -> Callable[
     return click.option(*declarations, cls=_Option, group=group, **settings)
 
 
+def any_tracker_option(group: str) -> Callable[[Decorated], Decorated]:
+    """``--tracker``, of the verbs that run others than RPN2T as well."""
+    return grouped_option(
+        group,
+        "--tracker",
+        default="rpn2t",
+        show_default=True,
+        metavar="NAME",
+        help="rpn2t, OpenCV's csrt, kcf, mil or mosse, or module:Class with init(image, box) and "
+        "update(image) -> box, score.",
+    )
+
+
 _TRACKER_OPTIONS = (
     grouped_option(
         TRACKER,

@@ -72,22 +72,21 @@ def export(
     Sequences without results are named. Boxes stay 1-based, as in OTB's own files.
     """
     from pathlib import Path
-    from typing import get_args
 
-    from rpn2t.datasets import Protocol, find_dataset
+    from rpn2t.datasets import as_protocol, find_dataset
     from rpn2t.errors import InputError
     from rpn2t.export import export as write
-    from rpn2t.results import EXPERIMENTS, ResultFolder
+    from rpn2t.results import ResultFolder, as_experiment
 
     found = find_dataset(dataset)
-    kind = "vot" if found.kind == "vot" else next(each for each in EXPERIMENTS if each == experiment)
-    folder = ResultFolder(results, found, kind, tracker)
+    folder = ResultFolder(
+        results, found, as_experiment("vot" if found.kind == "vot" else experiment), tracker
+    )
     if not folder.path.is_dir():
         raise InputError(
             f"{folder.path}: no such folder; `rpn2t results list --results {results}` lists them"
         )
-    rules: Protocol = next(each for each in get_args(Protocol) if each == protocol)
-    count, lacking = write(toolkit, folder, found, Path(output).expanduser(), rules)
+    count, lacking = write(toolkit, folder, found, Path(output).expanduser(), as_protocol(protocol))
     if not count:
         raise InputError(f"{folder.path}: holds no results of {found.name}'s sequences")
     say(f"{count} sequences in {output}")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from rpn2t.cli.options import GroupedCommand, grouped_option, tracker_options
+from rpn2t.cli.options import GroupedCommand, any_tracker_option, grouped_option, tracker_options
 
 _WHAT = "What is run"
 _WORKSPACE = "The toolkit's workspace"
@@ -24,15 +24,7 @@ _WORKSPACE = "The toolkit's workspace"
     help="What it is called there.  [default: the tracker's name, as RPN2T]",
 )
 @grouped_option(_WORKSPACE, "--force", is_flag=True, help="Replace an entry of this name that differs.")
-@grouped_option(
-    _WHAT,
-    "--tracker",
-    default="rpn2t",
-    show_default=True,
-    metavar="NAME",
-    help="rpn2t, OpenCV's csrt, kcf, mil or mosse, or module:Class with init(image, box) and "
-    "update(image) -> box, score.",
-)
+@any_tracker_option(_WHAT)
 @grouped_option(
     _WHAT,
     "--random-seeds",

@@ -1,0 +1,59 @@
+"""The folder that an evaluation writes: all of it or nothing, and nothing of an earlier one left over."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import mkdtemp
+
+from rpn2t.errors import InputError
+
+RECORD = "evaluation.json"
+"""The file with every figure, and the names of all files that were written with it."""
+
+
+def check_output(folder: Path) -> None:
+    """Refuse early what could not be written in the end."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise InputError(f"{folder}: {there} is not a folder; choose another --output")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"{folder}: cannot write in {there}; choose another --output")
+
+
+def write(found: Mapping[str, bytes], folder: Path) -> None:
+    """Write all files, through a folder beside it, and remove those that an earlier evaluation left.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    part: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        for name, content in found.items():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            (part / name).write_bytes(content)
+        for old in _listed(folder):
+            (folder / old).unlink(missing_ok=True)
+        for name in found:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(part / name, folder / name)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write: {error.strerror or error}; choose another --output"
+        ) from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _listed(folder: Path) -> list[str]:
+    """The files that an earlier evaluation wrote into the folder."""
+    try:
+        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    inside = folder.resolve()
+    return [str(name) for name in names if (folder / str(name)).resolve().is_relative_to(inside)]
