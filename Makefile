@@ -23,8 +23,8 @@ TORCH_VERSION := 2.13.0
 ROUNDS := 10
 
 PRETRAIN_VENV := build/torch-pretrain
-# PyTorch without CUDA is a fifth of the size; empty for the usual one.
-TORCH_INDEX := https://download.pytorch.org/whl/cpu
+# Address of a package index that has PyTorch without CUDA, a fifth of the size: make test-pretrain TORCH_INDEX=...
+TORCH_INDEX :=
 
 VOT_VENV := build/vot
 # The last toolkit whose supervised experiment works, see tests/vot/test_toolkit.py.
