@@ -1,4 +1,4 @@
-"""Training with a Caffe solver: snapshots to go on from, a log, a curve, and weights that can be used at any time."""
+"""Training with a Caffe solver: snapshots to go on from, a log, a curve, weights of use at any time."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -119,7 +119,7 @@ class TrainingFolder:
         self._cut_log(iteration)
 
     def save(self, task: Task) -> None:
-        """Take a snapshot: weights and the solver's memory, and what a user can use. The old one goes last."""
+        """Take a snapshot, and publish what a user can use. The old snapshot goes last."""
         before, iteration = self.iteration, int(task.solver.iter)
         task.solver.snapshot()
         task.publish(self.path)
@@ -218,7 +218,7 @@ def draw_curve(log: list[dict[str, Any]], path: Path) -> None:
         points = [(line["iteration"], line["held_out"][name]) for line in log if "held_out" in line]
         rows.append((f"held out: {name}", points))
     for axis, (title, points) in zip(axes, rows, strict=True):
-        axis.plot(*zip(*points, strict=True) if points else ((), ()), marker="." if len(points) < 50 else None)
+        axis.plot([x for x, _ in points], [y for _, y in points], marker="." if len(points) < 50 else None)
         axis.set_title(title, fontsize=9, loc="left")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("iteration")
