@@ -200,7 +200,10 @@ def train(
         if solver.iter != folder.iteration:
             folder.save(task)
         raise
-    return next(line["held_out"] for line in reversed(folder.read_log()) if "held_out" in line)  # type: ignore[no-any-return]
+    measured: dict[str, float] = next(
+        line["held_out"] for line in reversed(folder.read_log()) if "held_out" in line
+    )
+    return measured
 
 
 def draw_curve(log: list[dict[str, Any]], path: Path) -> None:
