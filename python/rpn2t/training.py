@@ -139,6 +139,11 @@ class TrainingFolder:
         lines = (self.path / LOG).read_text().splitlines() if (self.path / LOG).exists() else []
         return [json.loads(line) for line in lines if line.endswith("}")]
 
+    def last_measurement(self) -> dict[str, float]:
+        """What was measured last on what is held out."""
+        measured = [line["held_out"] for line in self.read_log() if "held_out" in line]
+        return dict(measured[-1]) if measured else {}
+
     def _cut_log(self, iteration: int) -> None:
         """Drop what was logged after the snapshot: it is about to happen again."""
         kept = [line for line in self.read_log() if line["iteration"] <= iteration]
@@ -200,10 +205,7 @@ def train(
         if solver.iter != folder.iteration:
             folder.save(task)
         raise
-    measured: dict[str, float] = next(
-        line["held_out"] for line in reversed(folder.read_log()) if "held_out" in line
-    )
-    return measured
+    return folder.last_measurement()
 
 
 def draw_curve(log: list[dict[str, Any]], path: Path) -> None:
