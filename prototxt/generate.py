@@ -14,6 +14,7 @@ from typing import Any
 from rpn2t.config import Config
 from rpn2t.matching import match_anchors
 from rpn2t.paths import prototxt_dir
+from rpn2t.rpn import AnchorShapes, Sampling, Selection
 from rpn2t.runtime import load_caffe
 
 caffe = load_caffe()
@@ -135,6 +136,47 @@ def distillation() -> Any:
     return n
 
 
+def rpn(*, train: bool) -> Any:
+    """The teacher as a region proposal network: conv5, a 3x3 layer, and two 1x1 layers for nine anchors.
+
+    The layers' names are py-faster-rcnn's, but for the 3x3 layer, which has the authors'.
+    """
+    shapes, count = AnchorShapes(), len(AnchorShapes())
+    anchors = {"stride": shapes.stride, "scales": shapes.scales, "ratios": shapes.ratios}
+    learns: dict[str, Any] = {"param": learning(1, 2)} if train else {}
+    n = zf(203, conv1_stride=2, pooling=True, **learns)
+    n.relu5 = L.ReLU(n.conv5, in_place=True)
+    n.conv_proposal1 = convolution(n.relu5, 256, 3, **learns, **gaussian(0.01))
+    n.relu_proposal1 = L.ReLU(n.conv_proposal1, in_place=True)
+    n.rpn_cls_score = convolution(n.relu_proposal1, 2 * count, 1, **learns, **gaussian(0.01))
+    n.rpn_bbox_pred = convolution(n.relu_proposal1, 4 * count, 1, **learns, **gaussian(0.01))
+    n.rpn_cls_pair = L.Reshape(n.rpn_cls_score, reshape_param={"shape": {"dim": [0, 2, -1, 0]}})
+    if train:
+        n.boxes = L.Input(shape={"dim": [1, 4]})
+        n.draw = L.Input(shape={"dim": [1]})
+        n.rpn_labels, n.rpn_targets, n.rpn_weights = L.Python(
+            n.rpn_cls_score, n.boxes, n.draw, name="rpn_targets", ntop=3, module="rpn2t.layers",
+            layer="AnchorTargetLayer", param_str=json.dumps(anchors | vars(Sampling())),
+        )  # fmt: skip
+        n.loss_objects = L.SoftmaxWithLoss(
+            n.rpn_cls_pair, n.rpn_labels, propagate_down=[True, False], loss_weight=0,
+            loss_param={"ignore_label": -1},
+        )  # fmt: skip
+        n.loss_boxes = L.Python(
+            n.rpn_bbox_pred, n.rpn_targets, n.rpn_weights,
+            propagate_down=[True, False, False], loss_weight=0,
+            module="rpn2t.layers", layer="SmoothL1LossLayer", param_str=json.dumps({"sigma": 3}),
+        )  # fmt: skip
+        n.loss = L.Eltwise(n.loss_objects, n.loss_boxes, loss_weight=1)
+    else:
+        n.rpn_cls_prob = L.Softmax(n.rpn_cls_pair)
+        n.proposals = L.Python(
+            n.rpn_cls_prob, n.rpn_bbox_pred, n.data, module="rpn2t.layers", layer="ProposalLayer",
+            param_str=json.dumps(anchors | vars(Selection())),
+        )  # fmt: skip
+    return n
+
+
 def head(batch: int, *, crop: int, train: bool) -> Any:
     """What follows conv5: a 3x3 layer and two sibling 1x1 layers (section 3.4).
 
@@ -189,6 +231,8 @@ def networks() -> dict[str, str]:
         "teacher/deploy.prototxt": ("ZF_teacher", deploy(zf(203, conv1_stride=2, pooling=True))),
         "teacher_half/deploy.prototxt": ("ZF_teacher_half", deploy(zf(101, conv1_stride=2, pooling=True))),
         "student/deploy.prototxt": ("ZF_student", deploy(zf(107, conv1_stride=4, pooling=False))),
+        "rpn/train.prototxt": ("ZF_RPN", rpn(train=True)),
+        "rpn/deploy.prototxt": ("ZF_RPN_deploy", rpn(train=False)),
         "student/train.prototxt": ("ZF_student_distillation", distillation()),
         # Of the sides that give a 14 x 14 map, those at which no layer rounds: the map's middle is the
         # patch's, as anchors want it. Context stays the paper's 16 px, one step of the map.

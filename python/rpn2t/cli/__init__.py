@@ -14,7 +14,9 @@ from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.threads import sleep_at_once
 
-_VERBS = ("track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "weights")
+_VERBS = (
+    "track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "train-rpn", "weights",
+)  # fmt: skip
 
 
 class _Verbs(click.Group):
@@ -26,7 +28,8 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        command = getattr(importlib.import_module(f"rpn2t.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"rpn2t.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

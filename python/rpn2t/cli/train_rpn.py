@@ -1,0 +1,74 @@
+"""``rpn2t train-rpn``: the options and their help. What it does is in rpn2t.cli.training."""
+
+from typing import Any
+
+import click
+
+
+@click.command("train-rpn")
+@click.option("--images", required=True, metavar="DIR", help="Folder of photographs, or of Pascal VOC.")
+@click.option(
+    "--annotations",
+    metavar="DIR|FILE",
+    help="Pascal VOC's XML files, or a list in JSON lines (needless where --images is Pascal VOC's).",
+)
+@click.option(
+    "--start",
+    metavar="SET|FILE|random",
+    default="shipped",
+    show_default=True,
+    help="What it starts from: a set's teacher, a Caffe model with conv1 to conv5, or nothing.",
+)
+@click.option("--output", metavar="DIR", default="runs/train-rpn", show_default=True)
+@click.option(
+    "--iterations",
+    type=click.IntRange(0, 10_000_000),
+    default=10_000,
+    show_default=True,
+    metavar="N",
+    help="One photograph each; 0 measures the start.",
+)
+@click.option("--rate", type=float, default=0.001, show_default=True, metavar="X", help="Learning rate.")
+@click.option(
+    "--side",
+    type=click.IntRange(32, 2000),
+    default=240,
+    show_default=True,
+    metavar="PX",
+    help="Of a photograph's shorter side in the network. Anchors have 64, 128 and 256 px.",
+)
+@click.option(
+    "--held-out-source",
+    metavar="NAME",
+    help="Hold out every tenth photograph of this source of the list alone, and not of all.",
+)
+@click.option(
+    "--measure-every",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    metavar="N",
+    help="Iterations between two measurements of recall.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu:N")
+def train_rpn(**options: Any) -> None:
+    """Train the teacher, ZF's region proposal network, on photographs with boxes.
+
+    \b
+    Examples:
+      rpn2t train-rpn --images VOCdevkit/VOC2012 --start zf.caffemodel
+      rpn2t train-rpn --images photographs --annotations boxes.jsonl
+
+    A list in JSON lines has a line a photograph: {"file": "a/1.jpg", "boxes": [[x, y, w, h], ...]}, in
+    pixels, 0-based, and perhaps "source". Every tenth photograph is held out, and recall is measured on
+    those: the share of their objects of which one of 300 proposals has an IoU of 0.5, or 0.7, or more.
+
+    The output is a set of weights at any time: zf_teacher.caffemodel with the layers conv1 to conv5,
+    conv_proposal1, rpn_cls_score and rpn_bbox_pred, and zf_student.caffemodel, which has the same conv1 to
+    conv5 until `rpn2t distill --weights DIR` trains it. log.jsonl and loss.png show the course.
+    After Ctrl-C the same command goes on.
+    """
+    from rpn2t.cli.training import run_train_rpn
+
+    run_train_rpn(**options)
