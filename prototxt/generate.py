@@ -233,7 +233,7 @@ def networks() -> dict[str, str]:
         "student/deploy.prototxt": ("ZF_student", deploy(zf(107, conv1_stride=4, pooling=False))),
         "rpn/train.prototxt": ("ZF_RPN", rpn(train=True)),
         "rpn/deploy.prototxt": ("ZF_RPN_deploy", rpn(train=False)),
-        "student/train.prototxt": ("ZF_student_distillation", distillation()),
+        "distill/train.prototxt": ("ZF_student_distillation", distillation()),
         # Of the sides that give a 14 x 14 map, those at which no layer rounds: the map's middle is the
         # patch's, as anchors want it. Context stays the paper's 16 px, one step of the map.
         "alexnet/deploy.prototxt": ("AlexNet", alexnet(243)),

@@ -1,6 +1,7 @@
 """Training with a Caffe solver: snapshots to go on from, a log, a curve, weights of use at any time."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,6 +108,7 @@ class TrainingFolder:
         """Bring the solver to where the last snapshot stood."""
         iteration = self.iteration
         if not iteration:
+            self._cut_log(-1)
             return
         state = load_caffe().proto.caffe_pb2.SolverState()
         model, kept = self._snapshot(iteration)
@@ -177,6 +179,7 @@ def train(
 
     Raises:
         Interrupted: after a signal.
+        InputError: the training diverged; the last snapshot stays.
     """
     solver = task.solver
     folder.restore(solver)
@@ -189,6 +192,11 @@ def train(
             task.feed(solver.iter)
             solver.step(1)
             losses.append(float(solver.net.blobs["loss"].data.ravel()[0]))
+            if not math.isfinite(losses[-1]):
+                raise InputError(
+                    f"{folder.path}: the loss is no number any more at iteration {solver.iter}; begin with a "
+                    "smaller --rate and another --output"
+                )
             tell(solver.iter, losses[-1])
             over = solver.iter >= task.iterations
             measured = over or solver.iter % task.measure_every == 0

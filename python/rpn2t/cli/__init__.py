@@ -15,7 +15,8 @@ from rpn2t.errors import InputError
 from rpn2t.threads import sleep_at_once
 
 _VERBS = (
-    "track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "train-rpn", "weights",
+    "track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "train-rpn", "distill",
+    "weights",
 )  # fmt: skip
 
 
