@@ -1,6 +1,7 @@
 """What ``rpn2t distill`` does."""
 
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -89,9 +90,7 @@ def _begun_with(
 
 def _fingerprint(images: Path, parts: Sequence[Sequence[Photograph]]) -> str:
     """Of the photographs' names and boxes, wherever their folder lies."""
-    rows = [
-        [(each.path.relative_to(images).as_posix(), each.boxes.tolist()) for each in part] for part in parts
-    ]
+    rows = [[(os.path.relpath(each.path, images), each.boxes.tolist()) for each in part] for part in parts]
     return hashlib.sha256(repr(rows).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
