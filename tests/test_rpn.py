@@ -36,7 +36,7 @@ def test_anchors_stand_where_conv5_looks() -> None:
     centre = anchors[..., :2] + anchors[..., 2:] / 2
     assert (centre[2, 3] == (3 * 16 + 0.5, 2 * 16 + 0.5)).all()
     area, ratio = anchors[..., 2] * anchors[..., 3], anchors[..., 3] / anchors[..., 2]
-    np.testing.assert_allclose(np.sqrt(area), np.broadcast_to([64, 128, 256], area.shape))
+    np.testing.assert_allclose(np.sqrt(area), np.broadcast_to([32, 88, 224], area.shape))
     np.testing.assert_allclose(ratio, np.broadcast_to(np.array([0.5, 1, 2])[:, None], ratio.shape))
 
 
@@ -154,10 +154,10 @@ def test_what_the_targets_say_is_what_proposals_are_made_of(tmp_path) -> None:
     likely = rows[rows[:, 4] > 0.5]
     assert len(likely) == 2
     assert (found(objects, likely[:, :4].astype(float)) > 0.999).all()
-    # the targets' weights: one share of the anchors drawn, at the objects' anchors
+    # the targets' weights: a mean over the objects' anchors
     weights = train.blobs["rpn_weights"].data.reshape(9, 4, 14, 21)
     positive = labels.reshape(9, 14, 21) == 1
-    assert (weights == np.where(positive, np.float32(1 / 256), 0)[:, None]).all()
+    assert (weights == np.where(positive, np.float32(1 / positive.sum()), 0)[:, None]).all()
 
 
 def test_the_same_draw_gives_the_same_anchors() -> None:

@@ -47,7 +47,7 @@ class RPNSettings:
 
     iterations: int = 10_000
     rate: float = 0.001
-    side: int = 240
+    side: int = 288
     jitter: float = 1.25
     longest: float = 1.8
     seed: int = 0

@@ -32,10 +32,10 @@ import click
 @click.option(
     "--side",
     type=click.IntRange(32, 2000),
-    default=240,
+    default=288,
     show_default=True,
     metavar="PX",
-    help="Of a photograph's shorter side in the network. Anchors have 64, 128 and 256 px.",
+    help="Of a photograph's shorter side in the network. Anchors have 32, 88 and 224 px.",
 )
 @click.option(
     "--held-out-source",
