@@ -98,7 +98,10 @@ def test_verify_reads_a_file_without_a_checksum(tmp_path: Path, capsys: pytest.C
         ),
         (["import", "x", "--teacher", "f", "--mean", "1,2"], "rpn2t: --mean 1,2: give three numbers, blue,"),
         (["import", "x", "--teacher", "f", "--mean", "1,2,nan"], "rpn2t: --mean 1,2,nan: give three numbers"),
-        (["scale", "shipped", "0", "--output", "{tmp}/o"], "rpn2t: factor 0.0: give a positive number\n"),
+        (
+            ["scale", "shipped", "0", "--output", "{tmp}/o"],
+            "rpn2t: factor 0.0: give a number from 1e-6 to 1e6\n",
+        ),
         (["scale", "shipped", "2", "--output", "{tmp}"], "rpn2t: {tmp}: not an empty folder; give another"),
         (["scale", "nobody", "2", "--output", "{tmp}/o"], "rpn2t: weights nobody: no such set or folder"),
         (["import", "shipped", "--student", "f"], "rpn2t: weights 'shipped': not a name for a set"),

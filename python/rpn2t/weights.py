@@ -195,14 +195,14 @@ def scale_conv5(layers: Mapping[str, Sequence[NDArray[np.float32]]], factor: flo
 
     Args:
         layers: weights by layer name, conv5 among them; unchanged.
-        factor: positive; a power of two is exact.
+        factor: from 1e-6 to 1e6; a power of two is exact.
 
     Raises:
-        InputError: the factor is not a positive number.
+        InputError: the factor is another.
     """
-    if not (math.isfinite(factor) and factor > 0):
-        raise InputError(f"factor {factor}: give a positive number")
-    # The factors of a layer's arrays: weights, then bias.
+    if not 1e-6 <= factor <= 1e6:
+        raise InputError(f"factor {factor}: give a number from 1e-6 to 1e6")
+    # Of a layer's weights and of its bias; multiplied in double precision, so that all is rounded once.
     factors = {"conv5": (factor, factor)} | dict.fromkeys(RPN_CONV3X3, (1 / factor, 1.0))
     return {
         name: [np.asarray(a * np.float64(f), np.float32) for a, f in zip(arrays, factors[name], strict=True)]

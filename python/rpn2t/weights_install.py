@@ -67,7 +67,7 @@ _RPN = (RPN_CONV3X3, *RPN_CONV1X1)
 _KNOWN = (*ZF_SHAPES, *(name for names in _RPN for name in names))
 
 GREY = (128.0, 128.0, 128.0)
-"""Blue, green, red: what the tracker, as the authors' networks, subtracts."""
+"""Blue, green, red: what the tracker and the authors' networks subtract."""
 
 
 def import_set(
@@ -80,9 +80,10 @@ def import_set(
 ) -> WeightSet:
     """Install local Caffe models in the user's folder as a set of this name.
 
-    They may be the authors' two files or a ZF model of py-faster-rcnn. A file whose layer names and mean
-    are the authors' is copied as it is; of another, conv1 to conv5 and the region proposal network's
-    three layers are kept, under our names and with the mean in conv1's bias.
+    They may be the authors' two files or a ZF model of py-faster-rcnn. A file with mean 128 and our layer
+    names (the first of ``RPN_CONV3X3`` and of each of ``RPN_CONV1X1``) is copied as it is; of another,
+    conv1 to conv5 and the region proposal network's layers are kept, under our names and with the mean in
+    conv1's bias.
 
     Args:
         name: letters, digits and ``. _ -``; not ``shipped``.
@@ -106,7 +107,7 @@ def import_set(
 
 
 def _install(source: str | Path, place: Path, mean: Sequence[float]) -> Layers:
-    """Copy a ZF net's file, or write it anew where its layers' names or its mean are not the authors'.
+    """Copy a ZF net's file, or write it anew where its layers' names or its mean are not ours.
 
     Returns:
         The installed conv1 to conv5.
@@ -239,11 +240,11 @@ def scale_set(weights: WeightSet, factor: float, folder: str | Path) -> WeightSe
 
     Args:
         weights: the set; its other files are not copied.
-        factor: positive.
+        factor: from 1e-6 to 1e6.
         folder: where to, with SHA256SUMS; empty or not there yet.
 
     Raises:
-        InputError: the factor is not positive, a file is not a ZF net's, or the folder cannot take the set.
+        InputError: the factor is another, a file is not a ZF net's, or the folder cannot take the set.
     """
     place = Path(folder).expanduser().resolve()
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):

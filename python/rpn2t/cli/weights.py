@@ -107,9 +107,9 @@ def import_files(
 
     Without --student the student starts as the teacher's conv1 to conv5, undistilled. Both of Caffe's
     formats are taken. The layers' shapes are checked first: a file that is not a ZF net's is refused,
-    with the first layer that does not fit. A file with the authors' layer names and mean is copied as
-    it is; of another, conv1 to conv5 and the RPN's layers (rpn_conv/3x3 or rpn_conv1 becomes
-    conv_proposal1) are kept, with the mean in conv1's bias.
+    with the first layer that does not fit. A file with mean 128 and the layer names used here
+    (conv_proposal1, rpn_cls_score and rpn_bbox_pred, if it has an RPN) is copied as it is; of another,
+    conv1 to conv5 and the RPN's layers are kept, under these names and with the mean in conv1's bias.
     """
     from ..weights_install import import_set
 
