@@ -36,7 +36,7 @@ def test_anchors_stand_where_conv5_looks() -> None:
     centre = anchors[..., :2] + anchors[..., 2:] / 2
     assert (centre[2, 3] == (3 * 16 + 0.5, 2 * 16 + 0.5)).all()
     area, ratio = anchors[..., 2] * anchors[..., 3], anchors[..., 3] / anchors[..., 2]
-    np.testing.assert_allclose(np.sqrt(area), np.broadcast_to([32, 88, 224], area.shape))
+    np.testing.assert_allclose(np.sqrt(area), np.broadcast_to([32, 90, 256], area.shape))
     np.testing.assert_allclose(ratio, np.broadcast_to(np.array([0.5, 1, 2])[:, None], ratio.shape))
 
 
