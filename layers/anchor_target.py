@@ -32,7 +32,7 @@ class AnchorTargetLayer(caffe.Layer):
             draw, one number: with `seed` it decides which anchors are drawn.
     top:    labels, shape (1, 1, A rows, columns): 1 = object, 0 = background, -1 = ignored;
             targets, shape (1, 4 A, rows, columns): dx, dy, dw, dh of anchor after anchor;
-            weights, the targets' shape: 1 / (anchors drawn) at the objects' anchors, else 0.
+            weights, the targets' shape: 1 / (objects' anchors drawn) at these, else 0.
 
     Algorithm:
         for each position, lay down A anchors, scale by scale for each ratio
@@ -73,7 +73,7 @@ class AnchorTargetLayer(caffe.Layer):
         by_anchor = (rows, columns, count)
         top[0].data[...] = labels.reshape(by_anchor).transpose(2, 0, 1).reshape(top[0].data.shape)
         top[1].data[...] = targets.reshape(rows, columns, 4 * count).transpose(2, 0, 1)
-        weights = (labels == 1).reshape(by_anchor) / max(int((labels >= 0).sum()), 1)
+        weights = (labels == 1).reshape(by_anchor) / max(int((labels == 1).sum()), 1)
         top[2].data[...] = np.repeat(weights, 4, axis=2).transpose(2, 0, 1)
 
     def backward(self, top, propagate_down, bottom):  # type: ignore[no-untyped-def]

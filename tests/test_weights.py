@@ -16,7 +16,7 @@ import pytest
 
 from rpn2t import weights, weights_install
 from rpn2t.errors import InputError
-from rpn2t.paths import models_dir
+from rpn2t.paths import models_dir, prototxt_dir
 from rpn2t.runtime import load_caffe
 from rpn2t.weights import Layers, read_caffemodel, write_caffemodel
 
@@ -81,6 +81,19 @@ def same(one: Layers, other: Layers) -> bool:
     )
 
 
+def write_old(path: Path, layers: Layers, field: str = "layers", numbers: str = "data") -> None:
+    """A file from before 2015, with four sizes for every array."""
+    old = load_caffe().proto.caffe_pb2.NetParameter(name="old")
+    getattr(old, field).add(name="data")  # layers without weights are passed over
+    for name, arrays in layers.items():
+        layer = getattr(old, field).add(name=name)
+        for array in arrays:
+            num, channels, height, width = (1,) * (4 - array.ndim) + array.shape
+            blob = layer.blobs.add(num=num, channels=channels, height=height, width=width)
+            getattr(blob, numbers).extend(array.ravel().tolist())
+    path.write_bytes(old.SerializeToString())
+
+
 # Caffe's file format
 
 
@@ -104,19 +117,10 @@ def test_what_caffe_saves_is_read(net: Any, net_layers: Layers, tmp_path: Path) 
 @pytest.mark.parametrize("field", ["layer", "layers"])
 @pytest.mark.parametrize("numbers", ["data", "double_data"])
 def test_old_files_with_four_sizes(
-    caffe: ModuleType, net: Any, net_layers: Layers, tmp_path: Path, field: str, numbers: str
+    net: Any, net_layers: Layers, tmp_path: Path, field: str, numbers: str
 ) -> None:
-    pb2 = caffe.proto.caffe_pb2
-    old = pb2.NetParameter(name="old")
-    getattr(old, field).add(name="data")  # layers without weights are passed over
-    for name, arrays in net_layers.items():
-        layer = getattr(old, field).add(name=name)
-        for array in arrays:
-            num, channels, height, width = (1,) * (4 - array.ndim) + array.shape
-            blob = layer.blobs.add(num=num, channels=channels, height=height, width=width)
-            getattr(blob, numbers).extend(array.ravel().tolist())
     path = tmp_path / "old.caffemodel"
-    path.write_bytes(old.SerializeToString())
+    write_old(path, net_layers, field, numbers)
 
     layers = read_caffemodel(path)
     assert [array.shape for array in layers["conv"]] == [(4, 3, 3, 3), (1, 1, 1, 4)]
@@ -333,6 +337,192 @@ def test_import_into_a_place_that_cannot_be_written(
     monkeypatch.setenv("RPN2T_HOME", str(tmp_path / "file"))
     with pytest.raises(InputError, match="weights mine: cannot write to"):
         weights_install.import_set("mine", zf_file)
+
+
+# The two pretrained sources
+
+FRCNN_MEAN = (102.98, 115.95, 122.77)
+
+
+def rpn_layers(conv3x3: str, cls_score: str, bbox_pred: str) -> Layers:
+    """The three layers of a region proposal network under these names, and two that are not its."""
+    return random_layers(
+        {
+            conv3x3: [(256, 256, 3, 3), (256,)],
+            cls_score: [(18, 256, 1, 1), (18,)],
+            bbox_pred: [(36, 256, 1, 1), (36,)],
+            "fc6": [(8, 16), (8,)],
+            "cls_score": [(21, 8), (21,)],
+        },
+        seed=1,
+    )
+
+
+CANONICAL = ("conv_proposal1", "rpn_cls_score", "rpn_bbox_pred")
+MATLAB = ("conv_proposal1", "proposal_cls_score", "proposal_bbox_pred")
+
+
+@pytest.mark.parametrize(
+    ("names", "mean", "old"),
+    [
+        (("rpn_conv/3x3", *CANONICAL[1:]), FRCNN_MEAN, False),
+        (("rpn_conv1", *CANONICAL[1:]), FRCNN_MEAN, True),
+        (("rpn_conv1", *CANONICAL[1:]), weights_install.GREY, False),
+        (CANONICAL, FRCNN_MEAN, False),
+        (MATLAB, weights_install.GREY, True),
+    ],
+)
+def test_other_names_or_another_mean_are_made_ours(
+    home: Path, zf: Layers, tmp_path: Path, names: tuple[str, str, str], mean: tuple[float, ...], old: bool
+) -> None:
+    rpn = rpn_layers(*names)
+    (write_old if old else write_caffemodel)(tmp_path / "zf.caffemodel", zf | rpn)
+    made = weights_install.import_set("mine", teacher=tmp_path / "zf.caffemodel", mean=mean)
+    layers = read_caffemodel(made.file("teacher"))
+    change = np.array([[[128 - m]] for m in mean])
+    conv1 = [zf["conv1"][0], zf["conv1"][1] + (zf["conv1"][0] * change).sum((1, 2, 3))]
+    np.testing.assert_allclose(layers["conv1"][1], conv1[1], rtol=1e-5, atol=1e-3)
+    want = zf | {"conv1": [conv1[0], layers["conv1"][1]]}
+    want |= {ours: rpn[theirs] for ours, theirs in zip(CANONICAL, names, strict=True)}
+    assert same(layers, want)
+    assert same(read_caffemodel(made.file("student")), {name: layers[name] for name in weights.ZF_SHAPES})
+    assert weights.verify(made) == dict.fromkeys(weights.FILES.values(), "ok")
+    assert weights.rpn_conv3x3(made) is not None
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_the_authors_form_is_copied_as_it_is(home: Path, zf: Layers, tmp_path: Path, old: bool) -> None:
+    files = [tmp_path / "student", tmp_path / "teacher"]
+    write = write_old if old else write_caffemodel
+    write(files[0], zf)
+    write(files[1], zf | rpn_layers(*CANONICAL))
+    made = weights_install.import_set("mine", *files)
+    assert [made.file(part).read_bytes() for part in weights.FILES] == [file.read_bytes() for file in files]
+
+
+def test_a_teacher_alone_is_its_own_student(home: Path, zf: Layers, tmp_path: Path) -> None:
+    write_old(tmp_path / "teacher", zf | rpn_layers(*CANONICAL))
+    made = weights_install.import_set("mine", teacher=tmp_path / "teacher")
+    assert made.file("teacher").read_bytes() == (tmp_path / "teacher").read_bytes()
+    assert same(read_caffemodel(made.file("student")), zf)
+
+
+def test_with_the_mean_folded_in_the_net_computes_the_same(home: Path, tmp_path: Path) -> None:
+    """Of a picture minus 128 what the original does of it minus its own mean, away from the padding."""
+    original = read_caffemodel(weights.find_set("shipped").file("teacher"))
+    write_old(tmp_path / "frcnn", original | rpn_layers("rpn_conv1", *CANONICAL[1:]))
+    made = weights_install.import_set("mine", teacher=tmp_path / "frcnn", mean=FRCNN_MEAN)
+    picture = np.random.default_rng(2).integers(0, 256, (1, 3, 203, 203)).astype(np.float32)
+    caffe = load_caffe()
+    maps = []
+    for layers, mean in (
+        (original, FRCNN_MEAN),
+        (read_caffemodel(made.file("teacher")), weights_install.GREY),
+        (original, weights_install.GREY),
+    ):
+        net = caffe.Net(str(prototxt_dir() / "teacher/deploy.prototxt"), caffe.TEST)
+        weights.load_into(net, layers, source="made")
+        net.blobs["data"].data[...] = picture - np.array(mean, np.float32).reshape(3, 1, 1)
+        net.forward()
+        maps.append(net.blobs["conv5"].data.copy())
+    # A position is 16 px apart from the next, and sees 69 px on each side of its own.
+    inner = (..., slice(5, 9), slice(5, 9))
+    size = np.abs(maps[0][inner]).max()
+    np.testing.assert_allclose(maps[1][inner], maps[0][inner], rtol=0, atol=1e-4 * size)
+    assert np.abs(maps[2][inner] - maps[0][inner]).max() > 1e-2 * size  # the mean matters
+
+
+@pytest.mark.parametrize(
+    ("part", "layer", "shapes"),
+    [
+        ("student", "rpn_conv/3x3", [(512, 256, 3, 3), (512,)]),
+        ("teacher", "rpn_cls_score", [(18, 512, 1, 1), (18,)]),
+        ("teacher", "proposal_bbox_pred", [(36, 256, 1, 1), (18,)]),
+    ],
+)
+def test_import_refuses_an_rpn_that_does_not_fit(
+    home: Path, zf: Layers, tmp_path: Path, part: str, layer: str, shapes: list[tuple[int, ...]]
+) -> None:
+    file = tmp_path / "vgg.caffemodel"
+    write_caffemodel(file, zf | random_layers({layer: shapes}))
+    with pytest.raises(InputError, match=rf"vgg\.caffemodel: layer {layer} does not fit"):
+        weights_install.import_set("mine", **{part: file})
+    assert list(home.iterdir()) == []
+
+
+def test_import_of_nothing(home: Path) -> None:
+    with pytest.raises(InputError, match="weights mine: nothing to import; give --teacher FILE, --student"):
+        weights_install.import_set("mine")
+
+
+# Scale
+
+SCALED = """
+input: "conv4" input_shape {{ dim: 2 dim: 384 dim: 6 dim: 5 }}
+layer {{ name: "conv5" type: "Convolution" bottom: "conv4" top: "conv5"
+        convolution_param {{ num_output: 256 kernel_size: 3 pad: 1 }} }}
+layer {{ name: "relu5" type: "ReLU" bottom: "conv5" top: "relu5" }}
+layer {{ name: "{rpn}" type: "Convolution" bottom: "relu5" top: "proposal"
+        convolution_param {{ num_output: 256 kernel_size: 3 pad: 1 }} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rpn", "factor"),
+    [("conv_proposal1", 0.01), ("conv_proposal1", 4.0), ("rpn_conv/3x3", 37.0), ("rpn_conv1", 0.3)],
+)
+def test_scaled_features_give_the_same_proposals(
+    caffe: ModuleType, zf: Layers, tmp_path: Path, rpn: str, factor: float
+) -> None:
+    (tmp_path / "net.prototxt").write_text(SCALED.format(rpn=rpn))
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    layers = zf | random_layers({rpn: [(256, 256, 3, 3), (256,)]}, seed=1)
+    net.blobs["conv4"].data[...] = np.random.default_rng(2).standard_normal((2, 384, 6, 5))
+    conv5, proposal = [], []
+    for each in (layers, weights.scale_conv5(layers, factor)):
+        weights.load_into(net, each, source="made")
+        net.forward()
+        conv5.append(net.blobs["conv5"].data.copy())
+        proposal.append(net.blobs["proposal"].data.copy())
+    # Sums of thousands of numbers round in their sixth digit.
+    np.testing.assert_allclose(proposal[1], proposal[0], rtol=0, atol=5e-6 * np.abs(proposal[0]).max())
+    np.testing.assert_allclose(conv5[1], conv5[0] * factor, rtol=0, atol=5e-6 * np.abs(conv5[1]).max())
+    if factor == 4:
+        np.testing.assert_array_equal(proposal[1], proposal[0])
+
+
+def test_scaling_leaves_every_other_array(zf: Layers) -> None:
+    layers = zf | rpn_layers(*CANONICAL)
+    copy = {name: [array.copy() for array in arrays] for name, arrays in layers.items()}
+    scaled = weights.scale_conv5(layers, 3)
+    assert same(layers, copy)
+    assert list(scaled) == list(layers)
+    changed = {name for name in layers if not same({name: layers[name]}, {name: scaled[name]})}
+    assert changed == {"conv5", "conv_proposal1"}
+    np.testing.assert_array_equal(scaled["conv_proposal1"][1], layers["conv_proposal1"][1])
+    assert {array.dtype for arrays in scaled.values() for array in arrays} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1e-300, float("nan"), float("inf")])
+def test_a_factor_that_is_none_is_refused(zf: Layers, factor: float) -> None:
+    with pytest.raises(InputError, match=f"factor {factor}: give a number from"):
+        weights.scale_conv5(zf, factor)
+
+
+def test_a_scaled_set(home: Path, zf: Layers, zf_file: Path, rpn_file: Path, tmp_path: Path) -> None:
+    mine = weights_install.import_set("mine", zf_file, rpn_file)
+    made = weights_install.scale_set(mine, 0.5, tmp_path / "new" / "half")
+    assert made == weights.find_set(tmp_path / "new" / "half")
+    assert weights.verify(made) == dict.fromkeys(weights.FILES.values(), "ok")
+    for part in weights.FILES:
+        layers = read_caffemodel(mine.file(part))
+        assert same(read_caffemodel(made.file(part)), weights.scale_conv5(layers, 0.5))
+    with pytest.raises(InputError, match=f"{made.folder}: not an empty folder"):
+        weights_install.scale_set(mine, 0.25, made.folder)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["half"]
+    (tmp_path / "empty").mkdir()
+    assert weights.verify(weights_install.scale_set(made, 2, tmp_path / "empty"))
+    assert (tmp_path / "empty" / "zf_student.caffemodel").read_bytes() == zf_file.read_bytes()
 
 
 # Fetch, from a server on this machine

@@ -29,7 +29,7 @@ class AnchorShapes:
     """
 
     stride: int = 16
-    scales: Sequence[float] = (64, 128, 256)
+    scales: Sequence[float] = (32, 90, 256)
     ratios: Sequence[float] = (0.5, 1, 2)
 
     def __post_init__(self) -> None:

@@ -38,7 +38,8 @@ class RPNSettings:
 
     Attributes:
         iterations: one photograph each.
-        rate: the learning rate, which falls tenfold after two thirds.
+        rate: the learning rate of the new layers, which falls to nothing in a straight line.
+        backbone: that of conv1 to conv5 over it: they are trained already.
         side: px of a photograph's shorter side in the network, in the mean.
         jitter: that side is drawn between `side` / `jitter` and `side` * `jitter`.
         longest: of the longer side to the shorter; a longer one shrinks both.
@@ -46,16 +47,19 @@ class RPNSettings:
     """
 
     iterations: int = 10_000
-    rate: float = 0.001
-    side: int = 240
+    rate: float = 0.0002
+    backbone: float = 0.1
+    side: int = 360
     jitter: float = 1.25
     longest: float = 1.8
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.side < 32 or self.jitter < 1 or self.longest < 1 or self.rate <= 0 or self.iterations < 0:
-            raise InputError("side must be at least 32, jitter and longest at least 1, rate positive")
+        if self.side < 32 or self.jitter < 1 or self.longest < 1 or self.iterations < 0:
+            raise InputError("side must be at least 32, jitter and longest at least 1")
+        if not (0 < self.rate < float("inf") and 0 <= self.backbone < float("inf")):
+            raise InputError(f"rate {self.rate}, backbone {self.backbone}: must be positive")
 
 
 class RPNTraining:
@@ -105,11 +109,13 @@ class RPNTraining:
     def _make_solver(self, folder: TrainingFolder, start: Layers | None) -> Any:
         parameter = read_message(prototxt_dir() / "rpn/solver.prototxt", "SolverParameter")
         parameter.base_lr = self.settings.rate
-        parameter.stepsize = max(2 * self.settings.iterations // 3, 1)
+        parameter.max_iter = self.settings.iterations  # where the rate ends
         net = read_message(prototxt_dir() / "rpn/train.prototxt", "NetParameter")
         for layer in net.layer:
             if layer.name in ZF_SHAPES:
                 layer.convolution_param.weight_filler.type = "msra"  # for a start from nothing
+                for parameter_of, factor in zip(layer.param, (1, 2), strict=True):
+                    parameter_of.lr_mult = factor * self.settings.backbone
         parameter.ClearField("net")
         parameter.net_param.CopyFrom(net)
         load_caffe().set_random_seed(self.settings.seed)

@@ -40,6 +40,8 @@ ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
 }
 # The region proposal network's 3x3 layer: its name in the authors' files, then in py-faster-rcnn's.
 RPN_CONV3X3 = ("conv_proposal1", "rpn_conv/3x3", "rpn_conv1")
+# Its two 1x1 layers: their names here and in py-faster-rcnn's files, then in MATLAB Faster R-CNN's.
+RPN_CONV1X1 = (("rpn_cls_score", "proposal_cls_score"), ("rpn_bbox_pred", "proposal_bbox_pred"))
 
 
 # Caffe's file format
@@ -168,16 +170,46 @@ def fit(
     return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
 
 
-def check_zf(layers: Mapping[str, Sequence[NDArray[np.float32]]], *, source: str | Path) -> None:
-    """Refuse weights that are not a ZF net's (conv1 to conv5), naming the first layer that is not.
+def check_zf(layers: Mapping[str, Sequence[NDArray[np.float32]]], *, source: str | Path) -> Layers:
+    """The ZF net's own layers (conv1 to conv5) of a file, in the shapes of ``ZF_SHAPES``.
 
     Raises:
-        InputError: a layer is missing or has another shape.
+        InputError: a layer is missing or has another shape; the first such layer is named.
     """
+    zf: Layers = {}
     for name, shapes in ZF_SHAPES.items():
         if name not in layers:
             raise InputError(f"{source}: has no layer {name} (it has {', '.join(layers)})")
-        fit(layers[name], shapes, where=f"{source}: layer {name}")
+        zf[name] = fit(layers[name], shapes, where=f"{source}: layer {name}")
+    return zf
+
+
+def scale_conv5(layers: Mapping[str, Sequence[NDArray[np.float32]]], factor: float) -> Layers:
+    """The layers of a ZF net with conv5's output multiplied by a factor, and the proposals as they were.
+
+    The head's learning rates are tuned to the magnitudes of the conv5 they were found with; this brings
+    another net's there. conv5's weights and bias are multiplied by the factor, and the weights of the
+    region proposal network's 3x3 layer, under any of the names in ``RPN_CONV3X3``, are divided by it:
+    between the two is a ReLU, which a positive factor passes through. Other layers stay as they are; a
+    fully connected layer on conv5, of which the tracker has none, would now read scaled features.
+
+    Args:
+        layers: weights by layer name, conv5 among them; unchanged.
+        factor: from 1e-6 to 1e6; a power of two is exact.
+
+    Raises:
+        InputError: the factor is another.
+    """
+    if not 1e-6 <= factor <= 1e6:
+        raise InputError(f"factor {factor}: give a number from 1e-6 to 1e6")
+    # Of a layer's weights and of its bias; multiplied in double precision, so that all is rounded once.
+    factors = {"conv5": (factor, factor)} | dict.fromkeys(RPN_CONV3X3, (1 / factor, 1.0))
+    return {
+        name: [np.asarray(a * np.float64(f), np.float32) for a, f in zip(arrays, factors[name], strict=True)]
+        if name in factors
+        else list(arrays)
+        for name, arrays in layers.items()
+    }
 
 
 def _same(have: tuple[int, ...], want: tuple[int, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Adding weight sets to the user's folder: from local files, or the authors' from their repository.
+"""Adding weight sets: from local files, the authors' from their repository, or another set's, scaled.
 
 A set appears whole or not at all: it is made in a hidden folder beside its place, checked there, and
 renamed into it.
@@ -16,18 +16,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .container import denied_hint
 from .errors import InputError
 from .runtime import load_caffe
 from .weights import (
     FILES,
+    RPN_CONV1X1,
+    RPN_CONV3X3,
+    ZF_SHAPES,
+    Layers,
     WeightSet,
     check_zf,
     find_set,
+    fit,
     is_set_name,
     load_into,
     read_caffemodel,
+    scale_conv5,
     user_backbones_dir,
     user_weights_dir,
     write_caffemodel,
@@ -56,26 +63,88 @@ AUTHORS_FILES = (
 )
 
 
+_RPN = (RPN_CONV3X3, *RPN_CONV1X1)
+_KNOWN = (*ZF_SHAPES, *(name for names in _RPN for name in names))
+
+GREY = (128.0, 128.0, 128.0)
+"""Blue, green, red: what the tracker and the authors' networks subtract."""
+
+
 def import_set(
-    name: str, student: str | Path, teacher: str | Path | None = None, *, force: bool = False
+    name: str,
+    student: str | Path | None = None,
+    teacher: str | Path | None = None,
+    mean: Sequence[float] = GREY,
+    *,
+    force: bool = False,
 ) -> WeightSet:
-    """Copy local Caffe models into the user's folder as a set of this name.
+    """Install local Caffe models in the user's folder as a set of this name.
+
+    They may be the authors' two files or a ZF model of py-faster-rcnn. A file with mean 128 and our layer
+    names (the first of ``RPN_CONV3X3`` and of each of ``RPN_CONV1X1``) is copied as it is; of another,
+    conv1 to conv5 and the region proposal network's layers are kept, under our names and with the mean in
+    conv1's bias.
 
     Args:
         name: letters, digits and ``. _ -``; not ``shipped``.
-        student: file with conv1 to conv5 of the ZF net, as all the tracker's features need.
+        student: file with conv1 to conv5 of the ZF net, as all the tracker's features need. Without one
+            the student is the teacher's conv1 to conv5, undistilled: where distillation starts.
         teacher: the same of the teacher; a region proposal network's 3x3 layer is taken from it.
+        mean: what the files' networks subtract, blue, green, red.
         force: replace a set of this name.
 
     Raises:
-        InputError: the name is taken or not allowed, or a file is not a ZF net's weights.
+        InputError: no file is given, the name is taken or not allowed, or a file is not a ZF net's weights.
     """
+    sources = {part: file for part, file in (("student", student), ("teacher", teacher)) if file is not None}
+    if not sources:
+        raise InputError(f"weights {name}: nothing to import; give --teacher FILE, --student FILE or both")
     with _new_set(name, force) as folder:
-        for part, source in (("student", student), ("teacher", teacher)):
-            if source is not None:
-                check_zf(read_caffemodel(source), source=source)
-                shutil.copyfile(source, folder / FILES[part])
+        zf = {part: _install(source, folder / FILES[part], mean) for part, source in sources.items()}
+        if student is None:
+            write_caffemodel(folder / FILES["student"], zf["teacher"])
     return find_set(name)
+
+
+def _install(source: str | Path, place: Path, mean: Sequence[float]) -> Layers:
+    """Copy a ZF net's file, or write it anew where its layers' names or its mean are not ours.
+
+    Returns:
+        The installed conv1 to conv5.
+    """
+    layers = read_caffemodel(source, only=_KNOWN)
+    zf = check_zf(layers, source=source)
+    names = {each[0]: next((name for name in each if name in layers), None) for each in _RPN}
+    rpn = {
+        name: fit(layers[old], _rpn_shapes(name, layers[old]), where=f"{source}: layer {old}")
+        for name, old in names.items()
+        if old is not None
+    }
+    if tuple(mean) == GREY and all(old in (name, None) for name, old in names.items()):
+        shutil.copyfile(source, place)
+        return zf
+    zf["conv1"] = _fold_mean(zf["conv1"], mean)
+    write_caffemodel(place, zf | rpn)
+    return zf
+
+
+def _rpn_shapes(name: str, arrays: Sequence[NDArray[np.float32]]) -> list[tuple[int, ...]]:
+    """What a layer of the region proposal network must be; the number of anchors is the file's own."""
+    if name == RPN_CONV3X3[0]:
+        return [(256, 256, 3, 3), (256,)]
+    outputs = arrays[0].shape[:1]
+    return [(*outputs, 256, 1, 1), outputs]
+
+
+def _fold_mean(arrays: Sequence[NDArray[np.float32]], mean: Sequence[float]) -> list[NDArray[np.float32]]:
+    """Weights and bias of a first layer that reads BGR minus 128 where it read BGR minus another mean.
+
+    (Where a patch reaches over the frame's edge, or the layer over the patch's, it then sees grey 128,
+    and not that mean.)
+    """
+    kernel, bias = arrays
+    change = np.einsum("ocij,c->o", kernel, 128 - np.asarray(mean, np.float64))
+    return [kernel, (bias + change).astype(np.float32)]
 
 
 IMAGENET_MEAN = (104.0, 117.0, 123.0)
@@ -88,7 +157,7 @@ def import_backbone(
     """Install the weights of a classification network for the backbone of this name.
 
     Patches are BGR minus 128; a network that subtracts another mean gets the difference into the bias of its
-    first layer. (Where a patch reaches over the frame's edge it then holds grey 128, and not that mean.)
+    first layer.
 
     Args:
         name: of one of CLASSIFIERS: alexnet, vgg16, vgg19, zf.
@@ -118,8 +187,8 @@ def import_backbone(
     net = caffe.Net(str(spec.folder / spec.prototxt), caffe.TEST)
     load_into(net, read_caffemodel(file, only=net.params.keys()), source=file)
     layers = {layer: [blob.data.copy() for blob in blobs] for layer, blobs in net.params.items()}
-    kernel, bias = next(iter(layers.values()))
-    bias += np.einsum("ocij,c->o", kernel, 128 - np.asarray(mean)).astype(np.float32)
+    first = next(iter(layers))
+    layers[first] = _fold_mean(layers[first], mean)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".new.") as scratch:
@@ -166,6 +235,28 @@ def fetch_authors(
     return find_set(name)
 
 
+def scale_set(weights: WeightSet, factor: float, folder: str | Path) -> WeightSet:
+    """Write a set with conv5 scaled (:func:`rpn2t.weights.scale_conv5`), student and teacher alike.
+
+    Args:
+        weights: the set; its other files are not copied.
+        factor: from 1e-6 to 1e6.
+        folder: where to, with SHA256SUMS; empty or not there yet.
+
+    Raises:
+        InputError: the factor is another, a file is not a ZF net's, or the folder cannot take the set.
+    """
+    place = Path(folder).expanduser().resolve()
+    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+        raise InputError(f"{folder}: not an empty folder; give another --output")
+    with _new_folder(place) as made:
+        for part, path in weights.files.items():
+            layers = read_caffemodel(path)
+            check_zf(layers, source=path)
+            write_caffemodel(made / FILES[part], scale_conv5(layers, factor))
+    return find_set(place)
+
+
 def git_blob_id(path: str | Path) -> str:
     """The id git gives a file's content: SHA-1 of ``blob``, its size, a zero byte and the content."""
     content = Path(path).read_bytes()
@@ -197,13 +288,22 @@ def _new_set(name: str, force: bool) -> Iterator[Path]:
     """A folder to fill, which becomes the set ``name`` with its checksums when the block ends well."""
     if not is_set_name(name):
         raise InputError(f"weights {name!r}: not a name for a set (letters, digits, . _ -; not shipped)")
-    home = user_weights_dir()
-    place = home / name
+    place = user_weights_dir() / name
     if place.exists() and not force:
         raise InputError(f"weights {name}: already installed in {place}; --force replaces it")
+    with _new_folder(place) as folder:
+        yield folder
+
+
+@contextmanager
+def _new_folder(place: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes ``place`` with its checksums when the block ends well."""
+    home = place.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home, prefix=f".{name}.", ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(
+            dir=home, prefix=f".{place.name}.", ignore_cleanup_errors=True
+        ) as scratch:
             made = Path(scratch) / "new"
             made.mkdir()
             yield made
@@ -213,4 +313,4 @@ def _new_set(name: str, force: bool) -> Iterator[Path]:
             made.rename(place)
     except OSError as error:
         reason = f"({error.strerror}){denied_hint(error)}"
-        raise InputError(f"weights {name}: cannot write to {home} {reason}") from error
+        raise InputError(f"weights {place.name}: cannot write to {home} {reason}") from error

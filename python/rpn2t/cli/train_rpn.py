@@ -28,14 +28,24 @@ import click
     metavar="N",
     help="One photograph each; 0 measures the start.",
 )
-@click.option("--rate", type=float, default=0.001, show_default=True, metavar="X", help="Learning rate.")
+@click.option(
+    "--rate", type=float, default=0.0002, show_default=True, metavar="X", help="Learning rate at first."
+)
+@click.option(
+    "--backbone",
+    type=float,
+    default=0.1,
+    show_default=True,
+    metavar="X",
+    help="Learning rate of conv1 to conv5 over --rate; 1 for --start random.",
+)
 @click.option(
     "--side",
     type=click.IntRange(32, 2000),
-    default=240,
+    default=360,
     show_default=True,
     metavar="PX",
-    help="Of a photograph's shorter side in the network. Anchors have 64, 128 and 256 px.",
+    help="Of a photograph's shorter side in the network. Anchors have 32, 90 and 256 px.",
 )
 @click.option(
     "--held-out-source",

@@ -1,21 +1,45 @@
-"""``rpn2t weights``: list, verify, import and fetch weights."""
+"""``rpn2t weights``: list, verify, import, fetch and scale weights."""
 
 import sys
+from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import InputError
+from .options import Decorated
 
 if TYPE_CHECKING:
     from ..weights import WeightSet
 
 
+def _mean(context: click.Context, parameter: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != 3 or not all(map(isfinite, values)):
+        raise InputError(f"--mean {text}: give three numbers, blue,green,red")
+    return values
+
+
+def _mean_option(default: str) -> Callable[[Decorated], Decorated]:
+    return click.option(
+        "--mean",
+        metavar="B,G,R",
+        default=default,
+        show_default=True,
+        callback=_mean,
+        help="What the network subtracts: blue, green, red.",
+    )
+
+
 @click.group(invoke_without_command=True)
 @click.pass_context
 def weights(context: click.Context) -> None:
-    """List, verify, import or fetch weights.
+    """List, verify, import, fetch or scale weights.
 
     A set of weights is a folder with zf_student.caffemodel and, in most, zf_teacher.caffemodel.
     `shipped` comes with the package; your own lie in $RPN2T_HOME/weights or
@@ -67,34 +91,65 @@ def verify_sets(context: click.Context, names: tuple[str, ...]) -> None:
 
 @weights.command("import")
 @click.argument("name")
-@click.option(
-    "--student", required=True, metavar="FILE", help="Caffe model with the ZF net's conv1 to conv5."
-)
+@click.option("--student", metavar="FILE", help="Caffe model with the ZF net's conv1 to conv5.")
 @click.option("--teacher", metavar="FILE", help="The teacher's, with the RPN's 3x3 layer if it has one.")
+@_mean_option("128,128,128")
 @click.option("--force", is_flag=True, help="Replace a set of this name.")
-def import_files(name: str, student: str, teacher: str | None, force: bool) -> None:
-    """Copy local .caffemodel files into your folder, as the set NAME.
+def import_files(
+    name: str, student: str | None, teacher: str | None, mean: tuple[float, ...], force: bool
+) -> None:
+    """Install local .caffemodel files in your folder, as the set NAME.
 
-    Both of Caffe's formats are taken. The layers' shapes are checked first: a file that is not a ZF
-    net's is refused, with the first layer that does not fit.
+    \b
+    The authors' two files, and a ZF model of py-faster-rcnn:
+    rpn2t weights import NAME --student proposal_learn_160k_voc_5_9000 --teacher ZF_iter_160000
+    rpn2t weights import NAME --teacher ZF_faster_rcnn_final.caffemodel --mean 102.98,115.95,122.77
+
+    Without --student the student starts as the teacher's conv1 to conv5, undistilled. Both of Caffe's
+    formats are taken. The layers' shapes are checked first: a file that is not a ZF net's is refused,
+    with the first layer that does not fit. A file with mean 128 and the layer names used here
+    (conv_proposal1, rpn_cls_score and rpn_bbox_pred, if it has an RPN) is copied as it is; of another,
+    conv1 to conv5 and the RPN's layers are kept, under these names and with the mean in conv1's bias.
     """
     from ..weights_install import import_set
 
-    _say_installed(import_set(name, student, teacher, force=force))
+    made = import_set(name, student, teacher, mean, force=force)
+    _say_installed(made)
+    if student is None:
+        click.echo("its student is the teacher's conv1 to conv5, undistilled;")
+        click.echo(f"distil it with: rpn2t distill --weights {made.name}")
+
+
+@weights.command("scale")
+@click.argument("source", metavar="NAME|DIR")
+@click.argument("factor", type=float)
+@click.option(
+    "--output",
+    required=True,
+    metavar="DIR",
+    help="The folder of the scaled set; `--weights DIR` uses it. It must be new or empty.",
+)
+def scale(source: str, factor: float, output: str) -> None:
+    """Write a set with conv5 multiplied by FACTOR, student and teacher alike.
+
+    The head's learning rates are tuned to the magnitudes of the authors' conv5; other weights may track
+    better at another scale. The RPN's 3x3 layer, which reads conv5, is divided by FACTOR, so that its
+    proposals stay what they were.
+    """
+    from ..weights import find_set
+    from ..weights_install import scale_set
+
+    made = scale_set(find_set(source), factor, output)
+    click.echo(f"wrote {', '.join(path.name for path in made.files.values())} to {made.folder}")
+    click.echo(f"use it with: rpn2t track SOURCE --weights {made.folder}")
 
 
 @weights.command("import-backbone")
 @click.argument("name")
 @click.argument("file")
-@click.option(
-    "--mean",
-    metavar="B,G,R",
-    default="104,117,123",
-    show_default=True,
-    help="What the network subtracts: blue, green, red.",
-)
+@_mean_option("104,117,123")
 @click.option("--force", is_flag=True, help="Replace what is installed.")
-def import_backbone(name: str, file: str, mean: str, force: bool) -> None:
+def import_backbone(name: str, file: str, mean: tuple[float, ...], force: bool) -> None:
     """Install a classification network's weights, for the comparison of section 3.1.
 
     NAME is alexnet, zf, vgg16 or vgg19, and FILE a Caffe model of it: bvlc_alexnet.caffemodel,
@@ -103,13 +158,7 @@ def import_backbone(name: str, file: str, mean: str, force: bool) -> None:
     """
     from ..weights_install import import_backbone as install
 
-    try:
-        values = [float(word) for word in mean.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != 3:
-        raise InputError(f"--mean {mean}: give three numbers, blue,green,red")
-    click.echo(f"installed {name} as {install(name, file, values, force=force)}")
+    click.echo(f"installed {name} as {install(name, file, mean, force=force)}")
 
 
 @weights.command("fetch")
