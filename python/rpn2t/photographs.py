@@ -1,6 +1,8 @@
 """Folders of photographs to train on, with or without boxes: Pascal VOC, a list in JSON lines, or neither."""
 
+import hashlib
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -95,6 +97,12 @@ def hold_out(
         raise InputError(f"{len(counted)} photographs{of}: at least {HOLD_OUT} are needed, to hold one out")
     left_out = {id(each) for each in held}
     return [each for each in photographs if id(each) not in left_out], held
+
+
+def fingerprint(images: str | Path, *parts: Sequence[Photograph]) -> str:
+    """A short hash of photographs' names within their folder and of their boxes, part by part."""
+    rows = [[(os.path.relpath(each.path, images), each.boxes.tolist()) for each in part] for part in parts]
+    return hashlib.sha256(repr(rows).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -1,7 +1,5 @@
 """What ``rpn2t distill`` does."""
 
-import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +14,7 @@ from rpn2t.cli.training import run_training
 from rpn2t.distillation import BATCH, PRESETS, Distillation, DistillationSettings, settings_for
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted, Interruption
-from rpn2t.photographs import Photograph, find_photographs, hold_out
+from rpn2t.photographs import Photograph, find_photographs, fingerprint, hold_out
 from rpn2t.runtime import Device, choose_device
 from rpn2t.training import TrainingFolder
 from rpn2t.weights import WeightSet, find_set, sha256
@@ -84,14 +82,8 @@ def _begun_with(
     return {
         **{name: getattr(options, name) for name in names},
         "weights": " ".join(used.values()),
-        "photographs": _fingerprint(Path(options.images), photographs),
+        "photographs": fingerprint(options.images, *photographs),
     }
-
-
-def _fingerprint(images: Path, parts: Sequence[Sequence[Photograph]]) -> str:
-    """Of the photographs' names and boxes, wherever their folder lies."""
-    rows = [[(os.path.relpath(each.path, images), each.boxes.tolist()) for each in part] for part in parts]
-    return hashlib.sha256(repr(rows).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _settings(

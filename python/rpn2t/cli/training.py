@@ -12,11 +12,11 @@ from typing import Any, Self
 from rpn2t.cli.console import duration, say
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted, Interruption
-from rpn2t.photographs import find_photographs, hold_out
+from rpn2t.photographs import find_photographs, fingerprint, hold_out
 from rpn2t.rpn_training import RPNSettings, RPNTraining, start_from
 from rpn2t.runtime import choose_device
 from rpn2t.training import Task, TrainingFolder, train
-from rpn2t.weights import find_set
+from rpn2t.weights import find_set, sha256
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -105,11 +105,15 @@ def run_train_rpn(
         SystemExit: 128 + the signal that stopped it.
     """
     settings = RPNSettings(**numbers)
-    layers = start_from(_start_file(start))
+    file = _start_file(start)
+    layers = start_from(file)
     training, held_out = hold_out(find_photographs(images, annotations), held_out_source)
     chosen = choose_device(device)
     folder = TrainingFolder(output)
-    inputs = {"photographs": len(training), "held_out": len(held_out), "start": start}
+    inputs = {
+        "photographs": fingerprint(images, training, held_out),
+        "start": "random" if file is None else sha256(file)[:12],
+    }
     with folder.opened(asdict(settings) | inputs) as agreed:
         folder.keep_settings(agreed)
         task = RPNTraining(settings, training, held_out, layers, chosen, folder, measure_every)
