@@ -34,7 +34,8 @@ def test_no_verb_lists_the_shipped_set(capsys: pytest.CaptureFixture[str]) -> No
     assert lines[0].startswith("shipped  ")
     assert lines[1].split()[:3] == ["zf_student.caffemodel", "14.9", "MB"]
     assert lines[1].endswith("  ok")
-    assert lines[3] == "  3x3 layer: none (the head starts from a gaussian)"
+    assert lines[2].split()[:3] == ["zf_teacher.caffemodel", "17.3", "MB"]
+    assert lines[3] == "  3x3 layer: yes"
 
 
 def test_verify_passes_on_the_shipped_set(capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,5 +143,5 @@ def test_describe_names_what_made_the_result(tracked) -> None:
     assert told["configuration"]["candidates"] == 32
     assert told["blas"]["core"]
     assert told["blas"]["threads"] >= 1
-    assert "gaussian" in told["conv_proposal1_start"]
+    assert told["conv_proposal1_start"] == "the weights' RPN 3x3 layer"
     assert set(told["weights"]["sha256"]) == {"zf_student.caffemodel", "zf_teacher.caffemodel"}
