@@ -284,6 +284,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(photographs, tmp_path,
 def test_a_folder_begun_with_other_settings_is_refused(photographs, tmp_path, rpn2t) -> None:
     output = tmp_path / "rpn"
     assert rpn2t(*options(photographs, output, 0), cwd=tmp_path).returncode == 0
+    assert rpn_conv3x3(find_set(output)) is not None  # measured and not trained: a set all the same
     again = rpn2t(*options(photographs, output, 2), "--rate", "0.01", cwd=tmp_path)
     assert again.returncode == 2
     assert "was begun with iterations = 0, not 2" in again.stderr

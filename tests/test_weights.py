@@ -524,6 +524,11 @@ def test_a_scaled_set(home: Path, zf: Layers, zf_file: Path, rpn_file: Path, tmp
     (tmp_path / "empty").mkdir()
     assert weights.verify(weights_install.scale_set(made, 2, tmp_path / "empty"))
     assert (tmp_path / "empty" / "zf_student.caffemodel").read_bytes() == zf_file.read_bytes()
+    rounded = weights_install.scale_set(mine, 1, tmp_path / "rounded", half=True)
+    for name, arrays in read_caffemodel(rounded.file("student")).items():
+        for array, exact in zip(arrays, zf[name], strict=True):
+            assert (array == array.astype(np.float16)).all()
+            np.testing.assert_allclose(array, exact, rtol=2**-11, atol=2**-25)
 
 
 # Fetch, from a server on this machine

@@ -19,6 +19,7 @@ from rpn2t.runtime import Device, load_caffe, read_message
 from rpn2t.training import TrainingFolder
 from rpn2t.weights import (
     FILES,
+    RPN_CONV1X1,
     RPN_CONV3X3,
     ZF_SHAPES,
     Layers,
@@ -29,7 +30,7 @@ from rpn2t.weights import (
 )
 
 RECALL_AT = (0.5, 0.7)
-RPN_LAYERS = (*RPN_CONV3X3, "rpn_cls_score", "rpn_bbox_pred")
+RPN_LAYERS = (*RPN_CONV3X3, *RPN_CONV1X1[0], *RPN_CONV1X1[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +122,8 @@ class RPNTraining:
         load_caffe().set_random_seed(self.settings.seed)
         solver = folder.solver(parameter)
         if start is not None:
-            load_into(
-                solver.net, start, source="start", aliases={"conv_proposal1": RPN_CONV3X3}, required=ZF_SHAPES
-            )
+            aliases = {names[0]: names for names in (RPN_CONV3X3, *RPN_CONV1X1)}
+            load_into(solver.net, start, source="start", aliases=aliases, required=ZF_SHAPES)
         return solver
 
     def feed(self, iteration: int) -> None:

@@ -235,13 +235,14 @@ def fetch_authors(
     return find_set(name)
 
 
-def scale_set(weights: WeightSet, factor: float, folder: str | Path) -> WeightSet:
+def scale_set(weights: WeightSet, factor: float, folder: str | Path, *, half: bool = False) -> WeightSet:
     """Write a set with conv5 scaled (:func:`rpn2t.weights.scale_conv5`), student and teacher alike.
 
     Args:
         weights: the set; its other files are not copied.
         factor: from 1e-6 to 1e6.
         folder: where to, with SHA256SUMS; empty or not there yet.
+        half: round the numbers to half precision. The files stay float32, and compress to half the size.
 
     Raises:
         InputError: the factor is another, a file is not a ZF net's, or the folder cannot take the set.
@@ -253,7 +254,10 @@ def scale_set(weights: WeightSet, factor: float, folder: str | Path) -> WeightSe
         for part, path in weights.files.items():
             layers = read_caffemodel(path)
             check_zf(layers, source=path)
-            write_caffemodel(made / FILES[part], scale_conv5(layers, factor))
+            scaled = scale_conv5(layers, factor)
+            if half:
+                scaled = {name: [each.astype(np.float16) for each in blobs] for name, blobs in scaled.items()}
+            write_caffemodel(made / FILES[part], scaled)
     return find_set(place)
 
 

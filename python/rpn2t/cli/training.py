@@ -120,6 +120,8 @@ def run_train_rpn(
         for note in chosen.notes:
             say(note)
         say(f"training on {chosen}: {len(training)} photographs, {len(held_out)} held out, from {start}")
+        if not folder.iteration:
+            task.publish(folder.path)
         run_training(task, folder)
 
 

@@ -129,7 +129,8 @@ def import_files(
     metavar="DIR",
     help="The folder of the scaled set; `--weights DIR` uses it. It must be new or empty.",
 )
-def scale(source: str, factor: float, output: str) -> None:
+@click.option("--half", is_flag=True, help="Round to half precision: half the size where it is compressed.")
+def scale(source: str, factor: float, output: str, half: bool) -> None:
     """Write a set with conv5 multiplied by FACTOR, student and teacher alike.
 
     The head's learning rates are tuned to the magnitudes of the authors' conv5; other weights may track
@@ -139,7 +140,7 @@ def scale(source: str, factor: float, output: str) -> None:
     from ..weights import find_set
     from ..weights_install import scale_set
 
-    made = scale_set(find_set(source), factor, output)
+    made = scale_set(find_set(source), factor, output, half=half)
     click.echo(f"wrote {', '.join(path.name for path in made.files.values())} to {made.folder}")
     click.echo(f"use it with: rpn2t track SOURCE --weights {made.folder}")
 
