@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from conftest import command
 
-from rpn2t.boxes import iou
+from rpn2t.boxes import iou, iou_matrix
 from rpn2t.paths import prototxt_dir
 from rpn2t.photographs import find_photographs, hold_out
-from rpn2t.rpn import AnchorShapes, Sampling, Selection, assign, decode, encode, found, iou_matrix, propose
+from rpn2t.rpn import AnchorShapes, Sampling, Selection, assign, decode, encode, found, propose
 from rpn2t.rpn_training import Proposer, RPNSettings, RPNTraining, scaled
 from rpn2t.runtime import choose_device, load_caffe, read_message
 from rpn2t.training import TrainingFolder

@@ -46,10 +46,20 @@ def iou(first: ArrayLike, second: ArrayLike) -> Floats:
     Returns:
         Shape (n,), values in [0, 1]; 0 where a box has no area. NaN boxes give NaN.
     """
-    a, b = as_boxes(first), as_boxes(second)
-    sides = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    inter = np.prod(np.maximum(sides, 0), axis=1)
-    union = np.prod(np.maximum(a[:, 2:], 0), axis=1) + np.prod(np.maximum(b[:, 2:], 0), axis=1) - inter
+    return _overlap(as_boxes(first), as_boxes(second))
+
+
+def iou_matrix(first: ArrayLike, second: ArrayLike) -> Floats:
+    """Intersection over union of each of n boxes with each of m, shape (n, m); see :func:`iou`."""
+    return _overlap(as_boxes(first)[:, None], as_boxes(second)[None])
+
+
+def _overlap(a: Floats, b: Floats) -> Floats:
+    """Intersection over union of arrays of boxes that broadcast, shape (..., 4)."""
+    sides = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    inter = np.prod(np.maximum(sides, 0), axis=-1)
+    areas = [np.prod(np.maximum(boxes[..., 2:], 0), axis=-1) for boxes in (a, b)]
+    union = areas[0] + areas[1] - inter
     ratio: Floats = np.divide(inter, union, out=np.zeros_like(inter), where=union != 0)
     return ratio
 

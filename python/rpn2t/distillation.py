@@ -330,13 +330,10 @@ class Distillation:
         """Make the folder a weight set: the student as it is now, and the teacher's file."""
         net = self.solver.net
         student = {name: [blob.data for blob in net.params[name]] for name in ZF_SHAPES}
-        for part, write in (
-            ("student", lambda path: write_caffemodel(path, student)),
-            ("teacher", lambda path: shutil.copyfile(self._teacher_file, path)),
-        ):
-            new = folder / f"{FILES[part]}.part"
-            write(new)
-            os.replace(new, folder / FILES[part])
+        write_caffemodel(folder / FILES["student"], student)
+        part = folder / f".{FILES['teacher']}.part"
+        shutil.copyfile(self._teacher_file, part)
+        part.replace(folder / FILES["teacher"])
         write_sums(folder)
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Floats, as_boxes, centre_size, from_centre_size
+from rpn2t.boxes import Floats, centre_size, from_centre_size, iou_matrix
 
 LARGEST_STEP = 4.135  # of a side's logarithm, which then grows 62-fold: a guard against overflow
 
@@ -71,15 +71,6 @@ def decode(anchors: Floats, steps: NDArray[np.floating]) -> Floats:
     at = centre_size(anchors)
     sides = at[:, 2:] * np.exp(np.minimum(steps[:, 2:], LARGEST_STEP))
     return from_centre_size(np.concatenate([at[:, :2] + steps[:, :2] * at[:, 2:], sides], axis=1))
-
-
-def iou_matrix(first: Floats, second: Floats) -> Floats:
-    """Intersection over union of every box with every other, shape (n, m)."""
-    a, b = as_boxes(first)[:, None], as_boxes(second)[None]
-    sides = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    inter = np.prod(np.maximum(sides, 0), axis=-1)
-    overlap: Floats = inter / (np.prod(a[..., 2:], axis=-1) + np.prod(b[..., 2:], axis=-1) - inter)
-    return overlap
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from rpn2t.runtime import Device, load_caffe, read_message
 from rpn2t.training import TrainingFolder
 from rpn2t.weights import (
     FILES,
-    RPN_CONV1X1,
-    RPN_CONV3X3,
+    RPN_NAMES,
+    TEACHER_LAYERS,
     ZF_SHAPES,
     Layers,
     load_into,
@@ -30,7 +30,6 @@ from rpn2t.weights import (
 )
 
 RECALL_AT = (0.5, 0.7)
-RPN_LAYERS = (*RPN_CONV3X3, *RPN_CONV1X1[0], *RPN_CONV1X1[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +121,7 @@ class RPNTraining:
         load_caffe().set_random_seed(self.settings.seed)
         solver = folder.solver(parameter)
         if start is not None:
-            aliases = {names[0]: names for names in (RPN_CONV3X3, *RPN_CONV1X1)}
-            load_into(solver.net, start, source="start", aliases=aliases, required=ZF_SHAPES)
+            load_into(solver.net, start, source="start", aliases=RPN_NAMES, required=ZF_SHAPES)
         return solver
 
     def feed(self, iteration: int) -> None:
@@ -213,4 +211,4 @@ def put_image(net: Any, image: Image) -> None:
 
 def start_from(file: str | Path | None) -> Layers | None:
     """Weights to start from: a Caffe model with conv1 to conv5, or None."""
-    return None if file is None else read_caffemodel(file, only={*ZF_SHAPES, *RPN_LAYERS})
+    return None if file is None else read_caffemodel(file, only=TEACHER_LAYERS)

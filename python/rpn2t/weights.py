@@ -42,6 +42,10 @@ ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
 RPN_CONV3X3 = ("conv_proposal1", "rpn_conv/3x3", "rpn_conv1")
 # Its two 1x1 layers: their names here and in py-faster-rcnn's files, then in MATLAB Faster R-CNN's.
 RPN_CONV1X1 = (("rpn_cls_score", "proposal_cls_score"), ("rpn_bbox_pred", "proposal_bbox_pred"))
+RPN_NAMES = {names[0]: names for names in (RPN_CONV3X3, *RPN_CONV1X1)}
+"""Of its three layers, by our name: every name."""
+TEACHER_LAYERS = frozenset([*ZF_SHAPES, *(name for names in RPN_NAMES.values() for name in names)])
+"""All that is read of a teacher's file."""
 
 
 # Caffe's file format
@@ -81,7 +85,10 @@ def read_caffemodel(path: str | Path, *, only: Collection[str] | None = None) ->
 
 
 def write_caffemodel(path: str | Path, layers: Mapping[str, Sequence[NDArray[Any]]]) -> None:
-    """Write arrays as a binary NetParameter file (float32, type Convolution), in the order given."""
+    """Write arrays as a binary NetParameter file (float32, type Convolution), in the order given.
+
+    At any moment the file is there as a whole or not at all.
+    """
     net = load_caffe().proto.caffe_pb2.NetParameter()
     for name, arrays in layers.items():
         layer = net.layer.add(name=name, type="Convolution")
@@ -89,7 +96,9 @@ def write_caffemodel(path: str | Path, layers: Mapping[str, Sequence[NDArray[Any
             blob = layer.blobs.add()
             blob.shape.dim.extend(array.shape)
             blob.data.extend(np.asarray(array, np.float32).ravel().tolist())
-    Path(path).write_bytes(net.SerializeToString(deterministic=True))
+    part = Path(path).with_name(f".{Path(path).name}.part")
+    part.write_bytes(net.SerializeToString(deterministic=True))
+    part.replace(path)
 
 
 def _array(blob: Any, where: str) -> NDArray[np.float32]:

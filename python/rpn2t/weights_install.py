@@ -23,9 +23,9 @@ from .errors import InputError
 from .runtime import load_caffe
 from .weights import (
     FILES,
-    RPN_CONV1X1,
     RPN_CONV3X3,
-    ZF_SHAPES,
+    RPN_NAMES,
+    TEACHER_LAYERS,
     Layers,
     WeightSet,
     check_zf,
@@ -62,9 +62,6 @@ AUTHORS_FILES = (
     RemoteFile("teacher", "ZF_iter_160000", "615bc03a41e867eae9e3ed10aebddd8e91329dd7"),
 )
 
-
-_RPN = (RPN_CONV3X3, *RPN_CONV1X1)
-_KNOWN = (*ZF_SHAPES, *(name for names in _RPN for name in names))
 
 GREY = (128.0, 128.0, 128.0)
 """Blue, green, red: what the tracker and the authors' networks subtract."""
@@ -112,9 +109,9 @@ def _install(source: str | Path, place: Path, mean: Sequence[float]) -> Layers:
     Returns:
         The installed conv1 to conv5.
     """
-    layers = read_caffemodel(source, only=_KNOWN)
+    layers = read_caffemodel(source, only=TEACHER_LAYERS)
     zf = check_zf(layers, source=source)
-    names = {each[0]: next((name for name in each if name in layers), None) for each in _RPN}
+    names = {ours: next((name for name in each if name in layers), None) for ours, each in RPN_NAMES.items()}
     rpn = {
         name: fit(layers[old], _rpn_shapes(name, layers[old]), where=f"{source}: layer {old}")
         for name, old in names.items()

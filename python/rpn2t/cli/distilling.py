@@ -10,10 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from rpn2t.cli.console import say
-from rpn2t.cli.training import run_training
+from rpn2t.cli.training import interruptible, run_training
 from rpn2t.distillation import BATCH, PRESETS, Distillation, DistillationSettings, settings_for
 from rpn2t.errors import InputError
-from rpn2t.interruption import Interrupted, Interruption
 from rpn2t.photographs import Photograph, find_photographs, fingerprint, hold_out
 from rpn2t.runtime import Device, choose_device
 from rpn2t.training import TrainingFolder
@@ -69,7 +68,8 @@ def run_distill(options: DistillOptions) -> None:
         say(f"the same again: {_again(settings)}")
         if not folder.iteration:
             task.publish(folder.path)
-        _prepare(task, folder)
+        with interruptible(folder) as interruption, _Counting() as counting:
+            task.prepare(interruption, counting.show)
         run_training(task, folder)
 
 
@@ -112,15 +112,6 @@ def _settings(
 def _again(settings: DistillationSettings) -> str:
     words = (f"--{name.replace('_', '-')} {value}" for name, value in asdict(settings).items())
     return " ".join(words)
-
-
-def _prepare(task: Distillation, folder: TrainingFolder) -> None:
-    try:
-        with Interruption() as interruption, _Counting() as counting:
-            task.prepare(interruption, counting.show)
-    except Interrupted as stop:
-        say(f"{stop}; {folder.path} can be used as it is, and the same command goes on", error=True)
-        raise SystemExit(128 + stop.signum) from None
 
 
 class _Counting:

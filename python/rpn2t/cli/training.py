@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -68,19 +69,32 @@ class TrainingProgress:
             say(f"iteration {iteration} of {self._iterations}: {state}")
 
 
+@contextmanager
+def interruptible(folder: TrainingFolder) -> Iterator[Interruption]:
+    """A block that takes signals, and says what is left when one stopped it.
+
+    Raises:
+        SystemExit: 128 + that signal.
+    """
+    try:
+        with Interruption() as interruption:
+            yield interruption
+    except Interrupted as stop:
+        say(f"{stop}; {folder.path} can be used as it is, and the same command goes on", error=True)
+        raise SystemExit(128 + stop.signum) from None
+
+
 def run_training(task: Task, folder: TrainingFolder) -> None:
     """Train, show how it goes, and say what came of it.
 
     Raises:
         SystemExit: 128 + the signal that stopped it.
     """
-    with Interruption() as interruption:
-        try:
-            with TrainingProgress(task.iterations, folder.iteration) as progress:
-                measured = train(task, folder, interruption, progress.show)
-        except Interrupted as stop:
-            say(f"{stop}; {folder.path} can be used as it is, and the same command goes on", error=True)
-            raise SystemExit(128 + stop.signum) from None
+    with (
+        interruptible(folder) as interruption,
+        TrainingProgress(task.iterations, folder.iteration) as progress,
+    ):
+        measured = train(task, folder, interruption, progress.show)
     before = folder.read_log()[0].get("held_out", {})
     say(f"held out, before: {_told(before)}")
     say(f"held out, now:    {_told(measured)}")
