@@ -2,8 +2,16 @@
 
 from rpn2t.layers.anchor_label import AnchorLabelLayer
 from rpn2t.layers.anchor_target import AnchorTargetLayer
+from rpn2t.layers.map_windows import MapWindowsLayer
 from rpn2t.layers.proposal import ProposalLayer
 from rpn2t.layers.rpn2t_loss import RPN2TLossLayer
 from rpn2t.layers.smooth_l1_loss import SmoothL1LossLayer
 
-__all__ = ["AnchorLabelLayer", "AnchorTargetLayer", "ProposalLayer", "RPN2TLossLayer", "SmoothL1LossLayer"]
+__all__ = [
+    "AnchorLabelLayer",
+    "AnchorTargetLayer",
+    "MapWindowsLayer",
+    "ProposalLayer",
+    "RPN2TLossLayer",
+    "SmoothL1LossLayer",
+]

@@ -192,31 +192,73 @@ def head(batch: int, *, crop: int, train: bool) -> Any:
     n.data = L.Input(shape={"dim": [batch, 256, window, window]})
     if train:
         n.flag = L.Input(shape={"dim": [batch]})
-        labels = {
-            "map_size": MAP_SIZE,
-            "anchor_size": cfg.anchor_size,
-            "stride": cfg.anchor_stride,
-            "iou_threshold": cfg.matching_iou,
-            "margin": cfg.quality_margin,
-            "crop": crop,
-        }
-        n.label_anchor, n.label_quality = L.Python(
-            n.flag, name="label", ntop=2, module="rpn2t.layers", layer="AnchorLabelLayer",
-            param_str=json.dumps(labels),
-        )  # fmt: skip
+        labels(n, n.flag, crop)
     n.conv_proposal1 = convolution(n.data, 256, 3, pad=pad, param=proposal, **gaussian(cfg.proposal_std))
     n.relu_proposal1 = L.ReLU(n.conv_proposal1, in_place=True)
     n.score_anchor = convolution(n.relu_proposal1, 2, 1, param=score, **gaussian(cfg.score_std))
     n.score_quality = convolution(n.relu_proposal1, 2, 1, param=score, **gaussian(cfg.score_std))
     if train:
-        n.loss = L.Python(
-            n.score_anchor, n.score_quality, n.label_anchor, n.label_quality,
-            module="rpn2t.layers", layer="RPN2TLossLayer", loss_weight=1,
-            param_str=json.dumps({"alpha": cfg.alpha, "beta": cfg.beta, "ignore_label": -1}),
-        )  # fmt: skip
+        loss(n, n.score_anchor, n.score_quality)
     else:
         n.prob_anchor = L.Softmax(n.score_anchor)
         n.prob_quality = L.Softmax(n.score_quality)
+    return n
+
+
+def labels(n: Any, flag: Any, crop: int) -> None:
+    """Both terms' label maps of samples with these flags."""
+    cfg = Config()
+    settings = {
+        "map_size": MAP_SIZE,
+        "anchor_size": cfg.anchor_size,
+        "stride": cfg.anchor_stride,
+        "iou_threshold": cfg.matching_iou,
+        "margin": cfg.quality_margin,
+        "crop": crop,
+    }
+    n.label_anchor, n.label_quality = L.Python(
+        flag, name="label", ntop=2, module="rpn2t.layers", layer="AnchorLabelLayer",
+        param_str=json.dumps(settings),
+    )  # fmt: skip
+
+
+def loss(n: Any, anchor: Any, quality: Any) -> None:
+    """The two-term loss (eq. 2)."""
+    cfg = Config()
+    n.loss = L.Python(
+        anchor, quality, n.label_anchor, n.label_quality,
+        module="rpn2t.layers", layer="RPN2TLossLayer", loss_weight=1,
+        param_str=json.dumps({"alpha": cfg.alpha, "beta": cfg.beta, "ignore_label": -1}),
+    )  # fmt: skip
+
+
+def map_head(*, crop: int, train: bool) -> Any:
+    """The head on maps of whole regions (fast mode): windows are read out of its scores.
+
+    The 1x1 layers have an output for every position of a window, all objects' first.
+    """
+    cfg, positions = Config.for_mode("fast"), MAP_SIZE - 2 * crop
+    groups = min(cfg.position_groups, positions)
+    proposal = learning(cfg.lr_mult_proposal, 2 * cfg.lr_mult_proposal)
+    rate = cfg.lr_mult_score * groups**2  # each group sees its share of the positions
+    score = learning(rate, 2 * rate)
+    n = caffe.NetSpec()
+    n.data = L.Input(shape={"dim": [cfg.batch_maps if train else 1, 256, 26, 26]})
+    if train:
+        n.windows = L.Input(shape={"dim": [cfg.batch_positives + cfg.batch_negatives, 6]})
+    n.conv_proposal1 = convolution(n.data, 256, 3, pad=0, param=proposal, **gaussian(cfg.proposal_std))
+    n.relu_proposal1 = L.ReLU(n.conv_proposal1, in_place=True)
+    for name in ("score_anchor", "score_quality"):
+        n[name] = convolution(n.relu_proposal1, 2 * groups**2, 1, param=score, **gaussian(cfg.score_std))
+    if train:
+        reads = {"size": positions, "first": crop, "groups": groups, "negatives": cfg.batch_negatives}
+        n.windows_anchor, n.windows_quality, n.flag = L.Python(
+            n.score_anchor, n.score_quality, n.windows, name="read", ntop=3,
+            propagate_down=[True, True, False], module="rpn2t.layers", layer="MapWindowsLayer",
+            param_str=json.dumps(reads),
+        )  # fmt: skip
+        labels(n, n.flag, crop)
+        loss(n, n.windows_anchor, n.windows_quality)
     return n
 
 
@@ -242,6 +284,8 @@ def networks() -> dict[str, str]:
         "head/train.prototxt": ("RPN2T_head", head(batch, crop=crop, train=True)),
         "head/train_padded.prototxt": ("RPN2T_head_padded", head(batch, crop=0, train=True)),
         "head/deploy.prototxt": ("RPN2T_head_deploy", head(batch, crop=crop, train=False)),
+        "head_map/train.prototxt": ("RPN2T_head_map", map_head(crop=crop, train=True)),
+        "head_map/deploy.prototxt": ("RPN2T_head_map_deploy", map_head(crop=crop, train=False)),
     }
     texts = {}
     for path, (name, spec) in nets.items():

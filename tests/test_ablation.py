@@ -163,7 +163,7 @@ def test_a_vgg_tracks_with_its_512_channels_a_few_patches_at_a_time(
     )  # fmt: skip
     config = Config.from_mapping(tiny | dict.fromkeys(one, 1))
     tracker = variant("vgg16").of(TrackerSpec(config=config, device="cpu")).make(0)
-    assert (tracker._features.batch, tracker._features.shape) == (8, (512, 12, 12))
+    assert (tracker._maker.patches.batch, tracker._maker.patches.shape) == (8, (512, 12, 12))
     tracker.init(clip.images[0], tuple(clip.truth[0]))
     assert np.isfinite(tracker.update(clip.images[1])[0]).all()
 

@@ -319,7 +319,7 @@ def test_help_and_mistakes_of_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert main(["follow"]) == 2
     assert main(["track"]) == 2
-    assert main(["track", "clip.mp4", "--mode", "fast"]) == 2
+    assert main(["track", "clip.mp4", "--mode", "slow"]) == 2
     assert main(["track", "clip.mp4", "--colour"]) == 2
 
 

@@ -74,6 +74,15 @@ def test_quarter_takes_a_quarter_of_every_sample_number_and_nothing_else() -> No
         assert quarter[name] == full[name] // 4
 
 
+def test_fast_mode_has_numbers_of_its_own_and_files_are_laid_over_them() -> None:
+    assert Config.for_mode("paper") == Config()
+    fast = Config.for_mode("fast")
+    assert fast.iterations_later < Config().iterations_later
+    quarter = Config.load("quarter", "fast")
+    assert quarter.candidates == Config.load("quarter").candidates
+    assert quarter.iterations_later == fast.iterations_later
+
+
 def test_to_dict_round_trips() -> None:
     config = Config(candidates=17, beta=3)
     assert Config.from_mapping(config.to_dict()) == config

@@ -9,6 +9,7 @@ import pytest
 
 from rpn2t import Config, Tracker
 from rpn2t.eval.metrics import summary
+from rpn2t.modes import MODES
 from rpn2t.session import run
 from rpn2t.sources import open_source
 
@@ -16,12 +17,13 @@ ROOT = Path(os.environ.get("RPN2T_SEQUENCES", "")) / "OTB"
 
 
 @pytest.mark.skipif("RPN2T_SEQUENCES" not in os.environ, reason="RPN2T_SEQUENCES is not set")
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["Deer", "Crossing"])
-def test_follows_a_real_target(name: str) -> None:
+def test_follows_a_real_target(name: str, mode: str) -> None:
     """Random weights lose these within a dozen frames."""
     with open_source(str(ROOT / name)) as source:
         truth = source.ground_truth
-        tracker = Tracker(Config.load("quarter"), device="cpu")
+        tracker = Tracker(Config.load("quarter", mode), mode=mode, device="cpu")
         steps = list(islice(run(tracker, source.frames(), tuple(truth[0])), 15))
     result = summary(np.array([step.box for step in steps]), truth[:15])
     assert result.success_auc > 0.65

@@ -1,5 +1,7 @@
 """The loop: follows a target, is seeded, holds its own state, and keeps the paper's schedule."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from rpn2t import Config, Tracker
 from rpn2t.boxes import iou
 from rpn2t.errors import InputError
+from rpn2t.modes import MODES
 
 
 def track(tracker: Tracker, frames: list) -> list:
@@ -20,15 +23,30 @@ def frames(clip) -> list:
     return list(zip(clip.images, map(tuple, clip.truth), strict=True))
 
 
-@pytest.fixture(scope="module")
-def config(small) -> Config:
-    return Config.from_mapping(small)
+@pytest.fixture(scope="module", params=MODES)
+def mode(request) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def tracked(frames, config):
+def config(small, mode) -> Config:
+    return dataclasses.replace(Config.for_mode(mode), **small)
+
+
+@pytest.fixture(scope="module")
+def make(config, mode):
+    """Makes a tracker in the mode, with the small numbers unless told otherwise."""
+
+    def call(config: Config = config, seed: int = 0) -> Tracker:
+        return Tracker(config, mode=mode, device="cpu", seed=seed)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def tracked(frames, make):
     """One run over the clip that several tests look at."""
-    tracker = Tracker(config, device="cpu", seed=4)
+    tracker = make(seed=4)
     return tracker, track(tracker, frames)
 
 
@@ -41,9 +59,9 @@ def test_follows_the_target(frames, tracked) -> None:
     assert (boxes == np.round(boxes)).all()
 
 
-def test_two_trackers_do_not_disturb_each_other_and_seeds_repeat(frames, config, tracked) -> None:
+def test_two_trackers_do_not_disturb_each_other_and_seeds_repeat(frames, make, tracked) -> None:
     """Two of one seed and one of another, interleaved: the first two equal the run alone, bit for bit."""
-    trackers = [Tracker(config, device="cpu", seed=seed) for seed in (4, 5, 4)]
+    trackers = [make(seed=seed) for seed in (4, 5, 4)]
     for tracker in trackers:
         tracker.init(*frames[0])
     results = [[tracker.update(image) for tracker in trackers] for image, _ in frames[1:3]]
@@ -57,33 +75,43 @@ def test_updates_come_when_they_are_due(config, tracked) -> None:
     failures = sum(score < config.success_score_early for _, score in results)
     assert failures == 0
     # frame 10 is one long-term update after the first frame's training
-    assert tracker._head.solver.iter == config.iterations_first + config.iterations_later
-    assert len(tracker._memory.long_term_positives()) == config.positives_first + 11 * config.positives_later
-    assert len(tracker._memory.negatives()) == 12 * config.negatives_later
+    appearance = tracker._appearance
+    assert appearance.head.solver.iter == config.iterations_first + config.iterations_later
+    if tracker.mode == "fast":
+        assert [len(each.objects) for each in appearance._memory] == [32] + 11 * [config.positives_later]
+        assert {len(each.background) for each in appearance._memory} == {config.negatives_later}
+        return
+    memory = appearance.memory
+    assert len(memory.long_term_positives()) == config.positives_first + 11 * config.positives_later
+    assert len(memory.negatives()) == 12 * config.negatives_later
 
 
-def test_failed_frames_store_nothing_update_at_once_and_widen_the_search(frames, config) -> None:
+def test_failed_frames_store_nothing_update_at_once_and_widen_the_search(frames, config, make) -> None:
     config = config.with_settings(["success_score_early=1"])
-    tracker = Tracker(config, device="cpu")
+    tracker = make(config)
     tracker.init(*frames[0])
     for image, _ in frames[1:4]:
         tracker.update(image)
-    assert tracker._head.solver.iter == config.iterations_first + 3 * config.iterations_later
-    assert len(tracker._memory.negatives()) == config.negatives_later
+    appearance = tracker._appearance
+    assert appearance.head.solver.iter == config.iterations_first + 3 * config.iterations_later
+    if tracker.mode == "fast":
+        assert len(appearance._memory) == 1
+    else:
+        assert len(appearance.memory.negatives()) == config.negatives_later
     assert tracker._translation == pytest.approx(0.6 * 1.1**3)
 
 
-def test_init_again_forgets_everything(frames, config, tracked) -> None:
-    tracker = Tracker(config, device="cpu", seed=4)
+def test_init_again_forgets_everything(frames, make, tracked) -> None:
+    tracker = make(seed=4)
     other = np.ascontiguousarray(frames[0][0][::-1, ::-1])
     tracker.init(other, (10, 10, 30, 30))
     tracker.update(other)
     assert track(tracker, frames[:3]) == tracked[1][:2]
 
 
-def test_grey_frames_track_too(frames, config) -> None:
+def test_grey_frames_track_too(frames, make) -> None:
     grey = [(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), box) for image, box in frames[:2]]
-    assert len(track(Tracker(config, device="cpu"), grey)) == 1
+    assert len(track(make(), grey)) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,8 +134,8 @@ def test_boxes_that_cannot_be_tracked_are_refused(frames, tracked, box, message:
 @pytest.mark.parametrize(
     "box", [(155, 115, 40, 34), (-40, -40, 50, 50), (0, 0, 800, 800), (20, 20, 0.3, 0.3)]
 )
-def test_a_box_that_no_sample_overlaps_is_refused(frames, config, box) -> None:
-    tracker = Tracker(config, device="cpu")
+def test_a_box_that_no_sample_overlaps_is_refused(frames, make, box) -> None:
+    tracker = make()
     with pytest.raises(InputError, match="cannot be learned"):
         tracker.init(frames[0][0], box)
     with pytest.raises(RuntimeError, match="before init"):
@@ -120,17 +148,17 @@ def test_a_seed_that_caffe_cannot_take_is_refused(seed: int) -> None:
         Tracker(seed=seed)
 
 
-def test_update_needs_init_and_an_image(frames, config) -> None:
-    tracker = Tracker(config, device="cpu")
+def test_update_needs_init_and_an_image(frames, make) -> None:
+    tracker = make()
     with pytest.raises(RuntimeError, match="before init"):
         tracker.update(frames[0][0])
     with pytest.raises(InputError, match="image: expected"):
         tracker.init(frames[0][0].astype(float), (0, 0, 10, 10))
 
 
-def test_a_target_as_large_as_the_frame_and_a_tiny_one(frames, config) -> None:
+def test_a_target_as_large_as_the_frame_and_a_tiny_one(frames, make) -> None:
     for box in ((0, 0, 161, 121), (40, 40, 4, 5)):
-        tracker = Tracker(config, device="cpu")
+        tracker = make()
         tracker.init(frames[0][0], box)
         got, score = tracker.update(frames[1][0])
         assert np.isfinite(got).all()
@@ -140,6 +168,7 @@ def test_a_target_as_large_as_the_frame_and_a_tiny_one(frames, config) -> None:
 def test_describe_names_what_made_the_result(tracked) -> None:
     told = tracked[0].describe()
     assert told["seed"] == 4
+    assert told["mode"] == tracked[0].mode
     assert told["configuration"]["candidates"] == 32
     assert told["blas"]["core"]
     assert told["blas"]["threads"] >= 1

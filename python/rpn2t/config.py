@@ -105,6 +105,14 @@ class Config:
     batch_negatives: int = 96
     mining_pool: int = 1024  # negatives scored to find a batch's hardest
 
+    # Fast mode alone (docs/fast.md); its other numbers differ from these in data/configs/fast.toml
+    position_groups: int = (
+        10  # the 1x1 layers tell so many groups of a window's positions apart, on each axis
+    )
+    batch_maps: int = 4  # frames that an iteration of an update learns from
+    survey_maps: int = 12  # of the first frame, beside the target's own region
+    batch_survey_maps: int = 3  # of them in an iteration
+
     def __post_init__(self) -> None:
         """Check every value's type and range."""
         for field in dataclasses.fields(self):
@@ -137,8 +145,16 @@ class Config:
         return cls(**values)
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> Self:
-        """Read a TOML file, or one of the package's own by name (``quarter``)."""
+    def for_mode(cls, mode: str) -> Self:
+        """A mode's own numbers: those of ``paper`` are the defaults, those of ``fast`` in a file."""
+        return cls() if mode == "paper" else cls()._laid_over(mode)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path, mode: str = "paper") -> Self:
+        """A mode's own numbers, changed by a TOML file or by one of the package's own, as ``quarter``."""
+        return cls.for_mode(mode)._laid_over(name_or_path)
+
+    def _laid_over(self, name_or_path: str | Path) -> Self:
         named = configs_dir() / f"{name_or_path}.toml"
         path = named if named.is_file() else Path(name_or_path)
         try:
@@ -147,7 +163,10 @@ class Config:
             names = ", ".join(sorted(file.stem for file in configs_dir().glob("*.toml")))
             raise InputError(f"{name_or_path}: no such configuration file; named ones are: {names}") from None
         try:
-            return cls.from_mapping(tomllib.loads(text))
+            values = tomllib.loads(text)
+            for name in values:
+                _known(name)
+            return dataclasses.replace(self, **values)
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{name_or_path}: not a TOML file: {error}") from None
         except InputError as error:
@@ -177,7 +196,7 @@ _LARGEST = 1_000_000
 _AT_LEAST_ONE = {
     "anchor_size", "anchor_stride", "scale_factor", "positives_first", "negatives_first",
     "whole_steps", "candidates", "best_candidates", "long_term_frames", "short_term_frames",
-    "update_interval", "batch_positives", "batch_negatives", "mining_pool",
+    "position_groups", "batch_maps", "update_interval", "batch_positives", "batch_negatives", "mining_pool",
 }  # fmt: skip
 
 

@@ -1,33 +1,15 @@
-"""Where features come from: the seam between the tracking loop and conv5.
-
-The loop asks for the window of conv5 that belongs to a box and never sees how it was made. Here it
-is made as in the paper: one patch, and one forward pass of the backbone, a box.
-"""
-
-from typing import Protocol
+"""conv5 of boxes, each in a patch of its own, and of a whole region around them."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rpn2t.backbone import Backbone
+from rpn2t.backbone import Backbone, Maps
 from rpn2t.boxes import as_boxes
-from rpn2t.patch import cut_into
+from rpn2t.errors import InputError
+from rpn2t.patch import cut_corners_into, cut_into
 from rpn2t.runtime import forward
+from rpn2t.search_region import RegionGeometry
 from rpn2t.windows import Windows, WindowStore
-
-
-class FeatureSource(Protocol):
-    """Gives each box of a frame its window of conv5.
-
-    Attributes:
-        shape: of a window, (channels, size, size).
-    """
-
-    shape: tuple[int, int, int]
-
-    def windows(self, image: NDArray[np.uint8], boxes: ArrayLike, store: WindowStore) -> Windows:
-        """Windows for n boxes of shape (n, 4), in room reserved in the store."""
-        ...
 
 
 class PatchFeatures:
@@ -60,9 +42,62 @@ class PatchFeatures:
             raise
         return windows
 
+    def maps(self, image: NDArray[np.uint8], boxes: ArrayLike) -> Maps:
+        """The windows as an array on the host, of shape (n, channels, size, size)."""
+        boxes = as_boxes(boxes)
+        return self.windows(image, boxes, WindowStore(len(boxes), self.shape)).array()
+
     def _run(self, image: NDArray[np.uint8], boxes: NDArray[np.float64]) -> None:
         """The feature maps of the boxes, in the first rows of the feature's blob."""
         data = self.net.blobs["data"]
         self._device.set_batch(data, len(boxes))
         cut_into(data, image, boxes, self.spec.context)
         forward(self.net)
+
+
+class RegionFeatures:
+    """One forward pass for a whole region (fast mode).
+
+    Attributes:
+        geometry: where boxes lie on the region's map.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        """Make a net that shares the backbone's weights.
+
+        Raises:
+            InputError: the backbone cannot run on other sizes than a patch's.
+        """
+        self.geometry = RegionGeometry(backbone.spec, backbone.map_size)
+        self.net, self._feature = backbone.net_without_rim(0)
+        self._backbone = backbone
+        self._reshape((backbone.map_size + 2,) * 2)
+
+    def conv5(self, image: NDArray[np.uint8], corners: NDArray[np.int64], shape: tuple[int, int]) -> Maps:
+        """conv5 of a region.
+
+        Args:
+            image: the frame.
+            corners: the region's first and last pixel, inclusive: x1, y1, x2, y2.
+            shape: rows and columns of its map.
+
+        Returns:
+            A copy of shape (channels, rows, columns).
+        """
+        self._reshape(shape)
+        cut_corners_into(self.net.blobs["data"], image, corners[None])
+        forward(self.net)
+        return np.array(self.net.blobs[self._feature].data[0])
+
+    def _reshape(self, shape: tuple[int, int]) -> None:
+        data, size = self.net.blobs["data"], self.geometry.input_size(shape)
+        if tuple(data.shape) == (1, 3, *size):
+            return
+        data.reshape(1, 3, *size)
+        self.net.reshape()
+        found = tuple(self.net.blobs[self._feature].shape[2:])
+        if found != shape:
+            raise InputError(
+                f"backbone {self._backbone.spec.folder.name}: gives a map of {found} for {size} px, "
+                f"not {shape}, so it cannot be used with --mode fast; take --mode paper"
+            )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rpn2t.boxes import Floats
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.matching import Matching, match_anchors
@@ -49,6 +50,27 @@ class HeadGeometry:
         self.window_rim = max(self.label_crop - 1, 0)
         self.window_size = map_size - 2 * self.window_rim
         self.pad = 0 if self.label_crop else 1
+        self._weights = self.matching.score_weights(config.score_weight_anchor, config.score_weight_quality)
+
+    def score(self, anchor: Floats, quality: Floats) -> Floats:
+        """How much boxes look like the target.
+
+        The score_weight_anchor / score_weight_quality mix of the IoU-weighted mean of the object's
+        probability over term 1's positions and of its mean over term 2's.
+
+        Args:
+            anchor: the object's probability by term 1's layer, shape (n, rows, columns).
+            quality: by term 2's.
+
+        Returns:
+            Shape (n,), between 0 and the sum of the two score weights.
+        """
+        first, second = (
+            np.einsum("nij,ij->n", probability, weights)
+            for probability, weights in zip((anchor, quality), self._weights, strict=True)
+        )
+        total: Floats = first + second
+        return total
 
 
 class Head:
@@ -99,32 +121,33 @@ class Head:
             for name in ("train", "deploy")
         )
         caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
-        self.solver: Any = make_from_message(caffe.SGDSolver, _solver(config, train))
+        self.solver: Any = make_from_message(caffe.SGDSolver, solver_message(config, train))
         self.net: Any = self.solver.net
         self.scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
         self.scoring_net.share_with(self.net)
         self.net.blobs["flag"].data[: config.batch_positives] = 1
         self.net.blobs["flag"].data[config.batch_positives :] = 0
-        self.proposal_start = self._start_proposal(proposal, config)
-        self.score_weights = geometry.matching.score_weights(
-            config.score_weight_anchor, config.score_weight_quality
-        )
+        self.proposal_start = start_proposal(self.net, proposal, config)
 
-    def scores(self, windows: Windows) -> NDArray[np.float64]:
-        """How much each window looks like the target.
-
-        The score_weight_anchor / score_weight_quality mix of the IoU-weighted mean of the object's
-        probability over term 1's positions and of its mean over term 2's.
+    def probabilities(self, windows: Windows) -> tuple[Floats, Floats]:
+        """The object's probability at every position that the loss may look at.
 
         Args:
             windows: n of shape (channels, window_size, window_size).
 
         Returns:
-            Shape (n,), between 0 and the sum of the two score weights.
+            Term 1's and term 2's, each of shape (n, rows, columns).
         """
-        starts = range(0, len(windows), self.scoring_batch)
-        parts = [windows.take(slice(start, start + self.scoring_batch)) for start in starts]
-        return np.concatenate([self._score_batch(part) for part in parts]) if parts else np.empty(0)
+        rows, columns = self.geometry.matching.iou.shape
+        both = np.empty((2, len(windows), rows, columns))
+        for start in range(0, len(windows), self.scoring_batch):
+            part = slice(start, start + self.scoring_batch)
+            both[:, part] = self._score_batch(windows.take(part))
+        return both[0], both[1]
+
+    def scores(self, windows: Windows) -> Floats:
+        """How much each window looks like the target: shape (n,), see :meth:`HeadGeometry.score`."""
+        return self.geometry.score(*self.probabilities(windows))
 
     def learn(self, positives: Windows, negatives: Windows) -> float:
         """One SGD iteration on a batch of batch_positives and batch_negatives windows.
@@ -140,30 +163,30 @@ class Head:
         self.solver.step(1)
         return float(self.net.blobs["loss"].data.ravel()[0])
 
-    def _score_batch(self, windows: Windows) -> NDArray[np.float64]:
+    def _score_batch(self, windows: Windows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         blobs, count = self.scoring_net.blobs, len(windows)
         self._device.set_batch(blobs["data"], count)
         windows.copy_to(blobs["data"])
         forward(self.scoring_net)
         # channel 0: the object
-        maps = (blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0])
-        first, second = (
-            np.einsum("nij,ij->n", probability, weights)
-            for probability, weights in zip(maps, self.score_weights, strict=True)
-        )
-        total: NDArray[np.float64] = first + second
-        return total
+        return blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0]
 
-    def _start_proposal(self, proposal: ProposalWeights | None, config: Config) -> str:
-        if proposal is None:
-            return f"gaussian, sigma {config.proposal_std:g}: the weights bring no RPN 3x3 layer"
-        for blob, values in zip(self.net.params["conv_proposal1"], proposal, strict=True):
-            if blob.data.shape != values.shape:
-                raise InputError(
-                    f"the weights' RPN 3x3 layer has shape {values.shape}, the head needs {blob.data.shape}"
-                )
-            blob.data[...] = values
-        return "the weights' RPN 3x3 layer"
+
+def start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) -> str:
+    """Start a head's 3x3 layer from the RPN's, or leave it its gaussian; which, in words.
+
+    Raises:
+        InputError: `proposal` does not fit the layer.
+    """
+    if proposal is None:
+        return f"gaussian, sigma {config.proposal_std:g}: the weights bring no RPN 3x3 layer"
+    for blob, values in zip(net.params["conv_proposal1"], proposal, strict=True):
+        if blob.data.shape != values.shape:
+            raise InputError(
+                f"the weights' RPN 3x3 layer has shape {values.shape}, the head needs {blob.data.shape}"
+            )
+        blob.data[...] = values
+    return "the weights' RPN 3x3 layer"
 
 
 def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> Any:
@@ -174,6 +197,15 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -
     size = geometry.window_size
     layer["data"].input_param.shape[0].dim[:] = [batch, channels, size, size]
     layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
+    lay_over_learning(layer, config)
+    if train:
+        layer["flag"].input_param.shape[0].dim[:] = [batch]
+        label_settings(layer, config, geometry)
+    return net
+
+
+def lay_over_learning(layer: dict[str, Any], config: Config) -> None:
+    """Starts and rates of the head's three layers, into a net's layers by name."""
     starts = {
         "conv_proposal1": config.proposal_std,
         "score_anchor": config.score_std,
@@ -183,23 +215,25 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -
         layer[name].convolution_param.weight_filler.std = std
         rate = config.lr_mult_proposal if name == "conv_proposal1" else config.lr_mult_score
         layer[name].param[0].lr_mult, layer[name].param[1].lr_mult = rate, 2 * rate
-    if train:
-        layer["flag"].input_param.shape[0].dim[:] = [batch]
-        labels = {
-            "map_size": geometry.map_size,
-            "anchor_size": config.anchor_size,
-            "stride": config.anchor_stride,
-            "iou_threshold": config.matching_iou,
-            "margin": config.quality_margin,
-            "crop": geometry.label_crop,
-        }
-        layer["label"].python_param.param_str = json.dumps(labels)
-        loss = {"alpha": config.alpha, "beta": config.beta, "ignore_label": -1}
-        layer["loss"].python_param.param_str = json.dumps(loss)
-    return net
 
 
-def _solver(config: Config, train: Any) -> Any:
+def label_settings(layer: dict[str, Any], config: Config, geometry: HeadGeometry) -> None:
+    """What the layers of labels and loss are told, into a net's layers by name."""
+    labels = {
+        "map_size": geometry.map_size,
+        "anchor_size": config.anchor_size,
+        "stride": config.anchor_stride,
+        "iou_threshold": config.matching_iou,
+        "margin": config.quality_margin,
+        "crop": geometry.label_crop,
+    }
+    layer["label"].python_param.param_str = json.dumps(labels)
+    loss = {"alpha": config.alpha, "beta": config.beta, "ignore_label": -1}
+    layer["loss"].python_param.param_str = json.dumps(loss)
+
+
+def solver_message(config: Config, train: Any) -> Any:
+    """The committed solver of a head's training net, with this configuration's numbers."""
     solver = read_message(prototxt_dir() / "head/solver.prototxt", "SolverParameter")
     solver.base_lr, solver.momentum = config.learning_rate, config.momentum
     solver.weight_decay = config.weight_decay

@@ -75,17 +75,21 @@ def cut_into(blob: Any, image: Image, boxes: ArrayLike, context: int) -> None:
 
     Bilinear, bit for bit OpenCV's; on a GPU if Caffe computes there.
     """
-    side = blob.shape[-1]
-    corners = widened_corners(boxes, side, context)
+    cut_corners_into(blob, image, widened_corners(boxes, blob.shape[-1], context))
+
+
+def cut_corners_into(blob: Any, image: Image, corners: NDArray[np.int64]) -> None:
+    """The same of rectangles as :func:`widened_corners` gives them; the blob (n, 3, height, width)."""
+    sides = np.array([blob.shape[-1], blob.shape[-2]])
     first, last = corners[:, :2], corners[:, 2:]  # each as x, y
     inside_first = np.maximum(first, 0)
     inside_last = np.minimum(last, (image.shape[1] - 1, image.shape[0] - 1))
     seen = (inside_last >= inside_first).all(axis=1)
     inside_first[~seen] = inside_last[~seen] = 0
-    scale = side / (last - first + 1)
-    offset = np.minimum(round_half_up((inside_first - first) * scale), side - 1)
+    scale = sides / (last - first + 1)
+    offset = np.minimum(round_half_up((inside_first - first) * scale), sides - 1)
     size = np.maximum(round_half_up((inside_last - inside_first + 1) * scale), 1)
-    size = np.minimum(size, side - offset)
+    size = np.minimum(size, sides - offset)
     offset[~seen] = size[~seen] = 0  # with no pixel of the frame the patch is 0
     sources = np.concatenate([inside_first, inside_last - inside_first + 1], axis=1)
     targets = np.concatenate([offset, size], axis=1).astype(np.int64)

@@ -30,7 +30,8 @@ class Stage:
     Attributes:
         name: as the table shows it.
         functions: what does it, as ``module:function`` or ``module:Class.method``.
-        within: the stage inside which they count for this one; None: anywhere else.
+        within: the stage inside which they count for this one; None: anywhere else. Where none fits, their
+            time is that of the stage they are called in.
     """
 
     name: str
@@ -42,7 +43,10 @@ _MINING = "hard negative mining: the rest"
 _STEPS = "learning: solver steps"
 
 STAGES = (
-    Stage("load Caffe, nets and weights", ("rpn2t.tracker:Tracker.__init__", "rpn2t.head:Head.__init__")),
+    Stage(
+        "load Caffe, nets and weights",
+        ("rpn2t.tracker:Tracker.__init__", "rpn2t.head:Head.__init__", "rpn2t.map_head:MapHead.__init__"),
+    ),
     Stage("read frames", ("rpn2t.sources:Source.frames",)),
     Stage(
         "draw boxes",
@@ -57,7 +61,8 @@ STAGES = (
             "rpn2t.sampling:epochs",
         ),
     ),
-    Stage("cut patches", ("rpn2t.patch:cut_into",)),
+    Stage("cut patches and regions", ("rpn2t.patch:cut_corners_into",)),
+    Stage("backbone: conv5 of the region", ("rpn2t.features:RegionFeatures.conv5",)),
     Stage("backbone: conv5 of patches", ("rpn2t.features:PatchFeatures._run",)),
     Stage(
         "copy windows of conv5",
@@ -67,14 +72,32 @@ STAGES = (
             "rpn2t.windows:Windows.array",
         ),
     ),
-    Stage("head: scores of candidates", ("rpn2t.head:Head.scores",)),
+    Stage(
+        "head: scores of candidates",
+        ("rpn2t.head:Head.probabilities", "rpn2t.map_head:MapHead.probabilities"),
+    ),
     Stage("box regression", ("rpn2t.regression:BoxRegressor.fit", "rpn2t.regression:BoxRegressor.predict")),
     Stage("hard negative mining: copy windows", ("rpn2t.windows:Windows.copy_to",), within=_MINING),
-    Stage("hard negative mining: scores", ("rpn2t.head:Head.scores",), within=_MINING),
+    Stage("hard negative mining: scores", ("rpn2t.head:Head.probabilities",), within=_MINING),
     Stage(_MINING, ("rpn2t.mining:hardest",)),
     Stage("learning: copy windows", ("rpn2t.windows:Windows.copy_to",), within=_STEPS),
-    Stage(_STEPS, ("rpn2t.head:Head.learn",)),
-    Stage("store windows", ("rpn2t.tracker:Tracker._remember", "rpn2t.memory:Memory.add")),
+    Stage(
+        "learning: read windows",
+        (
+            "rpn2t.map_reader:MapReader.taps",
+            "rpn2t.map_reader:MapReader.read",
+            "rpn2t.map_reader:MapReader.spread",
+        ),
+        within=_STEPS,
+    ),
+    Stage(_STEPS, ("rpn2t.head:Head.learn", "rpn2t.map_head:MapHead.learn")),
+    Stage(
+        "remember",
+        (
+            "rpn2t.patch_appearance:PatchAppearance.remember",
+            "rpn2t.map_appearance:MapAppearance.remember",
+        ),
+    ),
     Stage(
         "write boxes, report and video",
         (
@@ -193,7 +216,8 @@ class Profile:
         return generate if inspect.isgeneratorfunction(function) else call
 
     def _choose(self, stages: list[Stage]) -> str:
-        return next(stage.name for stage in stages if stage.within is None or stage.within in self._active)
+        fitting = (each.name for each in stages if each.within is None or each.within in self._active)
+        return next(fitting, self._active[-1])
 
     @contextmanager
     def _in(self, stage: str) -> Iterator[None]:

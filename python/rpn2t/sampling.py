@@ -96,7 +96,7 @@ class Sampler:
 
 def epochs(size: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """n indices below `size`: random permutations, one after the other, the last cut short."""
-    whole = [rng.permutation(size) for _ in range(-(-n // size))]
+    whole = [rng.permutation(size) for _ in range(-(-n // max(size, 1)))]
     return np.concatenate(whole)[:n] if whole else np.empty(0, dtype=np.int64)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rpn2t
+from rpn2t.appearance import Appearance
 from rpn2t.backbone import Backbone, BackboneSpec
 from rpn2t.boxes import Box, Floats, as_box, iou
 from rpn2t.candidates import (
@@ -19,16 +20,13 @@ from rpn2t.candidates import (
 )
 from rpn2t.config import Config
 from rpn2t.errors import InputError
-from rpn2t.features import FeatureSource, PatchFeatures
-from rpn2t.head import Head, HeadGeometry
-from rpn2t.learning import due_update, train_head, update_head
-from rpn2t.memory import Memory, memory_capacity
+from rpn2t.learning import due_update
+from rpn2t.modes import TargetMaker, choose_mode
 from rpn2t.patch import Image, as_bgr
 from rpn2t.regression import BoxRegressor
 from rpn2t.runtime import blas_report, choose_device, cpu_name, load_caffe
 from rpn2t.sampling import Sampler, apart, choose, overlapping
 from rpn2t.weights import find_set, sha256
-from rpn2t.windows import WindowStore
 
 
 class Tracker:
@@ -46,6 +44,7 @@ class Tracker:
         self,
         config: Config | None = None,
         *,
+        mode: str = "auto",
         backbone: str = "student",
         weights: str = "shipped",
         device: str = "auto",
@@ -55,7 +54,9 @@ class Tracker:
         """Load the backbone.
 
         Args:
-            config: the method's numbers; the paper's by default.
+            config: the method's numbers; the mode's own by default.
+            mode: ``paper``, the method as published; ``fast``, one forward pass a frame; ``auto``, paper
+                where the device is a GPU and fast on a CPU.
             backbone: ``student``, another that comes with the package, or a folder with a `backbone.toml`.
             weights: name or folder of a weight set.
             device: ``auto``, ``cpu`` or ``gpu:N``.
@@ -69,17 +70,17 @@ class Tracker:
         load_caffe()
         if not 0 <= seed < 2**32:
             raise InputError(f"seed {seed}: give a whole number from 0 to {2**32 - 1}")
-        self.config = config or Config()
         self.seed = int(seed)
         self._device = choose_device(device, tf32)
+        self.mode = choose_mode(mode, self._device)
+        self.config = config or Config.for_mode(self.mode)
         self._weights = find_set(weights)
         self._backbone_name = backbone
         self._backbone = Backbone(BackboneSpec.find(backbone), self._weights, self._device)
-        self._proposal = self._backbone.proposal(self._weights)
-        self._geometry = HeadGeometry(self.config, self._backbone.map_size)
-        self._features: FeatureSource = PatchFeatures(self._backbone, self._geometry.window_rim)
-        self._candidates = WindowStore(self.config.candidates, self._features.shape)
-        self._head: Head | None = None
+        self._maker = TargetMaker.of(
+            self.mode, self.config, self._backbone, self._backbone.proposal(self._weights)
+        )
+        self._appearance: Appearance | None = None
 
     def init(self, image: NDArray[np.uint8], box: Sequence[float]) -> None:
         """Learn the target from the first frame.
@@ -94,15 +95,11 @@ class Tracker:
         """
         image = as_bgr(image)
         target = _checked_box(box, image)
-        self._head = None  # until the target is learned
+        self._appearance = None  # until the target is learned
         self._device.activate()
         self._rng = np.random.default_rng(self.seed)
-        head = Head(
-            self.config, self._geometry, self._backbone.channels, self._proposal, self.seed, self._device
-        )
-        self._regressor = BoxRegressor(self.config, self._backbone.map_size, self._geometry.window_rim)
-        store = WindowStore(memory_capacity(self.config), self._features.shape)
-        self._memory = Memory(store, self.config.long_term_frames, self.config.short_term_frames)
+        appearance = self._maker.make(target, self.seed, self._rng)
+        self._regressor = BoxRegressor(self.config, self._backbone.map_size, self._maker.geometry.window_rim)
         self._smallest = target[2:]
         self._state = target
         self._translation = self.config.translation
@@ -110,8 +107,8 @@ class Tracker:
 
         sampler = self._sampler(image)
         self._fit_regressor(image, target, sampler)
-        self._learn_first_frame(image, target, sampler, head)
-        self._head = head
+        self._learn_first_frame(image, target, sampler, appearance)
+        self._appearance = appearance
 
     def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
         """Find the target in the next frame, and learn from it.
@@ -123,28 +120,27 @@ class Tracker:
             InputError: the image is of another type.
             RuntimeError: there was no :meth:`init`.
         """
-        if self._head is None:
+        appearance = self._appearance
+        if appearance is None:
             raise RuntimeError("update() before init()")
         image = as_bgr(image)
         self._device.activate()
         self._frame += 1
         sampler = self._sampler(image)
 
-        self._candidates.clear()
         boxes = draw_candidates(sampler, self._state, self._translation, self.config)
-        windows = self._features.windows(image, boxes, self._candidates)
-        best = best_candidates(boxes, self._head.scores(windows), self.config)
+        view = appearance.view(image, self._state, self._translation)
+        scores = self._maker.geometry.score(*view.probabilities(boxes))
+        best = best_candidates(boxes, scores, self.config)
         threshold = success_score(self._frame, self.config)
         failed = best.score < threshold
         self._state = best.box
         self._translation = next_translation(self._translation, failed, self.config)
-        reported = mean_box(self._regressor.predict(windows.take(best.indices).array(), boxes[best.indices]))
+        reported = mean_box(self._regressor.predict(*view.close_up(boxes, best)))
 
         if best.score > threshold:
-            self._remember(image, sampler)
-        update_head(
-            due_update(self._frame, failed, self.config), self._head, self._memory, self.config, self._rng
-        )
+            appearance.remember(view, *self._samples(sampler))
+        appearance.update(due_update(self._frame, failed, self.config))
         return reported, best.score
 
     @property
@@ -158,7 +154,7 @@ class Tracker:
         return {
             "tracker": "RPN2T",
             "version": rpn2t.__version__,
-            "mode": "paper",
+            "mode": self.mode,
             "seed": self.seed,
             "device": str(self._device),
             "tf32": self._device.tf32,
@@ -169,7 +165,7 @@ class Tracker:
                 "set": self._weights.name,
                 "sha256": {path.name: sha256(path) for path in sorted(paths)},
             },
-            "conv_proposal1_start": self._head.proposal_start if self._head else None,
+            "conv_proposal1_start": self._appearance.proposal_start if self._appearance else None,
             "configuration": self.config.to_dict(),
         }
 
@@ -187,26 +183,22 @@ class Tracker:
         )
         near = overlapping(drawn, target, cfg.regressor_iou)
         boxes = choose(drawn, near, cfg.regressor_positives, self._rng)
-        store = WindowStore(len(boxes), self._features.shape)
-        self._regressor.fit(self._features.windows(image, boxes, store).array(), boxes, target)
+        self._regressor.fit(self._maker.patches.maps(image, boxes), boxes, target)
 
-    def _learn_first_frame(self, image: Image, target: Box, sampler: Sampler, head: Head) -> None:
+    def _learn_first_frame(self, image: Image, target: Box, sampler: Sampler, appearance: Appearance) -> None:
         cfg, rng = self.config, self._rng
         drawn = sampler.gaussian(
             target, cfg.positives_first_drawn, cfg.positives_first_translation, cfg.positives_first_scale
         )
         near = overlapping(drawn, target, cfg.positives_first_iou)
-        boxes = choose(drawn, near, cfg.positives_first, rng)
-        positives = self._features.windows(image, boxes, self._memory.store)
+        positives = choose(drawn, near, cfg.positives_first, rng)
 
         around = sampler.uniform(
             target, cfg.negatives_first, cfg.negatives_first_translation, cfg.negatives_first_scale
         )
         drawn = np.concatenate([around, sampler.whole(target, cfg.negatives_first, cfg.whole_steps)])
         away = apart(drawn, target, cfg.negatives_first_iou)
-        boxes = choose(drawn, away, cfg.negatives_first, rng)
-        store = WindowStore(len(boxes), self._features.shape)  # 0.7 GB, for this frame only
-        negatives = self._features.windows(image, boxes, store)
+        negatives = choose(drawn, away, cfg.negatives_first, rng)
 
         if not len(positives) or not len(negatives):
             lacking = "overlaps it enough" if not len(positives) else "lies apart from it"
@@ -214,21 +206,20 @@ class Tracker:
                 f"box {_shown(target)}: cannot be learned, as no sample {lacking}: its centre must be in the "
                 "frame, and its sides between 1 px and a little less than the frame's"
             )
-        train_head(head, positives, negatives, cfg.iterations_first, cfg, rng)
-        boxes = self._later_negatives(target, sampler, cfg.negatives_memory_first_iou)
-        self._memory.add(positives, self._features.windows(image, boxes, self._memory.store))
+        view = appearance.view(image, target, cfg.translation)
+        appearance.learn_first(view, positives, negatives)
+        later = self._later_negatives(target, sampler, cfg.negatives_memory_first_iou)
+        appearance.remember(view, positives, later)
 
-    def _remember(self, image: Image, sampler: Sampler) -> None:
+    def _samples(self, sampler: Sampler) -> tuple[Floats, Floats]:
+        """Positives and negatives around the state."""
         cfg = self.config
         drawn = sampler.gaussian(
             self._state, cfg.positives_later_drawn, cfg.positives_later_translation, cfg.positives_later_scale
         )
         near = overlapping(drawn, self._state, cfg.positives_later_iou)
         positives = choose(drawn, near, cfg.positives_later, self._rng)
-        negatives = self._later_negatives(self._state, sampler, cfg.negatives_later_iou)
-        self._memory.make_room()
-        windows = self._features.windows(image, np.concatenate([positives, negatives]), self._memory.store)
-        self._memory.add(windows.take(slice(len(positives))), windows.take(slice(len(positives), None)))
+        return positives, self._later_negatives(self._state, sampler, cfg.negatives_later_iou)
 
     def _later_negatives(self, target: Box, sampler: Sampler, below: float) -> Floats:
         cfg = self.config

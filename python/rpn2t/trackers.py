@@ -27,7 +27,7 @@ class TrackerSpec:
     Attributes:
         tracker: ``rpn2t``, one of BASELINES, or ``module:Class``.
         config: RPN2T's numbers; so are the others RPN2T's.
-        mode: ``paper``.
+        mode: ``paper`` or ``fast``.
         weights: see :class:`rpn2t.Tracker`, as are the next three.
         backbone: one that comes with the package, or a folder.
         device: auto, cpu or gpu:N.
@@ -61,6 +61,7 @@ class TrackerSpec:
 
             return Tracker(
                 self.config,
+                mode=self.mode,
                 backbone=self.backbone,
                 weights=self.weights,
                 device=self.device,

@@ -55,10 +55,11 @@ _TRACKER_OPTIONS = (
     grouped_option(
         TRACKER,
         "--mode",
-        type=click.Choice(["paper"]),
-        default="paper",
+        type=click.Choice(["auto", "paper", "fast"]),
+        default="auto",
         show_default=True,
-        help="paper: the method and the numbers of the paper.",
+        help="paper: the method and the numbers of the paper. fast: one forward pass a frame, for a CPU. "
+        "auto: paper on a GPU, fast on a CPU.",
     ),
     grouped_option(
         TRACKER,

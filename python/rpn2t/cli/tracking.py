@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from rpn2t import Tracker
 from rpn2t.boxes import iou
+from rpn2t.cli.chosen import chosen_config
 from rpn2t.cli.console import Progress, say
-from rpn2t.config import Config
 from rpn2t.drawing import annotate
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import summary
 from rpn2t.interruption import Interrupted, Interruption
+from rpn2t.modes import choose_mode
 from rpn2t.profile import Profile
 from rpn2t.runfolder import RunFolder
 from rpn2t.session import Step, run
@@ -126,8 +127,8 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     for option, wanted in (("--select", options.select), ("--show", options.show)):
         if wanted:
             require_screen(option)
-    config = Config.load(options.config) if options.config else Config()
-    config = config.with_settings(options.settings)
+    mode = choose_mode(options.mode, options.device)
+    config = chosen_config(mode, options.config, options.settings)
     start, stop = parse_frames(options.frames)
     source = stack.enter_context(open_source(options.source))
     folder = RunFolder(options.output or Path("runs") / source.name)
@@ -139,6 +140,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     begin = _first_box(options, source, first)
     tracker = Tracker(
         config,
+        mode=mode,
         backbone=options.backbone,
         weights=options.weights,
         device=options.device,
@@ -165,7 +167,7 @@ def _what_runs(options: TrackOptions, job: _Job) -> str:
     frames = f"from frame {job.start}" if job.total is None else f"frames {job.start}:{job.start + job.total}"
     box = ",".join(f"{value:g}" for value in job.begin.box)
     return (
-        f"tracking {options.source} {frames}, mode {options.mode}, device {about['device']}, "
+        f"tracking {options.source} {frames}, mode {about['mode']}, device {about['device']}, "
         f"weights {options.weights}, box {box} ({job.begin.origin})"
     )
 

@@ -29,7 +29,7 @@ class TraxOptions(TrackerOptions):
         """The command that tracks with these options, from any folder."""
         given = [
             ("--tracker", self.tracker, "rpn2t"),
-            ("--mode", self.mode, "paper"),
+            ("--mode", self.mode, "auto"),
             ("--seed", str(self.seed), "0"),
             ("--device", self.device, "auto"),
             ("--weights", _anywhere(self.weights), "shipped"),

@@ -1,0 +1,191 @@
+"""Fast mode: one forward pass of the backbone a frame, out of which all boxes are read.
+
+What is remembered of a frame is its map, 0.7 MB, in the place of 125 windows of 147 KB; learning runs the
+head's 3x3 layer over whole maps and reads the windows out of its scores. Only the target itself is looked at
+in a patch of its own, from which its box is regressed as in the paper.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rpn2t.backbone import Maps
+from rpn2t.boxes import Box, Floats, as_box, as_boxes
+from rpn2t.candidates import Best
+from rpn2t.config import Config
+from rpn2t.errors import InputError
+from rpn2t.features import PatchFeatures, RegionFeatures
+from rpn2t.head import HeadGeometry, ProposalWeights
+from rpn2t.learning import Update
+from rpn2t.map_head import MapHead
+from rpn2t.patch import Image
+from rpn2t.runtime import Device
+from rpn2t.sampling import epochs
+from rpn2t.search_region import Windows
+
+
+@dataclass(frozen=True)
+class Region:
+    """conv5 of a part of a frame.
+
+    Attributes:
+        conv5: shape (channels, rows, columns).
+        corners: its first and last pixel in the frame, inclusive: x1, y1, x2, y2.
+    """
+
+    conv5: Maps
+    corners: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.conv5.shape[1], self.conv5.shape[2]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A region's map, and windows on it: the object's and the background's."""
+
+    conv5: Maps
+    objects: Windows
+    background: Windows
+
+
+class MapAppearance:
+    """A target's look, learned from maps of whole regions: an :class:`rpn2t.appearance.Appearance`.
+
+    Attributes:
+        config, geometry: see :class:`RegionGeometry`.
+        shape: rows and columns of the maps that are remembered.
+        head: scores windows on maps.
+        proposal_start: see the protocol.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        patches: PatchFeatures,
+        regions: RegionFeatures,
+        geometry: HeadGeometry,
+        box: Box,
+        proposal: ProposalWeights | None,
+        seed: int,
+        rng: np.random.Generator,
+        device: Device,
+    ) -> None:
+        """Make the head; see :class:`rpn2t.appearance.Mode`."""
+        self.config = config
+        self.patches, self.regions = patches, regions
+        self.geometry = regions.geometry
+        self.shape = self.geometry.shape(box, config.translation)
+        self._rng = rng
+        self.head = MapHead(config, geometry, patches.shape[0], proposal, seed, device)
+        self.proposal_start = self.head.proposal_start
+        self._memory: deque[Lesson] = deque(maxlen=max(config.long_term_frames, 1))
+
+    def view(self, image: Image, state: Box, translation: float) -> "MapView":
+        """One forward pass."""
+        shape = self.shape  # whatever rounding does to the box's aspect ratio
+        if translation > self.config.translation:
+            wider = self.geometry.shape(state, translation)
+            shape = max(wider[0], shape[0]), max(wider[1], shape[1])
+        return MapView(self, image, self.region(image, state, shape))
+
+    def region(self, image: Image, state: Box, shape: tuple[int, int]) -> Region:
+        """A region around a box."""
+        corners = self.geometry.corners(state, shape)
+        return Region(self.regions.conv5(image, corners, shape), corners)
+
+    def learn_first(self, view: "MapView", positives: Floats, negatives: Floats) -> None:
+        """All of the target's own region in every iteration, and some of the other places in turn."""
+        target, *others = view.survey(positives, negatives)
+        each = min(self.config.batch_survey_maps, len(others))
+        order = epochs(len(others), each * self.config.iterations_first, self._rng)
+        for numbers in order.reshape(self.config.iterations_first, each):
+            self._learn([target, *(others[number] for number in numbers)])
+
+    def remember(self, view: "MapView", positives: Floats, negatives: Floats) -> None:
+        """Keep a frame's map."""
+        self._memory.append(view.lesson(positives, negatives))
+
+    def update(self, update: Update) -> None:
+        """Each iteration takes other frames, of the last 100 or the last 20."""
+        frames = list(self._memory)
+        if update is Update.SHORT_TERM:
+            frames = frames[-self.config.short_term_frames :]
+        if update is Update.NONE or not frames:
+            return
+        each = min(self.config.batch_maps, len(frames))
+        order = epochs(len(frames), each * self.config.iterations_later, self._rng)
+        for numbers in order.reshape(self.config.iterations_later, each):
+            self._learn([frames[number] for number in numbers])
+
+    def _learn(self, lessons: Sequence[Lesson]) -> None:
+        """One iteration on some of the lessons' windows."""
+        objects = self._some([each.objects for each in lessons], self.config.batch_positives)
+        background = self._some([each.background for each in lessons], self.config.mining_pool)
+        if not sum(map(len, objects)) or not sum(map(len, background)):
+            return
+        loss = self.head.learn([each.conv5 for each in lessons], objects, background)
+        if not math.isfinite(loss):
+            raise InputError(f"the head's loss is {loss}: it diverged; lower learning_rate")
+
+    def _some(self, parts: list[Windows], most: int) -> list[Windows]:
+        """At most so many of all parts' windows."""
+        ends = np.cumsum([len(part) for part in parts])
+        drawn = np.sort(self._rng.permutation(ends[-1])[:most])
+        which = np.searchsorted(ends, drawn, side="right")
+        return [part[drawn[which == i] - (ends[i] - len(part))] for i, part in enumerate(parts)]
+
+
+class MapView:
+    """A frame of which a region was seen: an :class:`rpn2t.appearance.View`."""
+
+    def __init__(self, appearance: MapAppearance, image: Image, region: Region) -> None:
+        self._appearance = appearance
+        self._image = image
+        self._region = region
+
+    def probabilities(self, boxes: Floats) -> tuple[Floats, Floats]:
+        """Read out of the region's map."""
+        return self._appearance.head.probabilities(self._region.conv5, self._windows(boxes, self._region))
+
+    def close_up(self, boxes: Floats, best: Best) -> tuple[Maps, Floats]:
+        """A patch of the target's own: the place of one that is read out of a map is not exact enough."""
+        one = as_boxes([best.box])
+        return self._appearance.patches.maps(self._image, one), one
+
+    def lesson(self, positives: Floats, negatives: Floats) -> Lesson:
+        """The region's map, cut to what is remembered where the search was extended."""
+        windows = [self._windows(boxes, self._region) for boxes in (positives, negatives)]
+        middle = windows[0][:, :2] + windows[0][:, 2:] * (self._appearance.geometry.map_size - 1) / 2
+        conv5, shape = self._region.conv5, np.array(self._appearance.shape)
+        spare = np.array(self._region.shape) - shape
+        first = np.clip(np.rint(middle.mean(axis=0) - (shape - 1) / 2), 0, spare).astype(np.int64)
+        if spare.any():
+            row, column = first
+            conv5 = conv5[:, row : row + shape[0], column : column + shape[1]].copy()
+        objects, background = (each - np.array([*first, 0, 0]) for each in windows)
+        return Lesson(conv5, objects, background)
+
+    def survey(self, positives: Floats, negatives: Floats) -> list[Lesson]:
+        """A lesson of the region, and lessons of `survey_maps` other places where negatives lie."""
+        appearance, region, left = self._appearance, self._region, negatives
+        objects = self._windows(positives, region)
+        lessons = []
+        for _ in range(1 + appearance.config.survey_maps):
+            windows = self._windows(left, region)
+            inside = appearance.geometry.inside(windows, region.shape)
+            lessons.append(Lesson(region.conv5, objects, windows[inside]))
+            left, objects = left[~inside], objects[:0]
+            if not len(left):
+                break
+            region = appearance.region(self._image, as_box(left[0]), appearance.shape)
+        return lessons
+
+    def _windows(self, boxes: Floats, region: Region) -> Windows:
+        return self._appearance.geometry.windows(boxes, region.corners, region.shape)
