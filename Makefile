@@ -14,7 +14,6 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input --quiet
 # The face in the first frame of the clip: x,y,w,h, 0-based.
 DEMO_CLIP := build/demo/carphone.mp4
 DEMO_BOX := 63,37,50,64
-DEMO_FRAMES := 0:90
 DEMO_OUTPUT := runs/demo
 
 STOCK_VENV := build/stock
@@ -55,10 +54,7 @@ setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes 
 
 demo: setup ## track a face through a real clip: an annotated video, minutes after the set-up
 	@$(PYTHON) tools/fetch_demo_clip.py $(DEMO_CLIP)
-	@echo "Tracking with the 'quarter' configuration: a quarter of every sample number of the paper,"
-	@echo "every part and every iteration, so that it fits a CPU. Without --config it takes the full numbers."
-	@$(VENV)/bin/rpn2t track $(DEMO_CLIP) --init $(DEMO_BOX) --frames $(DEMO_FRAMES) --config quarter \
-	  --output $(DEMO_OUTPUT)
+	@$(VENV)/bin/rpn2t track $(DEMO_CLIP) --init $(DEMO_BOX) --mode fast --output $(DEMO_OUTPUT)
 	@echo "The demo made:"
 	@ls -1 $(DEMO_OUTPUT) | sed 's|^|  $(CURDIR)/$(DEMO_OUTPUT)/|'
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FRAMES, TrackedRun, set_options
+from conftest import FRAMES, Clip, TrackedRun, set_options
 
 from rpn2t import profile
+from rpn2t.modes import MODES
 from rpn2t.profile import REST, STAGES, Phase, Profile, Stage, find
 
 NAMES = [name for stage in STAGES for name in stage.functions]
@@ -141,32 +142,49 @@ def test_a_run_that_learned_no_frame_has_a_table(clock: Clock) -> None:
 # A real run
 
 
-def test_a_profiled_run_is_the_same_run(
-    tracked_run: TrackedRun,
+@pytest.fixture(scope="module")
+def profiled(
+    clip: Clip,
     rpn2t: Callable[..., "subprocess.CompletedProcess[str]"],
     small: dict[str, int],
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[Path, str]]:
+    """For each mode the results of a profiled run, and what it printed."""
+    cwd = tmp_path_factory.mktemp("profiled")
+    runs = {}
+    for mode in MODES:
+        options = ("--mode", mode, "--profile", "--output", mode, *set_options(small))
+        done = rpn2t("track", clip.folder, *options, cwd=cwd)
+        assert (done.returncode, done.stderr) == (0, "")
+        runs[mode] = cwd / mode, done.stdout
+    return runs
+
+
+def test_a_profiled_run_is_the_same_run(
+    tracked_run: TrackedRun, profiled: dict[str, tuple[Path, str]]
 ) -> None:
-    options = ("--profile", "--output", "out", *set_options(small))
-    done = rpn2t("track", tracked_run.clip.folder, *options, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    out = tmp_path / "out"
+    out, _ = profiled["fast"]  # what the shared run does on a CPU
     assert sorted(file.name for file in out.iterdir()) == [
         "boxes.txt", "profile.txt", "run.json", "video.mp4"
     ]  # fmt: skip
     assert (out / "boxes.txt").read_bytes() == (tracked_run.folder / "boxes.txt").read_bytes()
 
-    table = (out / "profile.txt").read_text()
-    assert done.stdout.endswith(table)
-    parts = table.split("\n\n")
-    assert [part.split("  ")[0] for part in parts] == ["first frame", f"later frames ({FRAMES - 1})"]
+
+def test_stages_add_up_and_both_modes_together_reach_all(profiled: dict[str, tuple[Path, str]]) -> None:
     called: set[str] = set()
-    for part, frames in zip(parts, (1, FRAMES - 1), strict=True):
-        rows = {row[1].strip(): [float(row[i]) for i in (2, 4, 5)] for row in ROW.finditer(part)}
-        called |= {row[1].strip() for row in ROW.finditer(part) if row[3]}
-        seconds, share, milliseconds = rows.pop("all")
-        assert sum(row[0] for row in rows.values()) == pytest.approx(seconds, abs=0.0005 * (len(rows) + 1))
-        assert sum(row[1] for row in rows.values()) == pytest.approx(100, abs=0.05 * len(rows))
-        assert share == 100
-        assert milliseconds == pytest.approx(seconds * 1000 / frames, abs=0.6)
+    for out, printed in profiled.values():
+        table = (out / "profile.txt").read_text()
+        assert printed.endswith(table)
+        parts = table.split("\n\n")
+        assert [part.split("  ")[0] for part in parts] == ["first frame", f"later frames ({FRAMES - 1})"]
+        for part, frames in zip(parts, (1, FRAMES - 1), strict=True):
+            rows = {row[1].strip(): [float(row[i]) for i in (2, 4, 5)] for row in ROW.finditer(part)}
+            called |= {row[1].strip() for row in ROW.finditer(part) if row[3]}
+            seconds, share, milliseconds = rows.pop("all")
+            assert sum(row[0] for row in rows.values()) == pytest.approx(
+                seconds, abs=0.0005 * (len(rows) + 1)
+            )
+            assert sum(row[1] for row in rows.values()) == pytest.approx(100, abs=0.05 * len(rows))
+            assert share == 100
+            assert milliseconds == pytest.approx(seconds * 1000 / frames, abs=0.6)
     assert called == {stage.name for stage in STAGES}  # a stage that is never reached has lost its function

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Box, Floats, as_box, round_half_up
+from rpn2t.boxes import Box, Floats, as_box, centre_size, from_centre_size, round_half_up
 from rpn2t.config import Config
 from rpn2t.sampling import Sampler
 
@@ -45,3 +45,13 @@ def next_translation(translation: float, failed: bool, config: Config) -> float:
     return (
         min(config.translation_max, config.translation_growth * translation) if failed else config.translation
     )
+
+
+def approach(state: Box, regressed: Box, share: float) -> Box:
+    """The state with its centre and the logarithms of its sides moved by a share towards the regressed box."""
+    if not share:
+        return state
+    here, there = centre_size([state, regressed])
+    centre = here[:2] + share * (there[:2] - here[:2])
+    side = here[2:] * (there[2:] / here[2:]) ** share
+    return as_box(from_centre_size(np.concatenate([centre, side]))[0])

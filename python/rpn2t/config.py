@@ -83,6 +83,8 @@ class Config:
     success_score_late: float = 0.3
     early_frames: int = 50  # the last frame, counted from 1, that uses the early threshold
 
+    state_follows: float = 0.0  # share by which the state moves to the regressed box after a good frame
+
     # Memory
     positives_later: int = 25
     positives_later_drawn: int = 50

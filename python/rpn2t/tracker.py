@@ -12,6 +12,7 @@ from rpn2t.appearance import Appearance
 from rpn2t.backbone import Backbone, BackboneSpec
 from rpn2t.boxes import Box, Floats, as_box, iou
 from rpn2t.candidates import (
+    approach,
     best_candidates,
     draw_candidates,
     mean_box,
@@ -139,6 +140,7 @@ class Tracker:
         reported = mean_box(self._regressor.predict(*view.close_up(boxes, best)))
 
         if best.score > threshold:
+            self._state = approach(self._state, reported, self.config.state_follows)
             appearance.remember(view, *self._samples(sampler))
         appearance.update(due_update(self._frame, failed, self.config))
         return reported, best.score

@@ -1,6 +1,7 @@
 """What ``rpn2t ablate`` does."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +25,8 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
         InputError: an input cannot be used; a variant that was asked for by name lacks its weights.
         SystemExit: 1 where sequences failed, 128 + the signal that stopped the run.
     """
+    if options.mode == "auto":  # they are the paper's comparisons, on any device
+        options = replace(options, mode="paper")
     variants = find_variants(names)
     dataset, sequences = open_dataset(options)
     if dataset.kind != "otb":
