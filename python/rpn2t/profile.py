@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import get_ident
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -47,7 +48,7 @@ STAGES = (
         "load Caffe, nets and weights",
         ("rpn2t.tracker:Tracker.__init__", "rpn2t.head:Head.__init__", "rpn2t.map_head:MapHead.__init__"),
     ),
-    Stage("read frames", ("rpn2t.sources:Source.frames",)),
+    Stage("read frames", ("rpn2t.sources:Source.frames", "rpn2t.realtime:Realtime.frames")),
     Stage(
         "draw boxes",
         (
@@ -132,7 +133,9 @@ class Phase:
 
 
 class Profile:
-    """Measures what runs in the main thread between entering and `stop`; one at a time.
+    """Measures what runs in the thread that enters it, from then to `stop`; one at a time.
+
+    Another thread's work, as that of ``--realtime``'s reader, shows as the time this one waits for it.
 
     Use it as a context manager.
     """
@@ -142,6 +145,7 @@ class Profile:
         self._phase = self._first
         self._active = [REST]
         self._since = 0.0
+        self._thread = get_ident()
         self._replaced: list[tuple[Any, str, Any]] = []
 
     @property
@@ -221,6 +225,9 @@ class Profile:
 
     @contextmanager
     def _in(self, stage: str) -> Iterator[None]:
+        if get_ident() != self._thread:
+            yield
+            return
         depth = len(self._active)
         try:
             self._account()

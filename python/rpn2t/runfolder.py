@@ -34,6 +34,7 @@ class RunFolder:
         profile: profile.txt, see `write_profile`.
         files: all of these.
         frames: what `write` was given, as run.json lists it.
+        closing: what run.json says besides the header, known at the end only.
 
     Raises:
         InputError: the folder cannot be made or written.
@@ -48,6 +49,7 @@ class RunFolder:
         self.files = (self.boxes, self.report, self.video, self.profile)
         self._partial_report = self.path / ".run.json.part"
         self.frames: list[dict[str, Any]] = []
+        self.closing: dict[str, Any] = {}
         self._stream: TextIO | None = None
         there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not there.is_dir():
@@ -66,9 +68,9 @@ class RunFolder:
     def recording(self, header: Mapping[str, Any]) -> Iterator[None]:
         """Replaces what an earlier run left; `write` adds frames until the block is left.
 
-        However the block ends, run.json then holds the header, ``status`` (complete, interrupted or
-        failed), ``error`` (a line, or null) and ``frames``. While the block runs it has the status
-        running and no frames; boxes.txt grows line by line, so it is there even after a kill.
+        However the block ends, run.json then holds the header, `closing`, ``status`` (complete,
+        interrupted or failed), ``error`` (a line, or null) and ``frames``. While the block runs it has
+        the status running and no frames; boxes.txt grows line by line, so it is there even after a kill.
 
         Raises:
             InputError: another run is writing here, or the files cannot be written.
@@ -98,7 +100,9 @@ class RunFolder:
             finally:
                 self._write_report(header, status, error)
 
-    def write(self, index: int, box: Box, score: float | None, seconds: float | None) -> None:
+    def write(
+        self, index: int, box: Box, score: float | None, seconds: float | None, **more: float | None
+    ) -> None:
         """Adds a frame: its line of boxes.txt is in the file when this returns.
 
         Args:
@@ -106,6 +110,7 @@ class RunFolder:
             box: (x, y, w, h) in pixels, 0-based.
             score: target score in [0, 1], or None on the first frame, whose box was given.
             seconds: what `update` took, or None on the first frame.
+            more: what else run.json is to say of the frame.
 
         Raises:
             InputError: the file cannot be written.
@@ -115,7 +120,7 @@ class RunFolder:
         with _writing(self.boxes):
             self._stream.write(f"{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f}\n")
             self._stream.flush()
-        self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds})
+        self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds, **more})
 
     def write_profile(self, table: str) -> None:
         """Writes profile.txt, once the recording is over.
@@ -128,7 +133,7 @@ class RunFolder:
 
     def _write_report(self, header: Mapping[str, Any], status: str, error: str | None) -> None:
         """Writes run.json through a temporary file, so that it is whole or not there."""
-        report = {**_plain(header), "status": status, "error": error}
+        report = {**_plain(header), **_plain(self.closing), "status": status, "error": error}
         head = json.dumps(report, indent=2, allow_nan=False).removesuffix("\n}")
         # One frame a line: run.json stays readable.
         rows = ",".join("\n    " + json.dumps(_plain(frame), allow_nan=False) for frame in self.frames)

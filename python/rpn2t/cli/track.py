@@ -42,6 +42,12 @@ _RESULTS = "Results"
     metavar="A:B",
     help="Half-open, counted from 0: 0:5 is five frames, 0 to 4. A or B may be left out.",
 )
+@grouped_option(
+    _FRAMES,
+    "--realtime",
+    is_flag=True,
+    help="Always take the newest frame; those that come while the tracker is busy are dropped.",
+)
 @grouped_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
 @grouped_option(_RESULTS, "--no-video", is_flag=True, help="Leave video.mp4 out.")
 @grouped_option(
@@ -63,6 +69,7 @@ def track(**options: Any) -> None:
       rpn2t track OTB/Deer --frames 0:40
       rpn2t track OTB/Jogging --init-file OTB/Jogging/groundtruth_rect.2.txt
       rpn2t track frames/ --select --show --output runs/mine
+      rpn2t track 0 --select --realtime
       rpn2t track clip.mp4 --init 68,36,54,62 --config quarter --set candidates=128
 
     A box is x,y,w,h in pixels of the frame: the upper left corner, then the size. Here and in
@@ -82,6 +89,14 @@ def track(**options: Any) -> None:
                  patches, conv5, the head's scores, mining, learning ...), for the first frame and
                  for the later ones. Stages exclude one another, so they add up to the whole run;
                  boxes are the same with and without. Also printed at the end.
+
+    With --realtime a camera or stream passes at its own pace, and a file or folder is played at its
+    frame rate (a folder at 30 frames a second) from when the first frame is learned on. What passes
+    while the tracker is busy, learning included, is dropped, and the last frame of a file is
+    always tracked. The end of the run says, and run.json has under realtime, how many frames were
+    tracked and dropped, frames a second, and the latency: from when a frame came, or was due, to
+    when its box is known. The frames in run.json get their latency_ms (null on the first). Row i of
+    boxes.txt is then not frame i, nor is picture i of video.mp4: evaluate by the index in run.json.
 
     Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
     end the run; as after any error on the way, the files then hold what was tracked.

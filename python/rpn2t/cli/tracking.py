@@ -21,6 +21,7 @@ from rpn2t.eval.metrics import summary
 from rpn2t.interruption import Interrupted, Interruption
 from rpn2t.modes import choose_mode
 from rpn2t.profile import Profile
+from rpn2t.realtime import Realtime
 from rpn2t.runfolder import RunFolder
 from rpn2t.session import Step, run
 from rpn2t.sources import Frame, Source, open_source
@@ -38,6 +39,7 @@ class TrackOptions:
     init_file: str | None
     select: bool
     frames: str | None
+    realtime: bool
     output: str | None
     no_video: bool
     show: bool
@@ -93,6 +95,7 @@ class _Job:
     truth: Truth | None
     begin: Start
     frames: Iterator[Frame]
+    live: Realtime | None
     tracker: Tracker
 
 
@@ -104,7 +107,7 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         say(_what_runs(options, job))
         for note in (*job.source.notes, *job.tracker.notes):
             say(f"note: {note}")
-        progress.start(job.total)
+        progress.start(None if job.live else job.total)  # nobody knows how many will be dropped
         steps = run(job.tracker, job.frames, job.begin.box, interruption)
         if profile:
             stack.callback(_show_profile, profile)
@@ -137,6 +140,11 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     truth = find_truth(source, options.init_file)
     frames = source.frames(start, stop)
     first = next(frames)
+    live = None
+    if options.realtime:
+        live = stack.enter_context(Realtime(first, frames, None if source.live else source.fps))
+        if source.live:
+            live.start()  # while the box is drawn and Caffe is loaded, frames pass as well
     begin = _first_box(options, source, first)
     tracker = Tracker(
         config,
@@ -147,9 +155,10 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         seed=options.seed,
         tf32=options.tf32,
     )
+    coming = live.frames() if live else chain([first], frames)
     ends = [end for end in (stop, source.length) if end is not None]
     total = min(ends) - start if ends else None
-    return _Job(source, start, total, folder, truth, begin, chain([first], frames), tracker)
+    return _Job(source, start, total, folder, truth, begin, coming, live, tracker)
 
 
 def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
@@ -165,6 +174,8 @@ def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
 def _what_runs(options: TrackOptions, job: _Job) -> str:
     about = job.tracker.describe()
     frames = f"from frame {job.start}" if job.total is None else f"frames {job.start}:{job.start + job.total}"
+    if job.live:
+        frames += ", realtime" if job.source.live else f", realtime at {float(job.source.fps):.3g} frames/s"
     box = ",".join(f"{value:g}" for value in job.begin.box)
     return (
         f"tracking {options.source} {frames}, mode {about['mode']}, device {about['device']}, "
@@ -188,13 +199,15 @@ def _record(
     }  # fmt: skip
     video = window = None
     with job.folder.recording(header), ExitStack() as outputs:
+        outputs.callback(_close_report, job)
         if not options.no_video:
             video = outputs.enter_context(VideoWriter(job.folder.video, job.source.fps))
         if options.show:
             window = outputs.enter_context(Window())
         for step in steps:
+            more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
             seconds = None if step.score is None else step.seconds
-            job.folder.write(step.frame.index, step.box, step.score, seconds)
+            job.folder.write(step.frame.index, step.box, step.score, seconds, **more)
             if video or window:
                 picture = _picture(step, job.truth)
                 if video:
@@ -202,6 +215,15 @@ def _record(
                 if window and not window.show(picture):
                     raise Interrupted(signal.SIGINT)
             progress.show(step)
+
+
+def _close_report(job: _Job) -> None:
+    if job.live:
+        job.folder.closing["realtime"] = job.live.report()._asdict()
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else 1000 * seconds
 
 
 def _picture(step: Step, truth: Truth | None) -> NDArray[np.uint8]:
@@ -228,6 +250,8 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     pace = f", {np.mean(seconds):.3g} s a frame" if seconds else ""
     count = f"{len(frames)} frame{'s' * (len(frames) > 1)}"
     say(f"{count} in {folder.path} ({files}): first frame {init_seconds:.1f} s{pace}")
+    if job.live:
+        say(f"realtime: {job.live.report().line()}")
     if job.truth is None:
         return
     known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
