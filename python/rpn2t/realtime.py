@@ -21,7 +21,6 @@ import numpy as np
 
 from rpn2t.sources import STREAM_TIMEOUT, Frame
 
-
 _SIGNAL_SECONDS = 0.2
 """How often a wait for a frame looks up: a signal that comes just as it begins does not end it."""
 

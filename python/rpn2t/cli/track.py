@@ -91,12 +91,14 @@ def track(**options: Any) -> None:
                  boxes are the same with and without. Also printed at the end.
 
     With --realtime a camera or stream passes at its own pace, and a file or folder is played at its
-    frame rate (a folder at 30 frames a second) from when the first frame is learned on. What passes
-    while the tracker is busy, learning included, is dropped, and the last frame of a file is
-    always tracked. The end of the run says, and run.json has under realtime, how many frames were
-    tracked and dropped, frames a second, and the latency: from when a frame came, or was due, to
-    when its box is known. The frames in run.json get their latency_ms (null on the first). Row i of
-    boxes.txt is then not frame i, nor is picture i of video.mp4: evaluate by the index in run.json.
+    frame rate (a folder at 30 frames a second), from the moment the learning of the first frame
+    begins. What passes while the tracker is busy, learning included, is dropped; the last frame of a
+    file is always tracked. The end of the run says, and run.json has under realtime, how many frames
+    were tracked and dropped, frames a second, and the latency: from when a frame came, or was due,
+    to when its box is known. The frames in run.json get their latency_ms (null on the first).
+    boxes.txt and video.mp4 hold the tracked frames only: row i is not frame i, so evaluate by the
+    index in run.json, and the video plays too fast. What is dropped depends on the machine and its
+    load, so two runs may differ.
 
     Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
     end the run; as after any error on the way, the files then hold what was tracked.
