@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rpn2t import Config
-from rpn2t.candidates import best_candidates, next_translation, success_score
+from rpn2t.candidates import approach, best_candidates, next_translation, success_score
 
 
 def test_target_is_the_rounded_mean_of_the_best_five() -> None:
@@ -29,3 +29,10 @@ def test_search_widens_after_each_failure_and_returns_at_once() -> None:
     assert seen[:2] == pytest.approx([0.66, 0.726])
     assert seen[-1] == 1.5
     assert next_translation(translation, False, config) == 0.6
+
+
+def test_a_share_of_the_way_to_another_box() -> None:
+    start, goal = (0.0, 0.0, 10.0, 40.0), (20.0, 10.0, 40.0, 10.0)
+    assert approach(start, goal, 0) == start
+    assert approach(start, goal, 1) == goal
+    assert approach(start, goal, 0.5) == pytest.approx((12.5, 7.5, 20.0, 20.0))  # centre 22.5, 17.5

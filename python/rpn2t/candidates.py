@@ -47,11 +47,11 @@ def next_translation(translation: float, failed: bool, config: Config) -> float:
     )
 
 
-def approach(state: Box, regressed: Box, share: float) -> Box:
-    """The state with its centre and the logarithms of its sides moved by a share towards the regressed box."""
-    if not share:
-        return state
-    here, there = centre_size([state, regressed])
+def approach(start: Box, goal: Box, share: float) -> Box:
+    """A share of the way from one box to another: of the centre's shift, and of the sides' logarithms."""
+    if share in (0, 1):
+        return goal if share else start
+    here, there = centre_size([start, goal])
     centre = here[:2] + share * (there[:2] - here[:2])
     side = here[2:] * (there[2:] / here[2:]) ** share
     return as_box(from_centre_size(np.concatenate([centre, side]))[0])

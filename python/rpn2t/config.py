@@ -68,6 +68,9 @@ class Config:
     regressor_positives: int = 1000
     regressor_translation: float = 0.3
     regressor_scale: float = 10.0
+    regressor_scale_down: float = (
+        0.0  # the paper's samples are the target's size or larger: they teach to shrink
+    )
     regressor_iou: float = 0.6
     regressor_matching_iou: float = 0.7  # reads conv5 where anchors match better than this: 12 positions
     regressor_lambda: float = 1000.0
@@ -83,7 +86,8 @@ class Config:
     success_score_late: float = 0.3
     early_frames: int = 50  # the last frame, counted from 1, that uses the early threshold
 
-    state_follows: float = 0.0  # share by which the state moves to the regressed box after a good frame
+    state_follows: float = 0.0  # share of the way to the regressed box that the state goes after a good frame
+    report_regressed: float = 1.0  # share of the way from the state to the regressed box of what is reported
 
     # Memory
     positives_later: int = 25

@@ -39,14 +39,14 @@ class Sampler:
         """Centre += t m U(-1, 1) on each axis; both sides *= scale_factor ^ (s U(-1, 1))."""
         return self._square_move(target, t, s, self._uniform(n, 2), self._uniform(n, 1))
 
-    def uniform_aspect(self, target: Box, n: int, t: float, s: float) -> Floats:
+    def uniform_aspect(self, target: Box, n: int, t: float, s: float, down: float = 0.0) -> Floats:
         """The sides vary by themselves.
 
-        Centre += t (w, h) U(-1, 1); each side *= scale_factor ^ U(-2, 2); both *= scale_factor ^ (s U(0, 1)).
+        Centre += t (w, h) U(-1, 1); each side *= scale_factor ^ U(-2, 2); both *= scale_factor ^ U(-down, s).
         """
         row = centre_size(target)
         centre = row[:, :2] + t * row[:, 2:] * self._uniform(n, 2)
-        steps = 2 * self._uniform(n, 2) + s * self.rng.uniform(0, 1, (n, 1))
+        steps = 2 * self._uniform(n, 2) + self.rng.uniform(-down, s, (n, 1))
         return self._fit(target, centre, row[:, 2:] * self.scale_factor**steps)
 
     def whole(self, target: Box, n: int, steps: int = 5) -> Floats:

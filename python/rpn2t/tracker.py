@@ -137,11 +137,12 @@ class Tracker:
         failed = best.score < threshold
         self._state = best.box
         self._translation = next_translation(self._translation, failed, self.config)
-        reported = mean_box(self._regressor.predict(*view.close_up(boxes, best)))
+        regressed = mean_box(self._regressor.predict(*view.close_up(boxes, best)))
 
         if best.score > threshold:
-            self._state = approach(self._state, reported, self.config.state_follows)
+            self._state = approach(self._state, regressed, self.config.state_follows)
             appearance.remember(view, *self._samples(sampler))
+        reported = approach(self._state, regressed, self.config.report_regressed)
         appearance.update(due_update(self._frame, failed, self.config))
         return reported, best.score
 
@@ -181,8 +182,9 @@ class Tracker:
     def _fit_regressor(self, image: Image, target: Box, sampler: Sampler) -> None:
         cfg = self.config
         drawn = sampler.uniform_aspect(
-            target, cfg.regressor_samples, cfg.regressor_translation, cfg.regressor_scale
-        )
+            target, cfg.regressor_samples, cfg.regressor_translation, cfg.regressor_scale,
+            cfg.regressor_scale_down,
+        )  # fmt: skip
         near = overlapping(drawn, target, cfg.regressor_iou)
         boxes = choose(drawn, near, cfg.regressor_positives, self._rng)
         self._regressor.fit(self._maker.patches.maps(image, boxes), boxes, target)
