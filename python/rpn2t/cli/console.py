@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from rpn2t.session import Step
 
-_SECONDS_BETWEEN_LINES = 5.0
-
 
 def say(text: str, *, error: bool = False) -> None:
     """Prints one line to the standard output, or to the standard error.
@@ -30,16 +28,18 @@ def say(text: str, *, error: bool = False) -> None:
         os.close(nowhere)
 
 
-class Progress:
-    """Progress: a bar where the standard error is a terminal, otherwise a line every few seconds.
+class Meter:
+    """How far something is: a bar where the standard error is a terminal, otherwise a line every few seconds.
 
-    Use it as a context manager; nothing is shown before `start`.
+    What each kind of work shows is in its subclass. Use it as a context manager.
     """
 
+    _seconds_between_lines = 5.0
+    _unit = ""  # after the bar's count
+
     def __init__(self) -> None:
-        self._total: int | None = None
-        self._count = 0
-        self._began = self._said = 0.0
+        self._first = 0
+        self._began = self._said = perf_counter()
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -50,56 +50,86 @@ class Progress:
     ) -> None:
         self.close()
 
-    def start(self, total: int | None) -> None:
-        """Begins with the first frame, of so many, or None where nobody knows how many."""
-        self._total = total
-        state = "learning the object in the first frame"
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            width = shutil.get_terminal_size().columns  # 80 where a terminal does not know
-            form = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
-            self._bar = tqdm(total=total, file=sys.stderr, bar_format=form, ncols=width)
-            self._bar.set_postfix_str(state)
-        else:
-            say(state)
-
     def close(self) -> None:
         """Leaves the bar as it stands; a second call does nothing."""
         if self._bar is not None:
             self._bar.close()
 
+    def _begin(self, count: int) -> None:
+        """The pace is measured from here: what came before is no measure of the rest."""
+        self._first, self._began = count, perf_counter()
+
+    def _pace(self, count: int) -> float:
+        """Seconds for one, 0 where none is counted yet."""
+        return max(perf_counter() - self._began, 1e-9) / (count - self._first) if count > self._first else 0.0
+
+    def _left(self, count: int, total: int) -> str:
+        return f"{duration(self._pace(count) * max(total - count, 0))} left"
+
+    def _tell(
+        self, count: int, total: int | None, state: str = "", line: str | None = None, *, now: bool = False
+    ) -> None:
+        """Moves the bar; or says the line, now or where the last one is old enough."""
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.set_postfix_str(state, refresh=False)
+            self._bar.update(count - self._bar.n)
+        elif sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=total,
+                initial=count,
+                postfix=state,
+                unit=self._unit,
+                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}{postfix}",
+                ncols=shutil.get_terminal_size().columns,  # 80 where a terminal does not know
+                miniters=0,  # the state may change where the count does not
+                file=sys.stderr,
+            )
+        elif line is not None and (now or perf_counter() - self._said >= self._seconds_between_lines):
+            self._said = perf_counter()
+            say(line)
+
+
+class Progress(Meter):
+    """How far tracking is; nothing is shown before `start`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._total: int | None = None
+        self._count = 0
+
+    def start(self, total: int | None) -> None:
+        """Begins with the first frame, of so many, or None where nobody knows how many."""
+        self._total = total
+        state = "learning the object in the first frame"
+        self._tell(0, total, state, state, now=True)
+
     def show(self, step: "Step") -> None:
         """Counts a frame and says where the run stands."""
         self._count += 1
-        now = perf_counter()
         if step.score is None:
-            self._began = now  # learning the first frame is no measure of the others
+            self._begin(self._count)
             state = f"learned in {step.seconds:.1f} s"
         else:
-            state = f"score {step.score:.2f}, {self._pace(now)}"
-        if self._bar is not None:
-            self._bar.set_postfix_str(state, refresh=False)
-            self._bar.update()
-        elif step.score is None or self._count == self._total or now - self._said >= _SECONDS_BETWEEN_LINES:
-            self._said = now
-            of = f"{self._count} of {self._total}" if self._total else f"{self._count}"
-            say(f"frame {step.frame.index} ({of}): {state}")
-
-    def _pace(self, now: float) -> str:
-        seconds = max(now - self._began, 1e-9) / (self._count - 1)
-        pace = f"{1 / seconds:.3g} frames/s"
-        if self._total is None:
-            return pace
-        return f"{pace}, {duration(seconds * max(self._total - self._count, 0))} left"
+            state = f"score {step.score:.2f}, {1 / self._pace(self._count):.3g} frames/s"
+            if self._total is not None:
+                state += f", {self._left(self._count, self._total)}"
+        of = f"{self._count} of {self._total}" if self._total else f"{self._count}"
+        line = f"frame {step.frame.index} ({of}): {state}"
+        self._tell(
+            self._count, self._total, state, line, now=step.score is None or self._count == self._total
+        )
 
 
-class RunProgress:
-    """How far a benchmark is, in runs and frames: a bar on a terminal, otherwise a line for each finished
-    run.
+class RunProgress(Meter):
+    """How far a benchmark is, in runs and frames; without a terminal, a line for each finished run.
 
-    Safe to tell from any thread. Use it as a context manager.
+    Safe to tell from any thread.
     """
+
+    _unit = " frames"
 
     def __init__(self, runs: int, frames: int) -> None:
         """Know what is to be done.
@@ -108,27 +138,15 @@ class RunProgress:
             runs: of sequences.
             frames: in all of them.
         """
+        super().__init__()
         self._runs, self._frames = runs, frames
         self._done_runs = self._done_frames = 0
         self._in_flight: dict[str, int] = {}
         self._lock = Lock()
-        self._began = perf_counter()
-        self._bar: Any = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            form = "{percentage:3.0f}%|{bar}| {postfix}"
-            width = shutil.get_terminal_size().columns
-            self._bar = tqdm(total=self._frames, file=sys.stderr, bar_format=form, ncols=width)
+        self._tell(0, self._frames)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
     @property
     def seconds(self) -> float:
@@ -149,26 +167,18 @@ class RunProgress:
             self._done_frames += frames
             # Repetitions that nobody had counted on.
             self._runs, self._frames = max(self._runs, self._done_runs), max(self._frames, self._done_frames)
-            self._refresh()
+            state = self._refresh()
             line = f"{task}: failed: {error}" if error else f"{task}: {frames} frames"
             if self._bar is not None:
                 self._bar.write(line, file=sys.stderr)
             else:
-                say(f"{line} ({self._state()})")
+                say(f"{line} ({state})")
 
-    def _refresh(self) -> None:
-        if self._bar is not None:
-            self._bar.n = min(self._tracked(), self._frames)
-            self._bar.total = self._frames
-            self._bar.set_postfix_str(self._state())
-
-    def _tracked(self) -> int:
-        return self._done_frames + sum(self._in_flight.values())
-
-    def _state(self) -> str:
-        tracked, seconds = self._tracked(), self.seconds
-        left = seconds / tracked * max(self._frames - tracked, 0) if tracked else 0.0
-        return f"{self._done_runs} of {self._runs} runs, {duration(left)} left"
+    def _refresh(self) -> str:
+        tracked = self._done_frames + sum(self._in_flight.values())
+        state = f"{self._done_runs} of {self._runs} runs, {self._left(tracked, self._frames)}"
+        self._tell(min(tracked, self._frames), self._frames, state)
+        return state
 
 
 def duration(seconds: float) -> str:

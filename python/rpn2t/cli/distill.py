@@ -4,32 +4,13 @@ from typing import Any
 
 import click
 
-from rpn2t.cli.options import GroupedCommand, grouped_option
-
-_DATA = "What it learns from"
-_HOW_MUCH = "How long, how fast"
-_WHERE = "Where"
+from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_option, training_options
 
 
 @click.command(cls=GroupedCommand)
+@training_options("runs/distill")
 @grouped_option(
-    _DATA, "--images", required=True, metavar="DIR", help="Folder of photographs, or of Pascal VOC."
-)
-@grouped_option(
-    _DATA,
-    "--annotations",
-    metavar="DIR|FILE",
-    help="Pascal VOC's XML files, or a list in JSON lines (needless where --images is Pascal VOC's). "
-    "Without boxes they are drawn at random.",
-)
-@grouped_option(
-    _DATA,
-    "--held-out-source",
-    metavar="NAME",
-    help="Hold out every tenth photograph of this source of the list alone, and not of all.",
-)
-@grouped_option(
-    _DATA,
+    PHOTOGRAPHS,
     "--weights",
     default="shipped",
     show_default=True,
@@ -37,7 +18,7 @@ _WHERE = "Where"
     help="A set of weights with a teacher; `rpn2t weights` lists them.",
 )
 @grouped_option(
-    _DATA,
+    PHOTOGRAPHS,
     "--start",
     type=click.Choice(["teacher", "student"]),
     default="teacher",
@@ -45,7 +26,7 @@ _WHERE = "Where"
     help="Whose weights the student starts from; the set's student is to be improved further.",
 )
 @grouped_option(
-    _HOW_MUCH,
+    LEARNING,
     "--preset",
     type=click.Choice(["hour", "paper"]),
     default="hour",
@@ -53,7 +34,7 @@ _WHERE = "Where"
     help="paper: 256 crops of each photograph, 5 passes, SGD, which is weeks on a CPU.",
 )
 @grouped_option(
-    _HOW_MUCH,
+    LEARNING,
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
     default=60,
@@ -62,42 +43,29 @@ _WHERE = "Where"
     help="What the preset hour is to take here, where neither of the next two is given.",
 )
 @grouped_option(
-    _HOW_MUCH,
+    LEARNING,
     "--passes",
     type=click.IntRange(min=1),
     metavar="N",
     help="Over the photographs; 1 where --images-per-pass alone is given.",
 )
 @grouped_option(
-    _HOW_MUCH,
+    LEARNING,
     "--images-per-pass",
     type=click.IntRange(min=1),
     metavar="N",
     help="Photographs in a pass; all where --passes alone is given.",
 )
 @grouped_option(
-    _HOW_MUCH,
+    LEARNING,
     "--crops",
     type=click.IntRange(min=2),
     metavar="N",
     help="Of a photograph; even.  [default: the preset's, 8 or 256]",
 )
 @grouped_option(
-    _HOW_MUCH, "--rate", type=float, metavar="X", help="Learning rate.  [default: the preset's solver's]"
+    LEARNING, "--rate", type=float, metavar="X", help="Learning rate.  [default: the preset's solver's]"
 )
-@grouped_option(
-    _HOW_MUCH,
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of every draw.",
-)
-@grouped_option(
-    _WHERE, "--output", default="runs/distill", show_default=True, metavar="DIR", help="Folder to write."
-)
-@grouped_option(_WHERE, "--device", default="auto", show_default=True, metavar="auto|cpu|gpu:N")
 def distill(**options: Any) -> None:
     """Distil the student, which the tracker uses, from the teacher (section 3.3 of the paper).
 
@@ -108,9 +76,9 @@ def distill(**options: Any) -> None:
       rpn2t distill --images VOCdevkit/VOC2012 --preset paper
       rpn2t track clip.mp4 --init 63,37,50,64 --weights runs/distill
 
-    Any folder of photographs serves. A list in JSON lines has a line a photograph: {"file": "a/1.jpg",
-    "boxes": [[x, y, w, h], ...]}, in pixels, 0-based, and perhaps "source". Every tenth photograph is held
-    out; on those the student is compared with the teacher.
+    Any folder of photographs serves; without boxes they are drawn at random. A list in JSON lines has a
+    line a photograph: {"file": "a/1.jpg", "boxes": [[x, y, w, h], ...]}, in pixels, 0-based, and perhaps
+    "source". Every tenth photograph is held out; on those the student is compared with the teacher.
 
     The output is a set of weights at any time. log.jsonl and loss.png show the course. After Ctrl-C the
     same command goes on.

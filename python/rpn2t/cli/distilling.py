@@ -1,15 +1,11 @@
 """What ``rpn2t distill`` does."""
 
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from rpn2t.cli.console import say
+from rpn2t.cli.console import Meter, say
 from rpn2t.cli.training import interruptible, run_training
 from rpn2t.distillation import BATCH, PRESETS, Distillation, DistillationSettings, settings_for
 from rpn2t.errors import InputError
@@ -17,8 +13,6 @@ from rpn2t.photographs import Photograph, find_photographs, fingerprint, hold_ou
 from rpn2t.runtime import Device, choose_device
 from rpn2t.training import TrainingFolder
 from rpn2t.weights import WeightSet, find_set, sha256
-
-_SECONDS_BETWEEN_LINES = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,31 +108,14 @@ def _again(settings: DistillationSettings) -> str:
     return " ".join(words)
 
 
-class _Counting:
-    """How far the statistics are: a bar on a terminal, otherwise a line every few seconds."""
+class _Counting(Meter):
+    """How far the statistics are."""
 
-    def __init__(self) -> None:
-        self._said = perf_counter()
-        self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+    _unit = " crops"
 
     def show(self, count: int, total: int) -> None:
         """So many crops are counted."""
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            if self._bar is None:
-                width = shutil.get_terminal_size().columns
-                self._bar = tqdm(total=total, initial=count, file=sys.stderr, ncols=width, desc="statistics")
-            self._bar.update(count - self._bar.n)
-        elif count == total or perf_counter() - self._said >= _SECONDS_BETWEEN_LINES:
-            self._said = perf_counter()
-            say(f"mean and standard deviation of conv5: {count} of {total} crops")
+        if not self._first:
+            self._begin(count)
+        line = f"mean and standard deviation of conv5: {count} of {total} crops"
+        self._tell(count, total, f"statistics, {self._left(count, total)}", line, now=count == total)

@@ -1,6 +1,6 @@
 """Options that several verbs share, and help that lists options under headings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -8,6 +8,9 @@ import click
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 TRACKER = "The tracker"
+PHOTOGRAPHS = "What it learns from"
+LEARNING = "How it learns"
+_RUN = "The run"
 
 
 class _Option(click.Option):
@@ -38,6 +41,29 @@ def grouped_option(group: str, *declarations: str, **settings: Any) -> Callable[
     return click.option(*declarations, cls=_Option, group=group, **settings)
 
 
+def _seed_option(group: str) -> Callable[[Decorated], Decorated]:
+    return grouped_option(
+        group,
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Seed of every random choice.",
+    )
+
+
+def _device_option(group: str) -> Callable[[Decorated], Decorated]:
+    return grouped_option(
+        group,
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|gpu:N",
+        help="auto takes a GPU that works, else the CPU, and the first line says which.",
+    )
+
+
 def any_tracker_option(group: str) -> Callable[[Decorated], Decorated]:
     """``--tracker``, of the verbs that run others than RPN2T as well."""
     return grouped_option(
@@ -61,23 +87,8 @@ _TRACKER_OPTIONS = (
         help="paper: the method and the numbers of the paper. fast: one forward pass a frame, for a CPU. "
         "auto: paper on a GPU, fast on a CPU.",
     ),
-    grouped_option(
-        TRACKER,
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        metavar="N",
-        help="Seed of every random choice.",
-    ),
-    grouped_option(
-        TRACKER,
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="auto|cpu|gpu:N",
-        help="auto takes a GPU that works, else the CPU, and the first line says which.",
-    ),
+    _seed_option(TRACKER),
+    _device_option(TRACKER),
     grouped_option(
         TRACKER,
         "--tf32",
@@ -119,6 +130,43 @@ _TRACKER_OPTIONS = (
 
 def tracker_options(function: Decorated) -> Decorated:
     """Give a verb the options that choose RPN2T: mode, seed, device, tf32, weights and the other three."""
-    for option in reversed(_TRACKER_OPTIONS):
+    return _with(_TRACKER_OPTIONS, function)
+
+
+def training_options(output: str) -> Callable[[Decorated], Decorated]:
+    """Give a verb that trains the options that choose its photographs, ``--output`` with this default,
+    ``--seed`` and ``--device``.
+    """
+    options = (
+        grouped_option(
+            PHOTOGRAPHS,
+            "--images",
+            required=True,
+            metavar="DIR",
+            help="Folder of photographs, or of Pascal VOC.",
+        ),
+        grouped_option(
+            PHOTOGRAPHS,
+            "--annotations",
+            metavar="DIR|FILE",
+            help="Pascal VOC's XML files, or a list in JSON lines (needless where --images is Pascal VOC's).",
+        ),
+        grouped_option(
+            PHOTOGRAPHS,
+            "--held-out-source",
+            metavar="NAME",
+            help="Hold out every tenth photograph of this source of the list alone, and not of all.",
+        ),
+        grouped_option(
+            _RUN, "--output", default=output, show_default=True, metavar="DIR", help="Folder to write."
+        ),
+        _seed_option(_RUN),
+        _device_option(_RUN),
+    )
+    return lambda function: _with(options, function)
+
+
+def _with(options: Sequence[Callable[[Decorated], Decorated]], function: Decorated) -> Decorated:
+    for option in reversed(options):
         function = option(function)
     return function

@@ -4,23 +4,21 @@ from typing import Any
 
 import click
 
+from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_option, training_options
 
-@click.command("train-rpn")
-@click.option("--images", required=True, metavar="DIR", help="Folder of photographs, or of Pascal VOC.")
-@click.option(
-    "--annotations",
-    metavar="DIR|FILE",
-    help="Pascal VOC's XML files, or a list in JSON lines (needless where --images is Pascal VOC's).",
-)
-@click.option(
+
+@click.command("train-rpn", cls=GroupedCommand)
+@training_options("runs/train-rpn")
+@grouped_option(
+    PHOTOGRAPHS,
     "--start",
     metavar="SET|FILE|random",
     default="shipped",
     show_default=True,
     help="What it starts from: a set's teacher, a Caffe model with conv1 to conv5, or nothing.",
 )
-@click.option("--output", metavar="DIR", default="runs/train-rpn", show_default=True)
-@click.option(
+@grouped_option(
+    LEARNING,
     "--iterations",
     type=click.IntRange(0, 10_000_000),
     default=10_000,
@@ -28,10 +26,17 @@ import click
     metavar="N",
     help="One photograph each; 0 measures the start.",
 )
-@click.option(
-    "--rate", type=float, default=0.0002, show_default=True, metavar="X", help="Learning rate at first."
+@grouped_option(
+    LEARNING,
+    "--rate",
+    type=float,
+    default=0.0002,
+    show_default=True,
+    metavar="X",
+    help="Learning rate at first.",
 )
-@click.option(
+@grouped_option(
+    LEARNING,
     "--backbone",
     type=float,
     default=0.1,
@@ -39,7 +44,8 @@ import click
     metavar="X",
     help="Learning rate of conv1 to conv5 over --rate; 1 for --start random.",
 )
-@click.option(
+@grouped_option(
+    LEARNING,
     "--side",
     type=click.IntRange(32, 2000),
     default=360,
@@ -47,12 +53,8 @@ import click
     metavar="PX",
     help="Of a photograph's shorter side in the network. Anchors have 32, 90 and 256 px.",
 )
-@click.option(
-    "--held-out-source",
-    metavar="NAME",
-    help="Hold out every tenth photograph of this source of the list alone, and not of all.",
-)
-@click.option(
+@grouped_option(
+    LEARNING,
     "--measure-every",
     type=click.IntRange(1),
     default=2000,
@@ -60,8 +62,6 @@ import click
     metavar="N",
     help="Iterations between two measurements of recall.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu:N")
 def train_rpn(**options: Any) -> None:
     """Train the teacher, ZF's region proposal network, on photographs with boxes.
 

@@ -1,16 +1,12 @@
 """What ``rpn2t train-rpn`` does, and how a training is shown."""
 
-import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
-from types import TracebackType
 from typing import Any, Self
 
-from rpn2t.cli.console import duration, say
+from rpn2t.cli.console import Meter, say
 from rpn2t.errors import InputError
 from rpn2t.interruption import Interrupted, Interruption
 from rpn2t.photographs import find_photographs, fingerprint, hold_out
@@ -19,54 +15,33 @@ from rpn2t.runtime import choose_device
 from rpn2t.training import Task, TrainingFolder, train
 from rpn2t.weights import find_set, sha256
 
-_SECONDS_BETWEEN_LINES = 15.0
 
+class TrainingProgress(Meter):
+    """How far a training is."""
 
-class TrainingProgress:
-    """How far a training is: a bar on a terminal, otherwise a line every few seconds."""
+    _seconds_between_lines = 15.0
 
     def __init__(self, iterations: int, done: int) -> None:
         """Know what is to be done, and what was done before."""
+        super().__init__()
         self._iterations, self._done = iterations, done
-        self._began = self._said = perf_counter()
-        self._first: int | None = None
         self._mean: float | None = None
-        self._bar: Any = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            form = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
-            self._bar = tqdm(
-                total=self._iterations,
-                initial=self._done,
-                file=sys.stderr,
-                bar_format=form,
-                ncols=shutil.get_terminal_size().columns,
-            )
+        self._tell(self._done, self._iterations)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
     def show(self, iteration: int, loss: float) -> None:
         """An iteration is over; what is shown of the loss is its recent mean."""
-        self._mean = loss if self._mean is None else 0.95 * self._mean + 0.05 * loss
-        now = perf_counter()
-        if self._first is None:  # what came before it, measuring the start, is no measure of the rest
-            self._first, self._began = iteration, now
-        left = (now - self._began) / max(iteration - self._first, 1) * (self._iterations - iteration)
-        state = f"loss {self._mean:.4g}" + (f", {duration(left)} left" if iteration > self._first else "")
-        if self._bar is not None:
-            self._bar.set_postfix_str(state, refresh=False)
-            self._bar.update(iteration - self._bar.n)
-        elif iteration in (self._first, self._iterations) or now - self._said >= _SECONDS_BETWEEN_LINES:
-            self._said = now
-            say(f"iteration {iteration} of {self._iterations}: {state}")
+        if self._mean is None:
+            self._begin(iteration)
+            self._mean = loss
+        self._mean = 0.95 * self._mean + 0.05 * loss
+        state = f"loss {self._mean:.4g}"
+        if iteration > self._first:
+            state += f", {self._left(iteration, self._iterations)}"
+        line = f"iteration {iteration} of {self._iterations}: {state}"
+        self._tell(iteration, self._iterations, state, line, now=iteration in (self._first, self._iterations))
 
 
 @contextmanager
