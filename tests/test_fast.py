@@ -240,6 +240,13 @@ def test_the_survey_looks_at_other_places_than_the_targets(appearance) -> None:
     assert not any(len(each.objects) for each in others)
 
 
+def test_a_frame_without_positives_is_remembered_for_its_negatives(appearance) -> None:
+    image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
+    lesson = appearance.view(image, state, 1.2).lesson(np.empty((0, 4)), np.array([state]))
+    assert lesson.conv5.shape[1:] == appearance.shape
+    assert (len(lesson.objects), len(lesson.background)) == (0, 1)
+
+
 def test_memory_is_bounded(appearance) -> None:
     image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
     view = appearance.view(image, state, 0.6)

@@ -162,10 +162,13 @@ class MapView:
     def lesson(self, positives: Floats, negatives: Floats) -> Lesson:
         """The region's map, cut to what is remembered where the search was extended."""
         windows = [self._windows(boxes, self._region) for boxes in (positives, negatives)]
-        middle = windows[0][:, :2] + windows[0][:, 2:] * (self._appearance.geometry.map_size - 1) / 2
         conv5, shape = self._region.conv5, np.array(self._appearance.shape)
         spare = np.array(self._region.shape) - shape
-        first = np.clip(np.rint(middle.mean(axis=0) - (shape - 1) / 2), 0, spare).astype(np.int64)
+        middle = (np.array(self._region.shape) - 1) / 2
+        if len(positives):
+            centres = windows[0][:, :2] + windows[0][:, 2:] * (self._appearance.geometry.map_size - 1) / 2
+            middle = centres.mean(axis=0)
+        first = np.clip(np.rint(middle - (shape - 1) / 2), 0, spare).astype(np.int64)
         if spare.any():
             row, column = first
             conv5 = conv5[:, row : row + shape[0], column : column + shape[1]].copy()

@@ -19,6 +19,26 @@ from rpn2t.locks import lock
 from rpn2t.video import partial_path
 
 
+def require_writable(path: Path, option: str) -> None:
+    """Check that a folder can be made and written, without making it.
+
+    Args:
+        path: the folder.
+        option: what the user chose it with.
+
+    Raises:
+        InputError: it cannot.
+    """
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise InputError(f"{path}: {there} is not a folder")
+    try:
+        TemporaryFile(dir=there).close()
+    except OSError as error:
+        cure = denied_hint(error) or f"; choose another {option}"
+        raise InputError(f"{path}: cannot write in {there} ({error.strerror}){cure}") from error
+
+
 class RunFolder:
     """Where the results of one run go.
 
@@ -51,14 +71,7 @@ class RunFolder:
         self.frames: list[dict[str, Any]] = []
         self.closing: dict[str, Any] = {}
         self._stream: TextIO | None = None
-        there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
-        if not there.is_dir():
-            raise InputError(f"{self.path}: {there} is not a folder")
-        try:
-            TemporaryFile(dir=there).close()
-        except OSError as error:
-            cure = denied_hint(error) or "; choose another --output"
-            raise InputError(f"{self.path}: cannot write in {there} ({error.strerror}){cure}") from error
+        require_writable(self.path, "--output")
 
     def holds(self, source: str) -> bool:
         """Whether the source is a file that the run would replace."""

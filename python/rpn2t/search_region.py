@@ -67,6 +67,22 @@ class RegionGeometry:
         half = row[2:] / 2 * (np.array([width, height]) / self.target_side)
         return round_half_up(np.concatenate([row[:2] - half, row[:2] + half])).astype(np.int64)
 
+    def places(self, boxes: Floats, first: int, count: int) -> tuple[Floats, Floats]:
+        """Where positions of boxes' own maps are centred in the frame.
+
+        Args:
+            boxes: shape (n, 4), frame px.
+            first, count: of the rows, and of the columns.
+
+        Returns:
+            x of the columns and y of the rows, (n, count) each.
+        """
+        row = centre_size(boxes)
+        px = row[:, 2:] / self.target_side
+        along = self.spec.stride * np.arange(first, first + count) + 0.5 - self.spec.input_side / 2
+        x, y = (row[:, axis, None] + px[:, axis, None] * along for axis in (0, 1))
+        return x, y
+
     def windows(self, boxes: Floats, corners: NDArray[np.int64], shape: tuple[int, int]) -> Windows:
         """Where boxes' maps lie on a region's.
 

@@ -1,7 +1,7 @@
 """The tracker: the paper's loop (sections 3.2 to 3.4, in MDNet's online framework)."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,12 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.learning import due_update
 from rpn2t.modes import TargetMaker, choose_mode
+from rpn2t.observation import Observation
 from rpn2t.patch import Image, as_bgr
 from rpn2t.regression import BoxRegressor
 from rpn2t.runtime import blas_report, choose_device, cpu_name, load_caffe
 from rpn2t.sampling import Sampler, apart, choose, overlapping
+from rpn2t.search_region import RegionGeometry
 from rpn2t.weights import find_set, sha256
 
 
@@ -39,6 +41,10 @@ class Tracker:
 
     Images are uint8 (height, width, 3) in BGR; boxes (x, y, w, h) in pixels, 0-based. A tracker holds
     all of its state: several can live in one process, and one can be initialised again.
+
+    Attributes:
+        config, seed, mode: what it was made with.
+        observer: where given, is told by each `update` what it saw, before it learns.
     """
 
     def __init__(
@@ -81,7 +87,9 @@ class Tracker:
         self._maker = TargetMaker.of(
             self.mode, self.config, self._backbone, self._backbone.proposal(self._weights)
         )
+        self._places = RegionGeometry(self._backbone.spec, self._backbone.map_size)
         self._appearance: Appearance | None = None
+        self.observer: Callable[[Observation], None] | None = None
 
     def init(self, image: NDArray[np.uint8], box: Sequence[float]) -> None:
         """Learn the target from the first frame.
@@ -131,7 +139,8 @@ class Tracker:
 
         boxes = draw_candidates(sampler, self._state, self._translation, self.config)
         view = appearance.view(image, self._state, self._translation)
-        scores = self._maker.geometry.score(*view.probabilities(boxes))
+        probabilities = view.probabilities(boxes)
+        scores = self._maker.geometry.score(*probabilities)
         best = best_candidates(boxes, scores, self.config)
         threshold = success_score(self._frame, self.config)
         failed = best.score < threshold
@@ -143,6 +152,14 @@ class Tracker:
             self._state = approach(self._state, regressed, self.config.state_follows)
             appearance.remember(view, *self._samples(sampler))
         reported = approach(self._state, regressed, self.config.report_regressed)
+        if self.observer:
+            anchor, quality = probabilities
+            x, y = self._places.places(boxes, self._maker.geometry.label_crop, anchor.shape[1])
+            used = self._maker.geometry.matching
+            seen = Observation(
+                boxes, scores, anchor, quality, used, x, y, best, threshold, self._state, reported
+            )
+            self.observer(seen)
         appearance.update(due_update(self._frame, failed, self.config))
         return reported, best.score
 

@@ -56,6 +56,18 @@ _RESULTS = "Results"
 @grouped_option(
     _RESULTS, "--profile", is_flag=True, help="Also say where the time went; see profile.txt below."
 )
+@grouped_option(
+    _RESULTS,
+    "--explain",
+    metavar="DIR",
+    help="Draw what the tracker saw: both probability maps over the frame, candidates by score, the box.",
+)
+@grouped_option(
+    _RESULTS,
+    "--explain-frames",
+    metavar="LIST",
+    help="Of which frames, as in 10,25,40:60, counted from 0.  [default: every tenth, and those that failed]",
+)
 @tracker_options
 def track(**options: Any) -> None:
     """Follow one object through SOURCE.

@@ -18,6 +18,7 @@ from rpn2t.cli.console import Progress, say
 from rpn2t.drawing import annotate
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import summary
+from rpn2t.explanation import Chosen, Explainer
 from rpn2t.interruption import Interrupted, Interruption
 from rpn2t.modes import choose_mode
 from rpn2t.profile import Profile
@@ -44,6 +45,8 @@ class TrackOptions:
     no_video: bool
     show: bool
     profile: bool
+    explain: str | None
+    explain_frames: str | None
     mode: str
     seed: int
     device: str
@@ -97,6 +100,7 @@ class _Job:
     frames: Iterator[Frame]
     live: Realtime | None
     tracker: Tracker
+    explainer: Explainer | None
 
 
 def _track(options: TrackOptions, interruption: Interruption) -> None:
@@ -135,6 +139,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     start, stop = parse_frames(options.frames)
     source = stack.enter_context(open_source(options.source))
     folder = RunFolder(options.output or Path("runs") / source.name)
+    explainer = _explainer(options)
     if folder.holds(options.source):
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
     truth = find_truth(source, options.init_file)
@@ -155,10 +160,20 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         seed=options.seed,
         tf32=options.tf32,
     )
+    if explainer:
+        tracker.observer = explainer.observe
     coming = live.frames() if live else chain([first], frames)
     ends = [end for end in (stop, source.length) if end is not None]
     total = min(ends) - start if ends else None
-    return _Job(source, start, total, folder, truth, begin, coming, live, tracker)
+    return _Job(source, start, total, folder, truth, begin, coming, live, tracker, explainer)
+
+
+def _explainer(options: TrackOptions) -> Explainer | None:
+    if options.explain is None:
+        if options.explain_frames is not None:
+            raise InputError("--explain-frames says of which frames; give --explain DIR as well")
+        return None
+    return Explainer(options.explain, Chosen.parse(options.explain_frames))
 
 
 def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
@@ -208,6 +223,8 @@ def _record(
             more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
             seconds = None if step.score is None else step.seconds
             job.folder.write(step.frame.index, step.box, step.score, seconds, **more)
+            if job.explainer:
+                job.explainer.frame(step.frame.image, step.frame.index)
             if video or window:
                 picture = _picture(step, job.truth)
                 if video:
@@ -252,6 +269,9 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     say(f"{count} in {folder.path} ({files}): first frame {init_seconds:.1f} s{pace}")
     if job.live:
         say(f"realtime: {job.live.report().line()}")
+    if job.explainer:
+        pictures = job.explainer.written
+        say(f"{pictures} picture{'s' * (pictures != 1)} of what it saw in {job.explainer.folder}")
     if job.truth is None:
         return
     known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
