@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-vot test-caffe test-pretrain benchmark lint gui clean
+.PHONY: help setup demo test test-vot test-caffe test-pretrain benchmark benchmark-modes \
+	benchmark-sizes benchmark-memory lint gui clean
 
 VENV := .venv
 # More for docker/build_caffe.sh: `make setup CAFFE=--cuda`, and so with every other target.
@@ -19,7 +20,8 @@ DEMO_OUTPUT := runs/demo
 STOCK_VENV := build/stock
 TORCH_PYTHON := build/torch/bin/python
 TORCH_VERSION := 2.13.0
-ROUNDS := 10
+# Of every benchmark but benchmark-memory; empty: as many as a measurement should have.
+ROUNDS :=
 
 PRETRAIN_VENV := build/torch-pretrain
 # Address of a package index that has PyTorch without CUDA, a fifth of the size: make test-pretrain TORCH_INDEX=...
@@ -40,7 +42,7 @@ version=$$(sed -n 's/^opencv-contrib-python-headless==//p' requirements.txt); \
 endef
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes once, then seconds)
 	@docker/build_caffe.sh --venv $(VENV) $(CAFFE)
@@ -106,8 +108,16 @@ benchmark: setup ## time stock Caffe, ours and PyTorch on this CPU (minutes; ben
 	    torch==$(TORCH_VERSION) "$$(grep '^numpy==' requirements.txt)"; \
 	fi
 	@$(PYTHON) benchmarks/cpu.py --stock $(STOCK_VENV)/bin/python --torch $(TORCH_PYTHON) \
-	  --rounds $(ROUNDS) --output build/benchmark-cpu.json
-	@echo "Every number is in build/benchmark-cpu.json"
+	  $(addprefix --rounds ,$(ROUNDS))
+
+benchmark-modes: setup ## time paper mode against fast mode, and their memory (minutes; benchmarks/README.md)
+	@$(PYTHON) benchmarks/modes.py --profile $(addprefix --rounds ,$(ROUNDS))
+
+benchmark-sizes: setup ## time fast mode against the size of frames and target (minutes)
+	@$(PYTHON) benchmarks/sizes.py $(addprefix --rounds ,$(ROUNDS))
+
+benchmark-memory: setup ## watch the memory of fast mode over 10,000 frames (a quarter of an hour or so)
+	@$(PYTHON) benchmarks/long_video.py
 
 # mypy knows nothing of setuptools' package-dir: it gets the package's tree as the wheel has it, of links.
 lint: setup ## check style (ruff) and types (mypy)

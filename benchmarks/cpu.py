@@ -8,28 +8,27 @@ from the same weights and inputs, which is checked; README.md says what is timed
 """
 
 import argparse
-import json
 import os
-import platform
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean, median
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rpn2t.threads import SLEEP_AT_ONCE, sleep_at_once
 
 sleep_at_once()
 
 import numpy as np  # noqa: E402
+from machine import describe_machine, headline  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
+from reports import add_output_option, check_output, table, write_json  # noqa: E402
+from workers import Engine, Worker, pools  # noqa: E402
 
 from rpn2t.backbone import BackboneSpec  # noqa: E402
 from rpn2t.config import Config  # noqa: E402
@@ -37,14 +36,13 @@ from rpn2t.errors import InputError  # noqa: E402
 from rpn2t.head import HeadGeometry  # noqa: E402
 from rpn2t.matching import label_map  # noqa: E402
 from rpn2t.paths import prototxt_dir  # noqa: E402
-from rpn2t.runtime import choose_core, cpu_flags, cpu_name, load_caffe  # noqa: E402
+from rpn2t.runtime import choose_core, load_caffe  # noqa: E402
 from rpn2t.weights import Layers, find_set, load_into, read_caffemodel  # noqa: E402
 
 HERE = Path(__file__).parent
 LARGEST_ERROR = 1e-4
 ROUNDING = 5e-6
 """More than the engines' sums differ by, relative to the mean."""
-FLAGS = ("sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512_vnni", "amx_tile")
 
 CASES = {
     "student_1_forward": ("student, 1 patch: forward", 20),
@@ -58,69 +56,14 @@ CASES = {
 """What the table calls them, and how many passes a timing averages."""
 
 
-@dataclass(frozen=True)
-class Engine:
-    """Something that computes the cases: a command, and what it gets added to the environment."""
-
-    name: str
-    command: list[str]
-    environment: dict[str, str]
-
-
-class Worker:
-    """An engine's process, from entering to leaving; see serving.py for what it answers."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def __enter__(self) -> Self:
-        environment = {name: value for name, value in os.environ.items() if name not in SLEEP_AT_ONCE}
-        self._process = subprocess.Popen(
-            self.engine.command,
-            env=environment | self.engine.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def ask(self, **request: Any) -> Any:
-        """The reply to a request.
-
-        Raises:
-            InputError: the process has ended.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        try:
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            said = self._process.stderr.read().strip().splitlines()
-            python, reason = self.engine.command[0], said[-1] if said else "ended"
-            raise InputError(f"{self.engine.name} ({python}): {reason}; see benchmarks/README.md")
-        return json.loads(line)
-
-
 def find_engines(stock: str | None, torch: str | None, folder: Path, threads: int) -> list[Engine]:
     """The engines at hand, each with its command."""
-    pools = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     quiet = {**SLEEP_AT_ONCE, "GLOG_minloglevel": "2", "PYTHONWARNINGS": "ignore"}
     core = {"OPENBLAS_CORETYPE": core} if (core := choose_core()) else {}
 
     def caffe(name: str, python: str, **switches: str) -> Engine:
         command = [python, str(HERE / "worker_caffe.py"), str(folder)]
-        return Engine(name, command, pools | quiet | core | switches)
+        return Engine(name, command, pools(threads) | quiet | core | switches)
 
     engines = [caffe("stock Caffe", stock)] if stock else []
     engines += [
@@ -130,7 +73,7 @@ def find_engines(stock: str | None, torch: str | None, folder: Path, threads: in
     ]
     if torch:
         command = [torch, str(HERE / "worker_torch.py"), str(folder), str(threads)]
-        engines.append(Engine("PyTorch", command, pools))
+        engines.append(Engine("PyTorch", command, pools(threads)))
     return engines
 
 
@@ -244,24 +187,7 @@ def measure(workers: list[Worker], rounds: int) -> dict[tuple[str, str], list[fl
     return found
 
 
-def describe_machine(threads: int) -> dict[str, Any]:
-    """The processor, its features, and what runs on it."""
-    flags = cpu_flags()
-    system = platform.freedesktop_os_release()["PRETTY_NAME"]
-    return {
-        "cpu": cpu_name(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "flags": [flag for flag in FLAGS if flag in flags],
-        "openblas_core": choose_core(),
-        "system": system,
-        "kernel": os.uname().release,
-        "numpy": np.__version__,
-        "load_at_start": os.getloadavg()[0],
-    }
-
-
-def table(
+def compared_table(
     names: list[str], times: Mapping[tuple[str, str], list[float]], errors: Mapping[tuple[str, str], float]
 ) -> str:
     """Markdown: best (median) milliseconds of the rounds, and the largest error."""
@@ -274,8 +200,7 @@ def table(
         rows.append(row)
     worst = [max(errors[case, name] for case in CASES) for name in names]
     rows.append([f"largest error against {names[0]}", *(f"{e:.0e}" for e in worst), *[""] * compared])
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])
+    return table(rows)
 
 
 def parse_options() -> argparse.Namespace:
@@ -284,7 +209,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--stock", metavar="PYTHON", help="of an environment with stock Caffe and rpn2t")
     parser.add_argument("--torch", metavar="PYTHON", help="of an environment with PyTorch")
     parser.add_argument("--rounds", metavar="N", type=int, default=10, help="timings of a case (default: 10)")
-    parser.add_argument("--output", metavar="FILE.json", type=Path, help="where every number goes")
+    add_output_option(parser, "cpu")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds}: give 1 or more")
@@ -305,26 +230,25 @@ def compare(options: argparse.Namespace) -> int:
         times = measure(workers, options.rounds)
 
     names = [engine.name for engine in engines]
-    print(f"{machine['cpu']}, {machine['cores']} cores, {threads} threads, {' '.join(machine['flags'])}")
+    print(headline(machine))
     print(f"{options.rounds} rounds\n")
-    print(table(names, times, errors))
+    print(compared_table(names, times, errors))
     for engine, option in (("stock Caffe", "stock"), ("PyTorch", "torch")):
         if not getattr(options, option):
             print(f"left out: {engine} (no --{option})")
     if not about["Caffe"]["onednn"]:
         print("this Caffe was built without oneDNN: its three columns are one engine")
-    if options.output:
-        results = [
-            {"case": case, "engine": n, "milliseconds": times[case, n], "error": errors[case, n]}
-            for case in CASES
-            for n in names
-        ]
-        switches = {engine.name: asdict(engine)["environment"] for engine in engines}
-        report = {
-            "machine": machine, "rounds": options.rounds, "cases": CASES, "engines": about,
-            "environment": switches, "results": results,
-        }  # fmt: skip
-        options.output.write_text(json.dumps(report, indent=1) + "\n")
+    results = [
+        {"case": case, "engine": n, "milliseconds": times[case, n], "error": errors[case, n]}
+        for case in CASES
+        for n in names
+    ]
+    switches = {engine.name: asdict(engine)["environment"] for engine in engines}
+    report = {
+        "machine": machine, "rounds": options.rounds, "cases": CASES, "engines": about,
+        "environment": switches, "results": results,
+    }  # fmt: skip
+    write_json(options.output, report)
     wrong = [f"{n}, {case}: {e:.1e}" for (case, n), e in errors.items() if not e < LARGEST_ERROR]
     for line in wrong:
         print(f"cpu.py: wrong results: {line}, above {LARGEST_ERROR:g}", file=sys.stderr)
@@ -338,10 +262,8 @@ def main() -> int:
         if option and not os.access(option, os.X_OK):
             print(f"cpu.py: {option}: no interpreter; see benchmarks/README.md", file=sys.stderr)
             return 2
-    if options.output and not options.output.absolute().parent.is_dir():
-        print(f"cpu.py: {options.output}: its folder does not exist; make it first", file=sys.stderr)
-        return 2
     try:
+        check_output(options.output)
         return compare(options)
     except InputError as error:
         print(f"cpu.py: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The worker's end of cpu.py: an engine in a process of its own, asked in turn for a timing.
+"""The worker's end of workers.py: an engine in a process of its own, asked in turn for a timing.
 
 Runs in any Python with NumPy. Requests and replies are lines of JSON on the standard input and output.
 """
@@ -36,25 +36,33 @@ class Case:
     prepare: Callable[[], None] = nothing
 
 
+def answer(reply_to: Callable[[Any], Any]) -> None:
+    """Answers every request until the standard input ends."""
+    replies = sys.stdout
+    sys.stdout = sys.stderr  # what a library prints is no reply
+    for line in sys.stdin:
+        print(json.dumps(reply_to(json.loads(line))), file=replies, flush=True)
+
+
 def serve(cases: Mapping[str, Case], about: Mapping[str, Any]) -> None:
-    """Answers until the standard input ends.
+    """Answers cpu.py.
 
     {"about": true} gives `about`; {"case": NAME, "outputs": FILE} runs one pass and writes its results to
     a .npz file; {"case": NAME, "passes": N} gives the milliseconds of each of N passes, after one that is
     not counted: other engines have had the caches in between.
     """
-    replies = sys.stdout
-    sys.stdout = sys.stderr  # what a library prints is no reply
-    for line in sys.stdin:
-        request = json.loads(line)
-        reply: Any = dict(about)
-        if "case" in request:
-            case = cases[request["case"]]
-            reply = [_time(case) for _ in range(1 + request.get("passes", 0))][1:]
-            if "outputs" in request:
-                outputs: Any = case.outputs()
-                np.savez(request["outputs"], **outputs)
-        print(json.dumps(reply), file=replies, flush=True)
+
+    def reply_to(request: Any) -> Any:
+        if "case" not in request:
+            return dict(about)
+        case = cases[request["case"]]
+        timed = [_time(case) for _ in range(1 + request.get("passes", 0))][1:]
+        if "outputs" in request:
+            outputs: Any = case.outputs()
+            np.savez(request["outputs"], **outputs)
+        return timed
+
+    answer(reply_to)
 
 
 def read_problem(folder: Path) -> Arrays:

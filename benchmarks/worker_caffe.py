@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import caffe
+from machine import describe_caffe
 from serving import Arrays, Case, read_problem, serve
 
 import rpn2t.layers  # noqa: F401  the head's training net uses them
@@ -81,15 +82,7 @@ def main() -> None:
     for batch in (1, 32):
         plain, learning = student(folder, problem, batch)
         cases |= {f"student_{batch}_forward": plain, f"student_{batch}_training": learning}
-    build = Path(caffe.__file__).with_name("BUILD")
-    serve(
-        cases,
-        {
-            "python": sys.version.split()[0],
-            "build": build.read_text().splitlines() if build.exists() else [],
-            "onednn": hasattr(caffe, "has_onednn") and caffe.has_onednn(),
-        },
-    )
+    serve(cases, describe_caffe())
 
 
 main()
