@@ -60,11 +60,14 @@ class Meter:
         self._first, self._began = count, perf_counter()
 
     def _pace(self, count: int) -> float:
-        """Seconds for one, 0 where none is counted yet."""
-        return max(perf_counter() - self._began, 1e-9) / (count - self._first) if count > self._first else 0.0
+        """Seconds for one."""
+        return max(perf_counter() - self._began, 1e-9) / (count - self._first)
 
-    def _left(self, count: int, total: int) -> str:
-        return f"{duration(self._pace(count) * max(total - count, 0))} left"
+    def _left(self, count: int, total: int | None) -> str:
+        """Ends a state with the time left, where there is a pace to tell it from."""
+        if total is None or count <= self._first:
+            return ""
+        return f", {duration(self._pace(count) * max(total - count, 0))} left"
 
     def _tell(
         self, count: int, total: int | None, state: str = "", line: str | None = None, *, now: bool = False
@@ -113,9 +116,8 @@ class Progress(Meter):
             self._begin(self._count)
             state = f"learned in {step.seconds:.1f} s"
         else:
-            state = f"score {step.score:.2f}, {1 / self._pace(self._count):.3g} frames/s"
-            if self._total is not None:
-                state += f", {self._left(self._count, self._total)}"
+            pace = f"{1 / self._pace(self._count):.3g} frames/s"
+            state = f"score {step.score:.2f}, {pace}{self._left(self._count, self._total)}"
         of = f"{self._count} of {self._total}" if self._total else f"{self._count}"
         line = f"frame {step.frame.index} ({of}): {state}"
         self._tell(
@@ -176,7 +178,7 @@ class RunProgress(Meter):
 
     def _refresh(self) -> str:
         tracked = self._done_frames + sum(self._in_flight.values())
-        state = f"{self._done_runs} of {self._runs} runs, {self._left(tracked, self._frames)}"
+        state = f"{self._done_runs} of {self._runs} runs{self._left(tracked, self._frames)}"
         self._tell(min(tracked, self._frames), self._frames, state)
         return state
 

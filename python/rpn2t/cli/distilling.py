@@ -118,4 +118,4 @@ class _Counting(Meter):
         if not self._first:
             self._begin(count)
         line = f"mean and standard deviation of conv5: {count} of {total} crops"
-        self._tell(count, total, f"statistics, {self._left(count, total)}", line, now=count == total)
+        self._tell(count, total, f"statistics{self._left(count, total)}", line, now=count == total)

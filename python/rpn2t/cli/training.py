@@ -37,9 +37,7 @@ class TrainingProgress(Meter):
             self._begin(iteration)
             self._mean = loss
         self._mean = 0.95 * self._mean + 0.05 * loss
-        state = f"loss {self._mean:.4g}"
-        if iteration > self._first:
-            state += f", {self._left(iteration, self._iterations)}"
+        state = f"loss {self._mean:.4g}{self._left(iteration, self._iterations)}"
         line = f"iteration {iteration} of {self._iterations}: {state}"
         self._tell(iteration, self._iterations, state, line, now=iteration in (self._first, self._iterations))
 
