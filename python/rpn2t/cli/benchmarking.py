@@ -83,9 +83,10 @@ def run_over(
         work = Benchmark(
             spec, sequences, folder, manifest, seed=options.seed, repetitions=options.repetitions
         )
+        mode = f", {spec.mode} mode" if spec.tracker == "rpn2t" else ""
         say(
             f"{name} on {len(sequences)} sequences of {dataset.name} ({experiment.upper()}, "
-            f"{options.protocol} protocol): {work.finished} runs are there, {len(work.left)} to do; "
+            f"{options.protocol} protocol{mode}): {work.finished} runs are there, {len(work.left)} to do; "
             f"results in {folder.path}"
         )
         if not work.left:
