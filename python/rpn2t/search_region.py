@@ -83,6 +83,17 @@ class RegionGeometry:
         first = ((centre_of_first - corners[:2]) * scale - 0.5) / self.spec.stride
         return np.concatenate([first[:, ::-1], (px * scale)[:, ::-1]], axis=1)
 
+    def places(self, rim: int) -> Floats:
+        """Where the rows, and columns, of a box's map lie in the box, as parts of its side.
+
+        Args:
+            rim: rows, and columns, that are left out at either end.
+        """
+        pixels = np.arange(rim, self.map_size - rim) * float(self.spec.stride)
+        # pixel j of the box's own patch is centred half a px further, and the box begins after the context
+        places: Floats = (pixels + 0.5 - self.spec.context) / self.target_side
+        return places
+
     def inside(self, windows: Windows, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Which windows lie on the map as a whole, but for their rim."""
         first = windows[:, :2] + windows[:, 2:]

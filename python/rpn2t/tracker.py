@@ -22,10 +22,12 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.learning import due_update
 from rpn2t.modes import TargetMaker, choose_mode
+from rpn2t.observation import Observation, Observer, Term
 from rpn2t.patch import Image, as_bgr
 from rpn2t.regression import BoxRegressor
 from rpn2t.runtime import blas_report, choose_device, cpu_name, load_caffe
 from rpn2t.sampling import Sampler, apart, choose, overlapping
+from rpn2t.search_region import RegionGeometry
 from rpn2t.weights import find_set, sha256
 
 
@@ -38,6 +40,10 @@ class Tracker:
 
     Images are uint8 (height, width, 3) in BGR; boxes (x, y, w, h) in pixels, 0-based. A tracker holds
     all of its state: several can live in one process, and one can be initialised again.
+
+    Attributes:
+        observer: None, or what :meth:`update` calls with every frame's
+            :class:`rpn2t.observation.Observation`, before the head learns from the frame.
     """
 
     def __init__(
@@ -81,6 +87,7 @@ class Tracker:
             self.mode, self.config, self._backbone, self._backbone.proposal(self._weights)
         )
         self._appearance: Appearance | None = None
+        self.observer: Observer | None = None
 
     def init(self, image: NDArray[np.uint8], box: Sequence[float]) -> None:
         """Learn the target from the first frame.
@@ -130,17 +137,26 @@ class Tracker:
 
         boxes = draw_candidates(sampler, self._state, self._translation, self.config)
         view = appearance.view(image, self._state, self._translation)
-        scores = self._maker.geometry.score(*view.probabilities(boxes))
+        maps = view.probabilities(boxes)
+        scores = self._maker.geometry.score(*maps)
         best = best_candidates(boxes, scores, self.config)
         threshold = success_score(self._frame, self.config)
         failed = best.score < threshold
-        self._state = best.box
+        update = due_update(self._frame, failed, self.config)
+        looked_around, self._state = self._state, best.box
         self._translation = next_translation(self._translation, failed, self.config)
         reported = mean_box(self._regressor.predict(*view.close_up(boxes, best)))
 
+        if self.observer is not None:
+            self.observer(
+                Observation(
+                    self._frame, looked_around, boxes, scores, self._terms(*maps), self._places(), best,
+                    threshold, failed, update, reported,
+                )
+            )  # fmt: skip
         if best.score > threshold:
             appearance.remember(view, *self._samples(sampler))
-        appearance.update(due_update(self._frame, failed, self.config))
+        appearance.update(update)
         return reported, best.score
 
     @property
@@ -168,6 +184,14 @@ class Tracker:
             "conv_proposal1_start": self._appearance.proposal_start if self._appearance else None,
             "configuration": self.config.to_dict(),
         }
+
+    def _terms(self, anchor: Floats, quality: Floats) -> tuple[Term, Term]:
+        first, second = self._maker.geometry.score_weights
+        return Term(anchor, first), Term(quality, second)
+
+    def _places(self) -> Floats:
+        geometry = self._maker.geometry
+        return RegionGeometry(self._backbone.spec, self._backbone.map_size).places(geometry.label_crop)
 
     def _sampler(self, image: Image) -> Sampler:
         cfg = self.config

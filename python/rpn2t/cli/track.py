@@ -50,6 +50,18 @@ _RESULTS = "Results"
 @grouped_option(
     _RESULTS, "--profile", is_flag=True, help="Also say where the time went; see profile.txt below."
 )
+@grouped_option(
+    _RESULTS,
+    "--explain",
+    metavar="DIR",
+    help="Also draw into DIR why the box was chosen: both terms' probabilities, and the candidates by score.",
+)
+@grouped_option(
+    _RESULTS,
+    "--explain-frames",
+    metavar="LIST",
+    help="For which frames, counted from 0: 10,25,40:60.  [default: every tenth, and where it failed]",
+)
 @tracker_options
 def track(**options: Any) -> None:
     """Follow one object through SOURCE.
@@ -82,6 +94,13 @@ def track(**options: Any) -> None:
                  patches, conv5, the head's scores, mining, learning ...), for the first frame and
                  for the later ones. Stages exclude one another, so they add up to the whole run;
                  boxes are the same with and without. Also printed at the end.
+
+    The pictures of --explain are named by frame (explained_000012.png), and replace those of an
+    earlier run. The part of the frame that was searched is drawn large: for each of the head's two
+    terms, the mean of all candidates' probabilities that the object is there; then candidates, the
+    box that was chosen, the mean of the best candidates from which it was regressed, the last
+    frame's, and the ground truth where it is known. The given box has no picture. Boxes are the
+    same with and without.
 
     Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
     end the run; as after any error on the way, the files then hold what was tracked.

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t import Tracker
-from rpn2t.boxes import iou
+from rpn2t.boxes import Box, as_box, iou
 from rpn2t.cli.chosen import chosen_config
 from rpn2t.cli.console import Progress, say
+from rpn2t.cli.explaining import Explainer, explainer_of
 from rpn2t.drawing import annotate
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import summary
@@ -42,6 +43,8 @@ class TrackOptions:
     no_video: bool
     show: bool
     profile: bool
+    explain: str | None
+    explain_frames: str | None
     mode: str
     seed: int
     device: str
@@ -94,6 +97,7 @@ class _Job:
     begin: Start
     frames: Iterator[Frame]
     tracker: Tracker
+    explainer: Explainer | None
 
 
 def _track(options: TrackOptions, interruption: Interruption) -> None:
@@ -130,6 +134,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     mode = choose_mode(options.mode, options.device)
     config = chosen_config(mode, options.config, options.settings)
     start, stop = parse_frames(options.frames)
+    explainer = explainer_of(options.explain, options.explain_frames)
     source = stack.enter_context(open_source(options.source))
     folder = RunFolder(options.output or Path("runs") / source.name)
     if folder.holds(options.source):
@@ -149,7 +154,10 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     )
     ends = [end for end in (stop, source.length) if end is not None]
     total = min(ends) - start if ends else None
-    return _Job(source, start, total, folder, truth, begin, chain([first], frames), tracker)
+    if explainer:
+        explainer.require_any(start, total)
+        tracker.observer = explainer.observe
+    return _Job(source, start, total, folder, truth, begin, chain([first], frames), tracker, explainer)
 
 
 def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
@@ -201,15 +209,24 @@ def _record(
                     video.write(picture)
                 if window and not window.show(picture):
                     raise Interrupted(signal.SIGINT)
+            if job.explainer:
+                job.explainer.show(step, _true_box(step, job.truth))
             progress.show(step)
 
 
 def _picture(step: Step, truth: Truth | None) -> NDArray[np.uint8]:
+    index, true = step.frame.index, _true_box(step, truth)
+    if true is None:
+        return annotate(step.frame.image, step.box, step.score, index)
+    overlap = float(iou(step.box, true)[0])
+    return annotate(step.frame.image, step.box, step.score, index, true, f"IoU {overlap:.2f}")
+
+
+def _true_box(step: Step, truth: Truth | None) -> Box | None:
     index = step.frame.index
     if truth is None or index >= len(truth.boxes) or not np.isfinite(truth.boxes[index]).all():
-        return annotate(step.frame.image, step.box, step.score, index)
-    overlap = float(iou(step.box, truth.boxes[index])[0])
-    return annotate(step.frame.image, step.box, step.score, index, truth.boxes[index], f"IoU {overlap:.2f}")
+        return None
+    return as_box(truth.boxes[index])
 
 
 def _show_profile(profile: Profile) -> None:
@@ -228,6 +245,9 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     pace = f", {np.mean(seconds):.3g} s a frame" if seconds else ""
     count = f"{len(frames)} frame{'s' * (len(frames) > 1)}"
     say(f"{count} in {folder.path} ({files}): first frame {init_seconds:.1f} s{pace}")
+    if job.explainer:
+        pictures = len(job.explainer.written)
+        say(f"{pictures} picture{'s' * (pictures != 1)} of why the box was chosen in {job.explainer.folder}")
     if job.truth is None:
         return
     known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
