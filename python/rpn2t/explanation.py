@@ -83,7 +83,8 @@ def mean_map(
         for values in (said, weights)
     )  # fmt: skip
     mean = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-    return mean, weight / max(float(weight.max()), np.finfo(np.float32).tiny)
+    most = float(weight.max())
+    return mean, weight / most if most > 0 else weight
 
 
 def explain(image: Image, observation: Observation, index: int, truth: Box | None = None) -> Image:
@@ -148,11 +149,11 @@ class _Panel:
 
     @classmethod
     def around(cls, boxes: Floats, image: Image) -> "_Panel":
-        """The part with all of these boxes, as far as they are in the frame, and a little more."""
+        """The part with all of these boxes and a little more, but nothing that is far from the frame."""
         size = np.array([image.shape[1], image.shape[0]])
         first, last = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
         rim = 0.04 * (last - first)
-        first, last = np.maximum(first - rim, -rim), np.minimum(last + rim, size + rim)
+        first, last = np.maximum(first - rim, -size / 2), np.minimum(last + rim, 1.5 * size)
         return cls._holding(first, np.maximum(last, first + 8))
 
     @classmethod
@@ -198,12 +199,14 @@ def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> NDAr
     """The frame in grey, and the map in colour where candidates looked."""
     x, y, w, h = panel.view
     mean, weight = mean_map(seen.boxes - np.array([x, y, 0, 0]), seen.places, term, (h, w))
-    mean, weight = (
+    probability, support = (
         cv2.resize(each, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_LINEAR) for each in (mean, weight)
     )
     grey = cv2.cvtColor(cv2.cvtColor(panel.show(image), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    opacity = 0.65 * np.clip(weight / 0.02, 0, 1)[:, :, None]  # 2 % of the most: there is something behind it
-    return np.asarray(grey * (1 - opacity) + _colours(mean) * opacity, np.uint8)
+    opacity = (
+        0.65 * np.clip(support / 0.02, 0, 1)[:, :, None]
+    )  # 2 % of the most: there is something behind it
+    return np.asarray(grey * (1 - opacity) + _colours(probability) * opacity, np.uint8)
 
 
 def _candidates(panel: _Panel, picture: NDArray[np.uint8], seen: Observation) -> int:
