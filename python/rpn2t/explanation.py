@@ -76,14 +76,17 @@ def mean_map(
     apart = float(np.diff(places).mean()) if len(places) > 1 else 1.0
     across, down = (max(0.5, apart * side / 2) for side in boxes[:, 2:].mean(axis=0))
     total, weight = (
-        cv2.GaussianBlur(
-            np.bincount(pixels, values[inside], height * width).reshape(shape).astype(np.float32),
-            (0, 0), sigmaX=across, sigmaY=down, borderType=cv2.BORDER_CONSTANT,
+        np.asarray(
+            cv2.GaussianBlur(
+                np.bincount(pixels, values[inside], height * width).reshape(shape).astype(np.float32),
+                (0, 0), sigmaX=across, sigmaY=down, borderType=cv2.BORDER_CONSTANT,
+            ),
+            np.float32,
         )
         for values in (said, weights)
     )  # fmt: skip
     mean = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-    most = float(weight.max())
+    most = weight.max()
     return mean, weight / most if most > 0 else weight
 
 
@@ -200,19 +203,20 @@ def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> NDAr
     x, y, w, h = panel.view
     mean, weight = mean_map(seen.boxes - np.array([x, y, 0, 0]), seen.places, term, (h, w))
     probability, support = (
-        cv2.resize(each, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_LINEAR) for each in (mean, weight)
+        np.asarray(cv2.resize(each, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_LINEAR), np.float32)
+        for each in (mean, weight)
     )
     grey = cv2.cvtColor(cv2.cvtColor(panel.show(image), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    opacity = (
-        0.65 * np.clip(support / 0.02, 0, 1)[:, :, None]
-    )  # 2 % of the most: there is something behind it
+    # where less than 2 % of the most is behind it, it fades
+    opacity = 0.65 * np.clip(support / 0.02, 0, 1)[:, :, None]
     return np.asarray(grey * (1 - opacity) + _colours(probability) * opacity, np.uint8)
 
 
 def _candidates(panel: _Panel, picture: NDArray[np.uint8], seen: Observation) -> int:
     """The best candidates and some of the others, the best on top; how many."""
     best = seen.best.indices
-    others = np.setdiff1d(np.argsort(seen.scores, kind="stable"), best, assume_unique=True)
+    ranked = np.argsort(seen.scores, kind="stable")
+    others = ranked[~np.isin(ranked, best)]
     some = np.linspace(0, len(others) - 1, min(len(others), max(_DRAWN - len(best), 0)))
     order = np.concatenate([others[np.rint(some).astype(int)], best[::-1]])
     colours = _colours(seen.scores[order][None])[0].tolist()
@@ -232,7 +236,7 @@ Words = list[tuple[str, Colour]]
 
 def _caption(seen: Observation, index: int, truth: Box | None) -> Words:
     below = f"below {seen.threshold:.2f}: failed" if seen.failed else f"threshold {seen.threshold:.2f}: found"
-    moved = centre_size(seen.reported)[0, :2] - centre_size(seen.state)[0, :2]
+    moved = np.rint(centre_size(seen.reported)[0, :2] - centre_size(seen.state)[0, :2]) + 0.0  # no "-0"
     words = [
         (f"#{index}", BOX),
         (f"score {seen.best.score:.2f}, {below}", _FAILED if seen.failed else _TEXT),
