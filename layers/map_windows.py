@@ -6,7 +6,7 @@ import caffe
 import numpy as np
 
 from rpn2t.layers.parameters import read_parameters
-from rpn2t.map_reader import MapReader
+from rpn2t.map_reader import MapReader, object_probability
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ class MapWindowsLayer(caffe.Layer):
         which = windows[:, 0].astype(np.int64)
         quality = self.reader.read(bottom[1].data, which, taps)
         background = np.flatnonzero(windows[:, 5] != 1)
-        odds = quality[background, 1] - quality[background, 0]
-        likely = (1 / (1 + np.exp(odds))).mean(axis=(1, 2))
+        likely = object_probability(quality[background]).mean(axis=(1, 2))
         hard = background[np.argsort(-likely, kind="stable")[: self.negatives]]
         kept = np.concatenate([np.flatnonzero(windows[:, 5] == 1), hard])
         self.which = which[kept]

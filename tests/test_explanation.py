@@ -1,134 +1,234 @@
-"""`--explain`: the pictures, the maps in them, and that tracking does not change."""
+"""`--explain`: the mean of the candidates' maps, the pictures, and that observing changes nothing."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from conftest import Clip, set_options
 
 from rpn2t import Config, Tracker
+from rpn2t.backbone import BackboneSpec
 from rpn2t.candidates import Best
 from rpn2t.cli import main
+from rpn2t.cli.explaining import Explainer, parse_list
 from rpn2t.errors import InputError
-from rpn2t.explanation import Chosen, average_map, explain
-from rpn2t.matching import Matching
+from rpn2t.explanation import SIZE, explain, mean_map
+from rpn2t.learning import Update
 from rpn2t.modes import MODES
-from rpn2t.observation import Observation
+from rpn2t.observation import Observation, Term
+from rpn2t.search_region import RegionGeometry
+from rpn2t.session import Step
+from rpn2t.sources import Frame
+
+PLACES = RegionGeometry(BackboneSpec.find("student"), 14).places(2)
+SPOT = np.array([52.0, 33.0])  # x, y in the frame, where the object is by the hand-made maps
+SHAPE = (70, 90)
+
+
+def places_of(boxes: np.ndarray) -> np.ndarray:
+    """The frame's x, y of every position, (n, rows, columns, 2), by the definition of a place."""
+    y = boxes[:, 1, None] + boxes[:, 3, None] * PLACES
+    x = boxes[:, 0, None] + boxes[:, 2, None] * PLACES
+    return np.stack(np.broadcast_arrays(x[:, None, :], y[:, :, None]), axis=-1)
 
 
 @pytest.fixture
-def seen() -> Observation:
-    """Two candidates of 2 x 2 positions: the left one is sure everywhere, the right one nowhere."""
-    x, y = np.array([[20.0, 30], [60, 70]]), np.array([[20.0, 30], [20, 30]])
-    probability = np.array([np.full((2, 2), 0.9), np.full((2, 2), 0.1)])
-    boxes = np.array([(15.0, 15, 20, 20), (55, 15, 20, 20)])
-    box = (15.0, 15.0, 20.0, 20.0)
-    best = Best(np.array([0]), 0.9, box)
-    all_of_it = np.ones((2, 2), bool)
-    matching = Matching(all_of_it, all_of_it, np.ones((2, 2)))
-    scores = np.array([0.9, 0.1])
-    return Observation(boxes, scores, probability, probability, matching, x, y, best, 0.2, box, box)
+def observation() -> Observation:
+    """Candidates of which each says the same of a place: the object is at SPOT."""
+    rng = np.random.default_rng(0)
+    boxes = np.column_stack([rng.uniform(25, 45, 60), rng.uniform(12, 28, 60), np.full((60, 2), (24, 18))])
+    probabilities = np.exp(-((places_of(boxes) - SPOT) ** 2).sum(axis=-1) / (2 * 4**2))
+    scores = rng.uniform(0.1, 0.6, 60)
+    best = Best(np.argsort(-scores)[:5], 0.5, (38.0, 22.0, 24.0, 18.0))
+    weights = np.full((10, 10), 0.01)
+    return Observation(
+        2, (36.0, 20.0, 24.0, 18.0), boxes, scores, (Term(probabilities, weights),) * 2, PLACES, best, 0.2,
+        False, Update.NONE, (39.0, 23.0, 24.0, 18.0),
+    )  # fmt: skip
 
 
-def test_the_average_lies_where_the_candidates_looked(seen: Observation) -> None:
-    average, looked = average_map((60, 100), seen, seen.anchor, seen.matching.anchor)
-    assert average[25, 25] == pytest.approx(0.9, abs=0.01)
-    assert average[25, 65] == pytest.approx(0.1, abs=0.01)
-    assert looked[25, 25]
-    assert not looked[55, 95]
-    assert average[55, 95] == 0
-    assert average[looked].min() + 1e-6 >= 0.1
-    assert average[looked].max() <= 0.9 + 1e-6
+def test_places_are_those_of_the_patch() -> None:
+    """Position j is centred on pixel 8 j of a patch of 107 px, whose middle 75 px are the box."""
+    assert len(PLACES) == 10
+    assert PLACES[0] == pytest.approx((8 * 2 + 0.5 - 16) / 75)
+    np.testing.assert_allclose(np.diff(PLACES), 8 / 75)
 
 
-def test_positions_outside_the_frame_are_left_out(seen: Observation) -> None:
-    moved = dataclasses.replace(seen, x=seen.x - 25)  # the left candidate's first column is outside
-    average, _ = average_map((60, 100), moved, seen.anchor, seen.matching.anchor)
-    assert np.isfinite(average).all()
-    assert average[25, 5] == pytest.approx(0.9, abs=0.01)
+def test_places_agree_with_the_windows_of_a_search_region() -> None:
+    geometry = RegionGeometry(BackboneSpec.find("student"), 14)
+    boxes, shape = np.array([[40.0, 30, 50, 20], [55.0, 25, 45, 22]]), (26, 30)
+    corners = geometry.corners((45.0, 28.0, 48.0, 20.0), shape)
+    windows = geometry.windows(boxes, corners, shape)
+    height, width = geometry.input_size(shape)
+    scale = np.array([width, height]) / (corners[2:] - corners[:2] + 1)
+    for box, (row, column, down, across) in zip(boxes, windows, strict=True):
+        position = np.array([column + across * 5, row + down * 5])  # of the map's position 5, 5
+        xy = corners[:2] + (position * 8 + 0.5) / scale
+        np.testing.assert_allclose(xy, box[:2] + box[2:] * geometry.places(0)[5])
 
 
-def test_positions_that_a_term_does_not_look_at_are_left_out(seen: Observation) -> None:
-    used = np.array([[True, False], [False, False]])
-    _, looked = average_map((60, 100), seen, seen.anchor, used)
-    assert looked[20, 20]
-    assert not looked[30, 30]
+def test_the_mean_map_peaks_where_the_candidates_say(observation: Observation) -> None:
+    mean, weight = mean_map(observation.boxes, PLACES, observation.terms[0], SHAPE)
+    assert mean.shape == weight.shape == SHAPE
+    y, x = np.unravel_index(np.where(weight > 0.1, mean, 0).argmax(), SHAPE)
+    np.testing.assert_allclose((x + 0.5, y + 0.5), SPOT, atol=1)
+    assert 0.8 < mean[y, x] <= 1
+    assert mean[20, 30] < 0.05
+    assert weight.max() == 1
+    assert weight[0, 0] == weight[-1, -1] == mean[0, 0] == 0  # nobody looked there
 
 
-def test_the_picture_shows_three_panels_and_leaves_the_frame_as_it_is(seen: Observation) -> None:
-    image = np.full((60, 100, 3), 90, np.uint8)
-    picture = explain(image, 7, seen)
-    assert picture.dtype == np.uint8
-    assert picture.shape[1] > 2.5 * picture.shape[0] > 300
-    assert (image == 90).all()
-    found = np.abs(picture.astype(int) - (0, 215, 255)).sum(axis=2) < 20
-    assert found[:, 2 * picture.shape[1] // 3 :].sum() > 100  # the reported box, in the third panel
+def test_positions_that_do_not_count_say_nothing(observation: Observation) -> None:
+    weights = np.zeros((10, 10))
+    weights[4:6, 4:6] = 0.25
+    said = np.where(weights > 0, 0.25, 1.0) * np.ones((60, 1, 1))
+    mean, weight = mean_map(observation.boxes, PLACES, Term(said, weights), SHAPE)
+    np.testing.assert_allclose(mean[weight > 0.01], 0.25, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("text", "index", "failed", "wanted"),
-    [
-        (None, 20, False, True),
-        (None, 21, False, False),
-        (None, 21, True, True),
-        ("3,8:10", 3, False, True),
-        ("3,8:10", 9, False, True),
-        ("3,8:10", 10, True, False),
-    ],
-)
-def test_which_frames(text: str | None, index: int, failed: bool, wanted: bool) -> None:
-    assert Chosen.parse(text).holds(index, failed) is wanted
+def test_a_heavier_position_counts_for_more() -> None:
+    """Two boxes, of which different positions fall on the same place."""
+    boxes = np.array([[0.0, 10, 40, 40], [40.0 * (PLACES[5] - PLACES[4]), 10, 40, 40]])
+    weights = np.zeros((10, 10))
+    weights[3, 4], weights[3, 5] = 1, 3
+    said = np.zeros((2, 10, 10))
+    said[0, 3, 5] = 1
+    mean, _ = mean_map(boxes, PLACES, Term(said, weights), SHAPE)
+    x, y = places_of(boxes[:1])[0, 3, 5]
+    alone = Term(said[:1, :, :], np.where(weights == 3, weights, 0))
+    sharp, _ = mean_map(boxes[:1], PLACES, alone, SHAPE)
+    assert sharp[int(y), int(x)] == pytest.approx(1)
+    assert 0.55 < mean[int(y), int(x)] < 0.8  # 3 of 4, less what the two outer ones bring
 
 
-@pytest.mark.parametrize("text", ["", "a", "1,", "1-3", "3:", "-1"])
-def test_odd_lists_of_frames_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="as in 10,25,40:60"):
-        Chosen.parse(text)
+@pytest.mark.parametrize("shape", [(70, 90), (40, 400), (900, 300), (12, 12)])
+def test_pictures_have_one_size_and_leave_the_frame_alone(
+    observation: Observation, shape: tuple[int, int]
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    before = image.copy()
+    picture = explain(image, observation, 7, (40.0, 20.0, 24.0, 18.0))
+    assert (picture.shape, picture.dtype) == ((*SIZE, 3), np.uint8)
+    np.testing.assert_array_equal(image, before)
+    without = explain(image, observation, 7)
+    failed = explain(image, dataclasses.replace(observation, failed=True), 7)
+    assert (picture != without).any()
+    assert (failed != without).any()
+
+
+def test_a_box_that_went_astray_is_drawn_all_the_same(observation: Observation) -> None:
+    astray = dataclasses.replace(observation, reported=(-1e7, 3e6, 1e9, 2.0))
+    assert explain(np.zeros((*SHAPE, 3), np.uint8), astray, 1).shape == (*SIZE, 3)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_being_observed_changes_nothing(clip, tiny, mode: str) -> None:
-    config = dataclasses.replace(Config.for_mode(mode), **tiny)
-    told: list[Observation] = []
+def test_an_observer_changes_nothing_and_sees_what_decided(
+    clip: Clip, tiny: dict[str, int], mode: str
+) -> None:
+    """Fails in every frame after the third, so that the head learns."""
+    config = dataclasses.replace(Config.for_mode(mode), **tiny, early_frames=3, success_score_late=1.0)
+    images, seen = clip.images[:6], []
     results = []
-    for observer in (None, told.append):
-        tracker = Tracker(config, mode=mode, device="cpu")
+    for observer in (None, seen.append):
+        tracker = Tracker(config, mode=mode, device="cpu", seed=1)
         tracker.observer = observer
-        tracker.init(clip.images[0], tuple(clip.truth[0]))
-        results.append([tracker.update(image) for image in clip.images[1:4]])
+        tracker.init(images[0], tuple(clip.truth[0]))
+        results.append([tracker.update(image) for image in images[1:]])
     assert results[0] == results[1]
-    assert [(each.reported, each.best.score) for each in told] == results[0]
-    first = told[0]
-    assert first.anchor.shape == first.quality.shape == (config.candidates, 10, 10)
-    middle = first.candidates[:, :2] + first.candidates[:, 2:] / 2
-    step = first.candidates[:, 2:] * 8 / 75
-    np.testing.assert_allclose(first.x[:, 4:6].mean(axis=1), middle[:, 0], atol=step[:, 0].max())
-    np.testing.assert_allclose(first.y[:, 4:6].mean(axis=1), middle[:, 1], atol=step[:, 1].max())
+    assert [each.frame for each in seen] == [2, 3, 4, 5, 6]
+    assert [each.failed for each in seen] == [False, False, True, True, True]
+    assert [each.update for each in seen] == 2 * [Update.NONE] + 3 * [Update.SHORT_TERM]
+    assert [(each.reported, each.best.score) for each in seen] == results[1]
+    assert [each.state for each in seen] == [tuple(clip.truth[0]), *(each.best.box for each in seen[:-1])]
+    for each in seen:
+        assert each.boxes.shape == (16, 4)
+        total = sum(np.einsum("nij,ij->n", term.probabilities, term.weights) for term in each.terms)
+        np.testing.assert_allclose(total, each.scores)
+    assert seen[0].scores.std() > 0
 
 
-def test_the_command_writes_the_pictures(clip, tiny, rpn2t, tmp_path: Path) -> None:
-    settings = [word for name, value in tiny.items() for word in ("--set", f"{name}={value}")]
-    options = ("--explain", "seen", "--explain-frames", "0,2:4", "--frames", "0:5", "--no-video")
-    done = rpn2t("track", clip.folder, *options, *settings, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    files = sorted(file.name for file in (tmp_path / "seen").iterdir())
-    assert files == ["frame_00002.png", "frame_00003.png"]  # in the first there is nothing to explain
-    assert cv2.imread(str(tmp_path / "seen" / files[0])) is not None
-    assert "2 pictures of what it saw in seen" in done.stdout
+@pytest.mark.parametrize("mode", MODES)
+def test_the_command_draws_the_frames_that_were_chosen(
+    clip: Clip,
+    tiny: dict[str, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    mode: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    common = ["--mode", mode, "--frames", "2:7", "--no-video", *set_options(tiny)]
+    assert main(["track", str(clip.folder), "--output", "plain", *common]) == 0
+    (tmp_path / "why").mkdir()
+    for name in ("explained_000099.png", "mine.png"):
+        (tmp_path / "why" / name).write_text("earlier")
+    explained = ["--output", "drawn", "--explain", "why", "--explain-frames", "3,5:"]
+    assert main(["track", str(clip.folder), *explained, *common]) == 0
+    assert sorted(file.name for file in (tmp_path / "why").iterdir()) == [
+        "explained_000003.png", "explained_000005.png", "explained_000006.png", "mine.png"
+    ]  # fmt: skip
+    for file in (tmp_path / "why").glob("explained_*.png"):
+        assert cv2.imread(str(file)).shape == (*SIZE, 3)
+    boxes = [(tmp_path / name / "boxes.txt").read_text() for name in ("plain", "drawn")]
+    assert boxes[0] == boxes[1]
+    scores = [
+        [frame["score"] for frame in json.loads((tmp_path / name / "run.json").read_text())["frames"]]
+        for name in ("plain", "drawn")
+    ]
+    assert scores[0] == scores[1]
+    assert "3 pictures of why the box was chosen in why" in capfd.readouterr().out
+
+
+def test_by_default_every_tenth_frame_and_the_failures_are_drawn(
+    observation: Observation, tmp_path: Path
+) -> None:
+    explainer = Explainer(str(tmp_path / "a" / "b"), None)
+    assert not (tmp_path / "a").exists()
+    image = np.zeros((*SHAPE, 3), np.uint8)
+    explainer.show(Step(Frame(8, image, "frame 8"), observation.state, None, 0.0), None)
+    for index in range(9, 23):
+        explainer.observe(dataclasses.replace(observation, failed=index in (13, 20)))
+        explainer.show(Step(Frame(index, image, f"frame {index}"), observation.reported, 0.5, 0.0), None)
+    assert explainer.written == [10, 13, 20]
+    assert len(list((tmp_path / "a" / "b").iterdir())) == 3
+
+
+def test_lists_of_frames() -> None:
+    assert parse_list("10,25,40:60") == [(10, 11), (25, 26), (40, 60)]
+    assert parse_list("7:, :3") == [(7, None), (0, 3)]
+    for text in ("", "a", "1,,2", "4:3", "-1", "1.5", "1:2:3", "٣"):
+        with pytest.raises(InputError, match="--explain-frames"):
+            parse_list(text)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("arguments", "named"),
     [
-        (["--explain-frames", "3"], "give --explain DIR as well"),
-        (["--explain", "seen", "--explain-frames", "x"], "--explain-frames x: write frames"),
-        (["--explain", "{file}"], "is not a folder"),
+        (["--explain", "why", "--explain-frames", "5:5"], "5:5"),
+        (["--explain", "why", "--explain-frames", "five"], "--explain-frames five"),
+        (["--explain", "why", "--explain-frames", "0,12:"], "none of them is tracked, which are 1:12"),
+        (["--explain-frames", "5"], "--explain DIR"),
+        (["--explain", "{clip}/groundtruth_rect.txt"], "groundtruth_rect.txt is not a folder"),
+        (["--explain", "/proc/why"], "choose another --explain"),
     ],
 )
-def test_mistakes_of_use(clip, tmp_path: Path, monkeypatch, capsys, options: list[str], message: str) -> None:
+def test_what_cannot_be_explained_is_refused_before_tracking(
+    clip: Clip,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    named: str,
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("")
-    words = [word.format(file=tmp_path / "file") for word in options]
+    words = [word.replace("{clip}", str(clip.folder)) for word in arguments]
     assert main(["track", str(clip.folder), *words]) == 2
-    assert message in capsys.readouterr().err
+    output, errors = capfd.readouterr()
+    assert errors.startswith("rpn2t: ")
+    assert errors.count("\n") == 1
+    assert named in errors
+    assert output == ""
+    assert not list(tmp_path.iterdir())

@@ -57,6 +57,24 @@ def test_a_region_holds_all_boxes_that_may_be_drawn() -> None:
     assert max(GEOMETRY.shape((0, 0, 2, 200), 1.5)) == LARGEST
 
 
+def test_candidates_beyond_the_region_of_a_long_thin_target_score_nothing(backbone) -> None:
+    image, box = texture(300, 800), (200.0, 140.0, 300.0, 15.0)
+    config = Config.for_mode("fast")
+    geometry = HeadGeometry(config, 14)
+    patches, wide, rng = PatchFeatures(backbone, 1, 1), RegionFeatures(backbone), np.random.default_rng(0)
+    appearance = MapAppearance(config, patches, wide, geometry, box, None, 0, rng, CPU)
+    assert max(appearance.shape) == LARGEST
+    boxes = np.array([box, (200.0, 220.0, 300.0, 15.0)])
+    for probability in appearance.view(image, box, 0.6).probabilities(boxes):
+        assert probability[0].min() > 0
+        assert probability[1].max() == 0
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1e308, 1e308), (0, 0, 50, 1e-310), (0, 0, 1e308, 1)])
+def test_sides_beyond_reason_have_a_region_all_the_same(box) -> None:
+    assert all(14 <= n <= LARGEST for n in GEOMETRY.shape(box, 0.6))
+
+
 def test_conv5_of_a_region_is_that_of_patches_where_no_padding_is_seen(backbone) -> None:
     """A box that is moved by whole steps of the map: the middle of its own patch's conv5.
 
@@ -210,7 +228,7 @@ def test_odd_parameters_of_the_layer_are_refused() -> None:
 def appearance(backbone, small) -> MapAppearance:
     config = Config.for_mode("fast").with_settings(f"{name}={value}" for name, value in small.items())
     geometry = HeadGeometry(config, 14)
-    patches, wide = PatchFeatures(backbone, geometry.window_rim), RegionFeatures(backbone)
+    patches, wide = PatchFeatures(backbone, geometry.window_rim, 1), RegionFeatures(backbone)
     box = (60.0, 50.0, 40.0, 40.0)
     return MapAppearance(config, patches, wide, geometry, box, None, 0, np.random.default_rng(0), CPU)
 

@@ -144,6 +144,11 @@ def test_a_box_that_no_sample_overlaps_is_refused(frames, make, box) -> None:
         tracker.update(frames[0][0])
 
 
+def test_a_configuration_without_its_mode_is_refused() -> None:
+    with pytest.raises(InputError, match="needs its mode"):
+        Tracker(Config(), device="cpu")
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_that_caffe_cannot_take_is_refused(seed: int) -> None:
     with pytest.raises(InputError, match=f"seed {seed}"):

@@ -177,11 +177,15 @@ class Backbone:
         self.net.forward()
         return self.net.blobs[self.spec.feature].data  # type: ignore[no-any-return]
 
-    def net_without_rim(self, rim: int) -> tuple[Any, str]:
+    def net_without_rim(self, rim: int, batch: int | None = None) -> tuple[Any, str]:
         """A net that shares the weights, takes a batch and leaves out the map's rim of so many positions.
 
         Where a padded convolution makes the feature, it makes the rim from its padding: with less
         of it, the rim is not computed in the first place, and the rest is the same.
+
+        Args:
+            rim: rows and columns to leave out on every side.
+            batch: patches in one forward pass; as many as suit the device where not given.
 
         Returns:
             The net, and the name of its feature blob of shape (batch, channels, size, size).
@@ -203,7 +207,7 @@ class Backbone:
         net = make_from_message(lambda path: caffe.Net(path, caffe.TEST), definition)
         net.share_with(self.net)
         data = net.blobs["data"]
-        data.reshape(self._batch(net), *data.shape[1:])
+        data.reshape(batch or self._batch(net), *data.shape[1:])
         net.reshape()
         return net, feature
 

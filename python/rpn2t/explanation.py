@@ -1,226 +1,271 @@
-"""Pictures of what the tracker saw: ``rpn2t track --explain``.
+"""Draws why the tracker chose a box: what ``rpn2t track --explain`` writes.
 
-Three panels of the target's surroundings: the object's probability by each of the head's two layers, averaged
-over all candidates' maps and laid over the frame, and the candidates coloured by score.
+One picture a frame, of four panels: the frame; around the target, both terms' probability maps laid over it;
+and the candidates, coloured by score. A person sees there whether the head took something else for the target
+(its probability is high in the wrong place), saw the target nowhere (low all over), or never looked where
+the target is (outside the panel).
 """
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Floats
-from rpn2t.drawing import BOX
-from rpn2t.errors import InputError
-from rpn2t.observation import Observation
+from rpn2t.boxes import Box, Floats, centre_size, iou
+from rpn2t.drawing import BOX, TRUTH, Colour
+from rpn2t.learning import Update
+from rpn2t.observation import Observation, Term
 from rpn2t.patch import Image
-from rpn2t.runfolder import require_writable
 
-PANEL = 480
-"""Px of a panel's longer side."""
-EVERY = 10
-"""Frames between two pictures where nobody says which."""
-_MOST = 48
-_STRIP = 26
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_WIDTH, _HEIGHT = 640, 420  # px of a panel
+_GAP, _LINE = 8, 30  # between panels; of a line of text
+SIZE = (2 * (_HEIGHT + _LINE) + 2 * _LINE + 5 * _GAP, 2 * _WIDTH + 3 * _GAP)
+"""Height and width of every picture, whatever the frame's."""
+
+_DRAWN = 48  # candidates at most; more hide one another
+
+# BGR
+_GROUND: Colour = (38, 34, 32)
+_TEXT: Colour = (235, 235, 235)
+_QUIET: Colour = (165, 165, 165)
+_FAILED: Colour = (90, 110, 255)
+_RIM: Colour = (0, 0, 0)
+_LAST: Colour = (255, 255, 255)
+_BEST: Colour = (200, 120, 255)
 _COLOURS = cv2.COLORMAP_TURBO
-_WHITE = (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+_UPDATES = {
+    Update.NONE: "no update",
+    Update.LONG_TERM: "long-term update",
+    Update.SHORT_TERM: "short-term update",
+}
+
+
+def mean_map(
+    boxes: Floats, places: Floats, term: Term, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """All candidates' maps of a term as one over the frame: at each pixel the mean of what they say there.
+
+    Each position of each map speaks for the place in the frame on which it is centred, with the weight that
+    it has in the score, and ever more quietly for the places up to the next position and a little further.
+
+    Args:
+        boxes: n candidates, (n, 4), px.
+        places: see :class:`Observation`.
+        term: the n maps.
+        shape: height and width of the frame, px.
+
+    Returns:
+        The mean, and how much weight was behind it as a part of the most of any pixel, both of that shape.
+        Without any weight the mean is 0.
+    """
+    used = np.nonzero(term.weights)
+    y, x = (
+        (boxes[:, corner, None] + boxes[:, corner + 2, None] * places[position]).ravel()
+        for corner, position in ((1, used[0]), (0, used[1]))
+    )
+    weights = np.tile(term.weights[used], len(boxes))
+    said = weights * term.probabilities[:, used[0], used[1]].ravel()
+
+    height, width = shape
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    pixels = y[inside].astype(np.int64) * width + x[inside].astype(np.int64)
+    apart = float(np.diff(places).mean()) if len(places) > 1 else 1.0
+    across, down = (max(0.5, apart * side / 2) for side in boxes[:, 2:].mean(axis=0))
+    total, weight = (
+        np.asarray(
+            cv2.GaussianBlur(
+                np.bincount(pixels, values[inside], height * width).reshape(shape).astype(np.float32),
+                (0, 0), sigmaX=across, sigmaY=down, borderType=cv2.BORDER_CONSTANT,
+            ),
+            np.float32,
+        )
+        for values in (said, weights)
+    )  # fmt: skip
+    mean = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+    most = weight.max()
+    return mean, weight / most if most > 0 else weight
+
+
+def explain(image: Image, observation: Observation, index: int, truth: Box | None = None) -> Image:
+    """The picture of one frame.
+
+    Args:
+        image: the frame, uint8 (height, width, 3), BGR; stays as it is.
+        observation: what the tracker saw in it.
+        index: its 0-based number in its source.
+        truth: the true box, where it is known.
+
+    Returns:
+        uint8 (*SIZE, 3), BGR.
+    """
+    seen = observation
+    whole = _Panel.of_frame(image)
+    detail = _Panel.around(np.vstack([seen.boxes, [seen.state, seen.best.box, seen.reported]]), image)
+    chosen = [(seen.state, _LAST), (truth, TRUTH), (seen.best.box, _BEST), (seen.reported, BOX)]
+    known = [(box, colour) for box, colour in chosen if box is not None]
+
+    frame = whole.show(image)
+    whole.outline(frame, detail.view, _QUIET, 1)
+    _boxes(whole, frame, [each for each in known if each[1] in (TRUTH, BOX)])
+    maps = [_overlay(detail, image, seen, term) for term in seen.terms]
+    candidates = np.asarray(detail.show(image) * 0.6, np.uint8)
+    drawn = _candidates(detail, candidates, seen)
+    for picture in (*maps, candidates):
+        _boxes(detail, picture, known)
+
+    lowest, highest = float(seen.scores.min()), float(seen.scores.max())
+    titles = (
+        "The frame, and the part that the other panels show",
+        "Term 1 (anchors that match): probability of the object",
+        "Term 2 (all of the box): probability of the object",
+        f"{drawn} of {len(seen.boxes)} candidates by score, {lowest:.2f} to {highest:.2f}",
+    )
+    canvas = np.full((*SIZE, 3), _GROUND, np.uint8)
+    _write(canvas, (_GAP, _GAP), _caption(seen, index, truth))
+    for number, (picture, title) in enumerate(zip((frame, *maps, candidates), titles, strict=True)):
+        left = _GAP + number % 2 * (_WIDTH + _GAP)
+        top = _LINE + 2 * _GAP + number // 2 * (_LINE + _HEIGHT + _GAP)
+        _write(canvas, (left, top), [(title, _QUIET)], scale=0.5)
+        canvas[top + _LINE : top + _LINE + _HEIGHT, left : left + _WIDTH] = picture
+    _legend(canvas, SIZE[0] - _GAP - _LINE, seen, truth is not None)
+    return canvas
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Of which frames pictures are wanted: those of some spans; None: every tenth, and all that failed."""
-
-    spans: tuple[range, ...] | None
-
-    @classmethod
-    def parse(cls, text: str | None) -> "Chosen":
-        """Of ``10,25,40:60``, half-open and counted from 0 like ``--frames``.
-
-        Raises:
-            InputError: not of this form.
-        """
-        if text is None:
-            return cls(None)
-        spans = []
-        for word in text.split(","):
-            match = re.fullmatch(r"\s*(\d{1,9})(?::(\d{1,9}))?\s*", word, re.ASCII)
-            if match is None:
-                raise InputError(
-                    f"--explain-frames {text}: write frames counted from 0 with commas, as in 10,25,40:60"
-                )
-            first = int(match[1])
-            spans.append(range(first, int(match[2]) if match[2] else first + 1))
-        return cls(tuple(spans))
-
-    def holds(self, index: int, failed: bool) -> bool:
-        """Whether a frame is wanted."""
-        if self.spans is None:
-            return failed or index % EVERY == 0
-        return any(index in span for span in self.spans)
-
-
-class Explainer:
-    """Writes the pictures: its `observe` is a tracker's observer, its `frame` is told each frame afterwards.
+class _Panel:
+    """A part of the frame, enlarged or reduced to a panel.
 
     Attributes:
-        folder: where they go, as frame_00012.png.
-        written: how many there are.
+        view: the part, x, y, w, h in px of the frame, whole numbers; may reach out of it.
     """
 
-    def __init__(self, folder: str | Path, chosen: Chosen) -> None:
-        """Check that the folder can be written; it is made with the first picture.
+    view: tuple[int, int, int, int]
 
-        Raises:
-            InputError: it cannot.
-        """
-        self.folder = Path(folder)
-        self.written = 0
-        self._chosen = chosen
-        self._seen: Observation | None = None
-        require_writable(self.folder, "--explain")
+    @classmethod
+    def of_frame(cls, image: Image) -> "_Panel":
+        height, width = image.shape[:2]
+        return cls._holding(np.array([0.0, 0.0]), np.array([width, height], float))
 
-    def observe(self, observation: Observation) -> None:
-        """Keep what was seen of the frame that is being tracked."""
-        self._seen = observation
+    @classmethod
+    def around(cls, boxes: Floats, image: Image) -> "_Panel":
+        """The part with all of these boxes and a little more, but nothing that is far from the frame."""
+        size = np.array([image.shape[1], image.shape[0]])
+        first, last = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+        rim = 0.04 * (last - first)
+        first, last = np.maximum(first - rim, -size / 2), np.minimum(last + rim, 1.5 * size)
+        return cls._holding(first, np.maximum(last, first + 8))
 
-    def frame(self, image: Image, index: int) -> None:
-        """Draw the frame that was tracked last, if it is wanted. The first one has nothing to explain."""
-        seen, self._seen = self._seen, None
-        if seen is None or not self._chosen.holds(index, seen.failed):
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        _, encoded = cv2.imencode(".png", explain(image, index, seen))
-        (self.folder / f"frame_{index:05d}.png").write_bytes(encoded.tobytes())
-        self.written += 1
+    @classmethod
+    def _holding(cls, first: Floats, last: Floats) -> "_Panel":
+        """Of the panel's shape, around a rectangle."""
+        side = max((last[0] - first[0]) / _WIDTH, (last[1] - first[1]) / _HEIGHT)
+        size = np.ceil(np.array([_WIDTH, _HEIGHT]) * side).astype(int)
+        x, y = np.floor((first + last - size) / 2 + 0.5).astype(int)
+        return cls((int(x), int(y), int(size[0]), int(size[1])))
+
+    def show(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """This part of the frame; the ground's colour where there is none."""
+        x, y, w, h = self.view
+        height, width = image.shape[:2]
+        part = np.full((h, w, 3), _GROUND, np.uint8)
+        left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
+        if right > left and bottom > top:
+            part[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
+        how = cv2.INTER_AREA if w > _WIDTH else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(part, (_WIDTH, _HEIGHT), interpolation=how), np.uint8)
+
+    def outline(
+        self, picture: NDArray[np.uint8], box: Sequence[float], colour: Colour, thickness: int
+    ) -> None:
+        """A box of the frame, onto what `show` gave."""
+        x, y, w, h = self.view
+        scale = np.array([_WIDTH / w, _HEIGHT / h])
+        first = (np.array([box[0], box[1]]) - (x, y)) * scale
+        last = first + np.array([box[2], box[3]]) * scale - 1
+        # far outside is as good as just outside, and OpenCV's coordinates are short
+        corners = np.clip(np.rint([first, last]), -_WIDTH, 2 * _WIDTH).astype(int).tolist()
+        cv2.rectangle(picture, tuple(corners[0]), tuple(corners[1]), colour, thickness)
 
 
-def explain(image: Image, index: int, seen: Observation) -> Image:
-    """The picture of a frame.
+def _boxes(panel: _Panel, picture: NDArray[np.uint8], boxes: list[tuple[Box, Colour]]) -> None:
+    for box, _ in boxes:
+        panel.outline(picture, box, _RIM, 4)
+    for box, colour in boxes:
+        panel.outline(picture, box, colour, 2)
 
-    Args:
-        image: the frame, uint8 (height, width, 3) BGR.
-        index: its 0-based number.
-        seen: what the tracker saw in it.
-    """
-    crop = _surroundings(image, seen)
-    panels = []
-    terms = (
-        ("term 1: matched anchors", seen.anchor, seen.matching.anchor),
-        ("term 2: box quality", seen.quality, seen.matching.quality),
+
+def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> NDArray[np.uint8]:
+    """The frame in grey, and the map in colour where candidates looked."""
+    x, y, w, h = panel.view
+    mean, weight = mean_map(seen.boxes - np.array([x, y, 0, 0]), seen.places, term, (h, w))
+    probability, support = (
+        np.asarray(cv2.resize(each, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_LINEAR), np.float32)
+        for each in (mean, weight)
     )
-    for title, probability, used in terms:
-        average, looked = average_map(image.shape[:2], seen, probability, used)
-        panels.append(_panel(_overlaid(image, average, looked), crop, title, []))
-    low, high = float(seen.scores.min()), float(seen.scores.max())
-    order = np.argsort(seen.scores, kind="stable")
-    order = np.unique(
-        np.concatenate([order[:: max(1, len(order) // _MOST)], order[-len(seen.best.indices) :]])
-    )
-    order = order[np.argsort(seen.scores[order], kind="stable")]
-    shades = _colours(np.clip(seen.scores[order], 0, 1))
-    boxes = [(seen.candidates[i], shade, 1) for i, shade in zip(order, shades, strict=True)]
-    boxes += [(np.array(seen.state), _WHITE, 2), (np.array(seen.reported), BOX, 2)]
-    panels.append(_panel(image, crop, f"candidates: {low:.2f} to {high:.2f}", boxes))
-    picture = np.concatenate(panels, axis=1)
-    verdict = "failed" if seen.failed else "found"
-    text = f"#{index}  score {seen.best.score:.2f}, {verdict} (threshold {seen.threshold:.2f})"
-    return np.concatenate([picture, _footer(picture.shape[1], text)], axis=0)
+    grey = cv2.cvtColor(cv2.cvtColor(panel.show(image), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    # where less than 2 % of the most is behind it, it fades
+    opacity = 0.65 * np.clip(support / 0.02, 0, 1)[:, :, None]
+    return np.asarray(grey * (1 - opacity) + _colours(probability) * opacity, np.uint8)
 
 
-def average_map(
-    size: tuple[int, ...], seen: Observation, probability: Floats, used: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """All candidates' maps of a term in the frame: at every pixel the mean of the positions near it.
+def _candidates(panel: _Panel, picture: NDArray[np.uint8], seen: Observation) -> int:
+    """The best candidates and some of the others, the best on top; how many."""
+    best = seen.best.indices
+    ranked = np.argsort(seen.scores, kind="stable")
+    others = ranked[~np.isin(ranked, best)]
+    some = np.linspace(0, len(others) - 1, min(len(others), max(_DRAWN - len(best), 0)))
+    order = np.concatenate([others[np.rint(some).astype(int)], best[::-1]])
+    colours = _colours(seen.scores[order][None])[0].tolist()
+    for index, colour in zip(order, colours, strict=True):
+        panel.outline(picture, seen.boxes[index], tuple(colour), 1)
+    return len(order)
 
-    Args:
-        size: height and width of the frame.
-        seen: where the positions lie.
-        probability: at each, (n, rows, columns).
-        used: those that count, (rows, columns).
 
-    Returns:
-        The mean, and where positions are near at all; both (height, width).
-    """
-    rows, columns = (np.rint(places).astype(np.int64) for places in (seen.y, seen.x))
-    y, x = np.broadcast_arrays(rows[:, :, None], columns[:, None, :])
-    inside = used & (y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1])
-    place = y[inside] * size[1] + x[inside]
-    pixels = size[0] * size[1]
-    total = np.bincount(place, probability[inside], pixels).reshape(size[:2])
-    count = np.bincount(place, minlength=pixels).reshape(size[:2])
-    steps = [float(np.median(np.diff(places, axis=1))) for places in (seen.x, seen.y)]
-    blurred = [
-        cv2.GaussianBlur(
-            each.astype(np.float32), (0, 0), max(steps[0] / 2, 0.5), sigmaY=max(steps[1] / 2, 0.5)
-        )
-        for each in (total, count)
+def _colours(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """BGR of values in [0, 1], shape (rows, columns)."""
+    levels = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(levels, _COLOURS), np.uint8)
+
+
+Words = list[tuple[str, Colour]]
+
+
+def _caption(seen: Observation, index: int, truth: Box | None) -> Words:
+    below = f"below {seen.threshold:.2f}: failed" if seen.failed else f"threshold {seen.threshold:.2f}: found"
+    moved = np.rint(centre_size(seen.reported)[0, :2] - centre_size(seen.state)[0, :2]) + 0.0  # no "-0"
+    words = [
+        (f"#{index}", BOX),
+        (f"score {seen.best.score:.2f}, {below}", _FAILED if seen.failed else _TEXT),
+        (f"moved by {moved[0]:.0f}, {moved[1]:.0f} px", _TEXT),
+        (f"then: {_UPDATES[seen.update]}", _TEXT),
     ]
-    looked = blurred[1] > 0.02 * blurred[1].max()
-    return np.where(looked, blurred[0] / np.maximum(blurred[1], 1e-12), 0), looked
+    if truth is not None:
+        words.append((f"IoU {iou(seen.reported, truth)[0]:.2f}", TRUTH))
+    return words
 
 
-def _surroundings(image: Image, seen: Observation) -> tuple[int, int, int, int]:
-    """First and last column and row to show: the candidates and half as much around them."""
-    first = seen.candidates[:, :2].min(axis=0)
-    last = (seen.candidates[:, :2] + seen.candidates[:, 2:]).max(axis=0)
-    margin = 0.25 * (last - first)
-    size = np.array(image.shape[1::-1])
-    start = np.clip(np.floor(first - margin), 0, size - 1).astype(int)
-    end = np.clip(np.ceil(last + margin), start + 1, size).astype(int)
-    return int(start[0]), int(start[1]), int(end[0]), int(end[1])
+def _legend(canvas: NDArray[np.uint8], top: int, seen: Observation, with_truth: bool) -> None:
+    """What colours mean."""
+    left = _write(canvas, (_GAP, top), [("probability, score  0", _QUIET)], scale=0.5) - _GAP
+    bar = canvas[top + 8 : top + 22, left : left + 200]
+    bar[:] = _colours(np.linspace(0, 1, 200)[None])
+    left = _write(canvas, (left + 200 + _GAP, top), [("1", _QUIET)], scale=0.5) + 3 * _GAP
+    boxes = [("chosen", BOX), (f"mean of the {len(seen.best.indices)} best", _BEST), ("last frame's", _LAST)]
+    if with_truth:
+        boxes.append(("truth", TRUTH))
+    for word, colour in boxes:
+        cv2.rectangle(canvas, (left, top + 8), (left + 20, top + 21), colour, 2)
+        left = _write(canvas, (left + 30, top), [(word, _QUIET)], scale=0.5) + 2 * _GAP
 
 
-def _overlaid(image: Image, average: NDArray[np.float32], looked: NDArray[np.bool_]) -> Image:
-    colours = cv2.applyColorMap(np.round(255 * np.clip(average, 0, 1)).astype(np.uint8), _COLOURS)
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    mixed = cv2.addWeighted(grey, 0.5, colours, 0.5, 0)
-    return np.where(looked[:, :, None], mixed, image).astype(np.uint8)
-
-
-def _panel(
-    image: Image,
-    crop: tuple[int, int, int, int],
-    title: str,
-    boxes: list[tuple[Floats, tuple[int, ...], int]],
-) -> Image:
-    """A part of the frame, enlarged, with boxes and a title."""
-    x1, y1, x2, y2 = crop
-    scale = PANEL / max(x2 - x1, y2 - y1)
-    size = max(round((x2 - x1) * scale), 1), max(round((y2 - y1) * scale), 1)
-    picture = cv2.resize(image[y1:y2, x1:x2], size, interpolation=cv2.INTER_LINEAR)
-    for box, colour, thickness in boxes:
-        corners = (
-            np.array([box[0] - x1, box[1] - y1, box[0] + box[2] - x1, box[1] + box[3] - y1]) * scale
-        ).round()
-        left, top, right, bottom = np.clip(corners, -4096, 4096).astype(int).tolist()
-        cv2.rectangle(picture, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
-    framed = np.zeros((size[1] + _STRIP, max(size[0], 240) + 4, 3), np.uint8)
-    framed[_STRIP:, 2 : 2 + size[0]] = picture
-    cv2.putText(framed, title, (6, _STRIP - 8), _FONT, 0.5, _WHITE, 1, cv2.LINE_AA)
-    return framed
-
-
-def _footer(width: int, text: str) -> Image:
-    """The verdict, the scale of colours, and which box is which."""
-    strip = np.zeros((_STRIP, width, 3), np.uint8)
-    words = [(text, _WHITE), ("state", _WHITE), ("reported", BOX)]
-    x = 6
+def _write(canvas: NDArray[np.uint8], corner: tuple[int, int], words: Words, scale: float = 0.6) -> int:
+    """A line of words, their line's upper left corner given; where the next would begin."""
+    left, top = corner
     for word, colour in words:
-        cv2.putText(strip, word, (x, _STRIP - 8), _FONT, 0.5, colour, 1, cv2.LINE_AA)
-        x += cv2.getTextSize(word, _FONT, 0.5, 1)[0][0] + 18
-    bar = np.array(_colours(np.linspace(0, 1, 100)), np.uint8)
-    if x + 140 < width:
-        cv2.putText(strip, "0", (x, _STRIP - 8), _FONT, 0.5, _WHITE, 1, cv2.LINE_AA)
-        strip[6:-6, x + 14 : x + 114] = bar
-        cv2.putText(strip, "1", (x + 120, _STRIP - 8), _FONT, 0.5, _WHITE, 1, cv2.LINE_AA)
-    return strip
-
-
-def _colours(values: NDArray[np.floating]) -> list[tuple[int, ...]]:
-    """BGR of values in 0 to 1."""
-    shades = cv2.applyColorMap(np.round(255 * values).astype(np.uint8)[:, None], _COLOURS)[:, 0]
-    return [tuple(int(value) for value in shade) for shade in shades]
+        cv2.putText(canvas, word, (left, top + 21), _FONT, scale, colour, 1, cv2.LINE_AA)
+        left += cv2.getTextSize(word, _FONT, scale, 1)[0][0] + 3 * _GAP
+    return left - 2 * _GAP

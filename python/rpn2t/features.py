@@ -19,11 +19,13 @@ class PatchFeatures:
         backbone: the frozen net.
         rim: rows and columns of conv5's map to leave out on every side: those that the head never
             reads.
+        batch: boxes in one forward pass, which a GPU always makes whole; as many as suit the device
+            where not given.
     """
 
-    def __init__(self, backbone: Backbone, rim: int) -> None:
+    def __init__(self, backbone: Backbone, rim: int, batch: int | None = None) -> None:
         self.spec = backbone.spec
-        self.net, self._feature = backbone.net_without_rim(rim)
+        self.net, self._feature = backbone.net_without_rim(rim, batch)
         self.batch, channels, height, width = self.net.blobs[self._feature].shape
         self.shape = (channels, height, width)
         self._device = backbone.device
@@ -69,7 +71,7 @@ class RegionFeatures:
             InputError: the backbone cannot run on other sizes than a patch's.
         """
         self.geometry = RegionGeometry(backbone.spec, backbone.map_size)
-        self.net, self._feature = backbone.net_without_rim(0)
+        self.net, self._feature = backbone.net_without_rim(0, 1)
         self._backbone = backbone
         self._reshape((backbone.map_size + 2,) * 2)
 

@@ -30,6 +30,7 @@ class HeadGeometry:
         window_rim: rim of conv5's map that the head therefore never reads (its 3x3 layer reaches one
             position further than the labels).
         pad: of the 3x3 layer: 0, unless the loss looks at the map's very rim.
+        score_weights: of both terms' positions in a box's score, see :meth:`score`.
     """
 
     def __init__(self, config: Config, map_size: int) -> None:
@@ -50,7 +51,9 @@ class HeadGeometry:
         self.window_rim = max(self.label_crop - 1, 0)
         self.window_size = map_size - 2 * self.window_rim
         self.pad = 0 if self.label_crop else 1
-        self._weights = self.matching.score_weights(config.score_weight_anchor, config.score_weight_quality)
+        self.score_weights = self.matching.score_weights(
+            config.score_weight_anchor, config.score_weight_quality
+        )
 
     def score(self, anchor: Floats, quality: Floats) -> Floats:
         """How much boxes look like the target.
@@ -67,14 +70,14 @@ class HeadGeometry:
         """
         first, second = (
             np.einsum("nij,ij->n", probability, weights)
-            for probability, weights in zip((anchor, quality), self._weights, strict=True)
+            for probability, weights in zip((anchor, quality), self.score_weights, strict=True)
         )
         total: Floats = first + second
         return total
 
 
 class Head:
-    """Scores windows of conv5 and learns to score them better. One a tracker: it holds a solver.
+    """Scores windows of conv5 and learns to score them better. One a target: it holds a solver.
 
     Attributes:
         geometry: what it reads of the map.

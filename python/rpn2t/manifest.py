@@ -36,6 +36,7 @@ class Manifest:
 
     def _continue(self, found: dict[str, Any]) -> None:
         differing = differences(found.get("identity", {}), self.identity)
+        differing.sort(key=lambda text: not text.startswith("mode "))  # it decides most of the others
         if differing:
             more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
             raise InputError(

@@ -59,7 +59,10 @@ class MapAppearance:
     """A target's look, learned from maps of whole regions: an :class:`rpn2t.appearance.Appearance`.
 
     Attributes:
-        config, geometry: see :class:`RegionGeometry`.
+        config: the method's numbers.
+        close_up: features of one box, in a patch of its own.
+        regions: features of whole regions.
+        geometry: where boxes lie on them.
         shape: rows and columns of the maps that are remembered.
         head: scores windows on maps.
         proposal_start: see the protocol.
@@ -68,7 +71,7 @@ class MapAppearance:
     def __init__(
         self,
         config: Config,
-        patches: PatchFeatures,
+        close_up: PatchFeatures,
         regions: RegionFeatures,
         geometry: HeadGeometry,
         box: Box,
@@ -77,19 +80,19 @@ class MapAppearance:
         rng: np.random.Generator,
         device: Device,
     ) -> None:
-        """Make the head; see :class:`rpn2t.appearance.Mode`."""
+        """Make the head; see :meth:`rpn2t.modes.TargetMaker.make`."""
         self.config = config
-        self.patches, self.regions = patches, regions
+        self.close_up, self.regions = close_up, regions
         self.geometry = regions.geometry
         self.shape = self.geometry.shape(box, config.translation)
         self._rng = rng
-        self.head = MapHead(config, geometry, patches.shape[0], proposal, seed, device)
+        self.head = MapHead(config, geometry, close_up.shape[0], proposal, seed, device)
         self.proposal_start = self.head.proposal_start
-        self._memory: deque[Lesson] = deque(maxlen=max(config.long_term_frames, 1))
+        self._memory: deque[Lesson] = deque(maxlen=config.long_term_frames)
 
     def view(self, image: Image, state: Box, translation: float) -> "MapView":
         """One forward pass."""
-        shape = self.shape  # whatever rounding does to the box's aspect ratio
+        shape = self.shape  # also where the aspect ratio has drifted: all maps are alike
         if translation > self.config.translation:
             wider = self.geometry.shape(state, translation)
             shape = max(wider[0], shape[0]), max(wider[1], shape[1])
@@ -151,13 +154,16 @@ class MapView:
         self._region = region
 
     def probabilities(self, boxes: Floats) -> tuple[Floats, Floats]:
-        """Read out of the region's map."""
-        return self._appearance.head.probabilities(self._region.conv5, self._windows(boxes, self._region))
+        """Read out of the region's map; 0 for boxes of which even the middle was not seen."""
+        windows = self._windows(boxes, self._region)
+        both = self._appearance.head.probabilities(self._region.conv5, windows)
+        seen = self._appearance.geometry.middle_inside(windows, self._region.shape)[:, None, None]
+        return both[0] * seen, both[1] * seen
 
     def close_up(self, boxes: Floats, best: Best) -> tuple[Maps, Floats]:
         """A patch of the target's own: the place of one that is read out of a map is not exact enough."""
         one = as_boxes([best.box])
-        return self._appearance.patches.maps(self._image, one), one
+        return self._appearance.close_up.maps(self._image, one), one
 
     def lesson(self, positives: Floats, negatives: Floats) -> Lesson:
         """The region's map, cut to what is remembered where the search was extended."""

@@ -25,7 +25,7 @@ from rpn2t.head import (
     solver_message,
     start_proposal,
 )
-from rpn2t.map_reader import MapReader
+from rpn2t.map_reader import MapReader, object_probability
 from rpn2t.paths import prototxt_dir
 from rpn2t.runtime import Device, forward, load_caffe, make_from_message, read_message
 from rpn2t.search_region import Windows
@@ -92,7 +92,7 @@ class MapHead:
         anchor, quality = (
             self._reader.read(blobs[name].data, which, taps) for name in ("score_anchor", "score_quality")
         )
-        return _object(anchor), _object(quality)
+        return object_probability(anchor), object_probability(quality)
 
     def learn(
         self, regions: Sequence[Maps], objects: Sequence[Windows], background: Sequence[Windows]
@@ -136,12 +136,6 @@ def _put(blob: Any, regions: Sequence[Maps]) -> None:
 def _rows(number: int, windows: Windows, flag: int) -> NDArray[np.float64]:
     count = len(windows)
     return np.column_stack([np.full(count, number), windows, np.full(count, flag)])
-
-
-def _object(scores: NDArray[np.float32]) -> Floats:
-    """The softmax's first channel."""
-    probability: Floats = 1 / (1 + np.exp((scores[:, 1] - scores[:, 0]).astype(np.float64)))
-    return probability
 
 
 def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReader, channels: int) -> Any:

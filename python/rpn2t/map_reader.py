@@ -17,6 +17,12 @@ Array = NDArray[np.float32]
 CLASSES = 2
 
 
+def object_probability(scores: Array) -> NDArray[np.float64]:
+    """The softmax's first class, the object's: of scores (n, 2, size, size), shape (n, size, size)."""
+    probability: NDArray[np.float64] = 1 / (1 + np.exp((scores[:, 1] - scores[:, 0]).astype(np.float64)))
+    return probability
+
+
 @dataclass(frozen=True)
 class Taps:
     """Between which positions of the map those of n windows lie.

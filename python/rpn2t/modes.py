@@ -44,7 +44,8 @@ class TargetMaker:
         mode: one of MODES.
         config, geometry, proposal: of the head.
         patches: features of boxes in patches of their own.
-        regions: those of whole regions; None in paper mode.
+        close_up: the same for one box at a time.
+        regions: features of whole regions; None in paper mode.
         device: where the head runs.
     """
 
@@ -53,6 +54,7 @@ class TargetMaker:
     geometry: HeadGeometry
     proposal: ProposalWeights | None
     patches: PatchFeatures
+    close_up: PatchFeatures
     regions: RegionFeatures | None
     device: Device
 
@@ -63,8 +65,10 @@ class TargetMaker:
         """For a backbone, and the start of the head's 3x3 layer."""
         geometry = HeadGeometry(config, backbone.map_size)
         patches = PatchFeatures(backbone, geometry.window_rim)
-        regions = RegionFeatures(backbone) if mode == "fast" else None
-        return cls(mode, config, geometry, proposal, patches, regions, backbone.device)
+        fast = mode == "fast"
+        close_up = PatchFeatures(backbone, geometry.window_rim, batch=1) if fast else patches
+        regions = RegionFeatures(backbone) if fast else None
+        return cls(mode, config, geometry, proposal, patches, close_up, regions, backbone.device)
 
     def make(self, box: Box, seed: int, rng: np.random.Generator) -> Appearance:
         """A new target.
@@ -79,5 +83,13 @@ class TargetMaker:
                 self.config, self.patches, self.geometry, self.proposal, seed, rng, self.device
             )
         return MapAppearance(
-            self.config, self.patches, self.regions, self.geometry, box, self.proposal, seed, rng, self.device
+            self.config,
+            self.close_up,
+            self.regions,
+            self.geometry,
+            box,
+            self.proposal,
+            seed,
+            rng,
+            self.device,
         )

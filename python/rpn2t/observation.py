@@ -1,42 +1,62 @@
-"""What the tracker saw in a frame: for whoever wants to know why it went where it went."""
+"""What the tracker saw in a frame and how it chose: for whoever wants to look over its shoulder.
 
+    tracker.observer = print     # called once a frame
+
+A tracker without an observer makes none of this, and one with an observer finds the same boxes.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.candidates import Best
-from rpn2t.matching import Matching
+from rpn2t.learning import Update
+
+
+@dataclass(frozen=True)
+class Term:
+    """What one of the loss's two terms says of the candidates.
+
+    Attributes:
+        probabilities: the object's, at each position of each candidate's map, shape (n, rows, columns).
+        weights: of the positions in the candidate's score, shape (rows, columns); 0 where the term does not
+            look, and where its probability therefore says nothing.
+    """
+
+    probabilities: Floats
+    weights: Floats
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One `update`, before the head learned from it. Boxes and places are in the frame's px.
+    """One tracked frame, before the head learns from it. Boxes are in the frame's px, 0-based.
 
     Attributes:
-        candidates: the boxes that were scored, (n, 4).
-        scores: theirs, (n,).
-        anchor, quality: the object's probability at the positions of each candidate's map, by term 1's
-            layer and by term 2's, (n, rows, columns).
-        matching: which of the positions each term looks at.
-        x, y: where the columns' and the rows' positions lie, (n, columns) and (n, rows).
-        best: the best candidates.
-        threshold: the score below which a frame has failed.
-        state: the box around which the next frame's candidates will be drawn.
-        reported: the box that `update` returns.
+        frame: counted from 1, which is the first.
+        state: the last frame's mean of the best candidates, around which this frame's were drawn.
+        boxes: the candidates, shape (n, 4).
+        scores: theirs, shape (n,).
+        terms: term 1's and term 2's maps.
+        places: where the maps' rows lie in a candidate, and their columns, shape (rows,): as a part of its
+            side, 0 its upper or left edge, 1 the other one.
+        best: the best candidates and their mean.
+        threshold: the score below which the frame has failed.
+        failed: whether it has.
+        update: what the head learns next.
+        reported: the regressed box, that the tracker returns.
     """
 
-    candidates: Floats
+    frame: int
+    state: Box
+    boxes: Floats
     scores: Floats
-    anchor: Floats
-    quality: Floats
-    matching: Matching
-    x: Floats
-    y: Floats
+    terms: tuple[Term, Term]
+    places: Floats
     best: Best
     threshold: float
-    state: Box
+    failed: bool
+    update: Update
     reported: Box
 
-    @property
-    def failed(self) -> bool:
-        """Whether the score is below the threshold."""
-        return self.best.score < self.threshold
+
+Observer = Callable[[Observation], object]

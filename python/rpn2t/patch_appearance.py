@@ -34,7 +34,7 @@ class PatchAppearance:
         rng: np.random.Generator,
         device: Device,
     ) -> None:
-        """Make the head, and room for what will be remembered; see :class:`rpn2t.appearance.Mode`."""
+        """Make the head, and room for what will be remembered; see :meth:`rpn2t.modes.TargetMaker.make`."""
         self.config = config
         self.features = features
         self._rng = rng

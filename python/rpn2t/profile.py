@@ -105,6 +105,7 @@ STAGES = (
             "rpn2t.runfolder:RunFolder.write",
             "rpn2t.runfolder:RunFolder._write_report",
             "rpn2t.drawing:annotate",
+            "rpn2t.cli.explaining:Explainer.show",
             "rpn2t.video:VideoWriter.write",
             "rpn2t.video:VideoWriter.close",
         ),

@@ -19,26 +19,6 @@ from rpn2t.locks import lock
 from rpn2t.video import partial_path
 
 
-def require_writable(path: Path, option: str) -> None:
-    """Check that a folder can be made and written, without making it.
-
-    Args:
-        path: the folder.
-        option: what the user chose it with.
-
-    Raises:
-        InputError: it cannot.
-    """
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if not there.is_dir():
-        raise InputError(f"{path}: {there} is not a folder")
-    try:
-        TemporaryFile(dir=there).close()
-    except OSError as error:
-        cure = denied_hint(error) or f"; choose another {option}"
-        raise InputError(f"{path}: cannot write in {there} ({error.strerror}){cure}") from error
-
-
 class RunFolder:
     """Where the results of one run go.
 
@@ -88,12 +68,12 @@ class RunFolder:
         Raises:
             InputError: another run is writing here, or the files cannot be written.
         """
-        with _writing(self.path):
+        with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             boxes = self.boxes.open("a", encoding="ascii")
         with boxes:
             lock(boxes, f"{self.path}: another run is writing here; choose another --output")
-            with _writing(self.path):
+            with writing(self.path):
                 parts = (self._partial_report, partial_path(self.video))
                 for old in {*self.files, *parts} - {self.boxes}:
                     old.unlink(missing_ok=True)
@@ -130,7 +110,7 @@ class RunFolder:
         """
         assert self._stream is not None, "write outside recording"
         x, y, w, h = box
-        with _writing(self.boxes):
+        with writing(self.boxes):
             self._stream.write(f"{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f}\n")
             self._stream.flush()
         self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds, **more})
@@ -141,7 +121,7 @@ class RunFolder:
         Raises:
             InputError: the file cannot be written.
         """
-        with _writing(self.profile):
+        with writing(self.profile):
             self.profile.write_text(table, encoding="utf-8")
 
     def _write_report(self, header: Mapping[str, Any], status: str, error: str | None) -> None:
@@ -151,13 +131,34 @@ class RunFolder:
         # One frame a line: run.json stays readable.
         rows = ",".join("\n    " + json.dumps(_plain(frame), allow_nan=False) for frame in self.frames)
         text = f'{head},\n  "frames": [{rows}\n  ]\n}}\n'
-        with _writing(self.report):
+        with writing(self.report):
             self._partial_report.write_text(text, encoding="utf-8")
             self._partial_report.replace(self.report)
 
 
+def require_writable(path: Path, option: str) -> None:
+    """Check that a folder can be written, or made, and change nothing.
+
+    Args:
+        path: the folder.
+        option: by which the user chose it.
+
+    Raises:
+        InputError: it cannot.
+    """
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise InputError(f"{path}: {there} is not a folder; choose another {option}")
+    try:
+        TemporaryFile(dir=there).close()
+    except OSError as error:
+        cure = denied_hint(error) or f"; choose another {option}"
+        raise InputError(f"{path}: cannot write in {there} ({error.strerror}){cure}") from error
+
+
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the system in the block into a line that names the file."""
     try:
         yield
     except OSError as error:

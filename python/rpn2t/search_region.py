@@ -2,7 +2,8 @@
 
 All boxes around a target have its aspect ratio and nearly its size. So one resize, that brings the target to
 the size which it has in a patch of its own (75 px of the student's 107), serves them all. Position 0 of
-conv5's map is centred on pixel 0 of the region, position j on pixel `stride` j.
+conv5's map is centred on pixel 0 of the region, position j on pixel `stride` j, in the student and the
+teacher; in a network where it is not, boxes of other sizes than the target's are read a little off.
 """
 
 import math
@@ -50,9 +51,10 @@ class RegionGeometry:
         mean_side = (state[2] + state[3]) / 2
         sizes = []
         for side in (state[3], state[2]):
-            px = translation * mean_side * self.target_side / side
+            steps = translation * mean_side * self.target_side / side / self.spec.stride
             # an even number more, so that the region's middle stays the target's
-            sizes.append(min(self.map_size + 2 * math.ceil(px / self.spec.stride), LARGEST))
+            most = (LARGEST - self.map_size) // 2
+            sizes.append(self.map_size + 2 * (math.ceil(steps) if steps < most else most))
         return sizes[0], sizes[1]
 
     def input_size(self, shape: tuple[int, int]) -> tuple[int, int]:
@@ -66,22 +68,6 @@ class RegionGeometry:
         row = centre_size(state)[0]
         half = row[2:] / 2 * (np.array([width, height]) / self.target_side)
         return round_half_up(np.concatenate([row[:2] - half, row[:2] + half])).astype(np.int64)
-
-    def places(self, boxes: Floats, first: int, count: int) -> tuple[Floats, Floats]:
-        """Where positions of boxes' own maps are centred in the frame.
-
-        Args:
-            boxes: shape (n, 4), frame px.
-            first, count: of the rows, and of the columns.
-
-        Returns:
-            x of the columns and y of the rows, (n, count) each.
-        """
-        row = centre_size(boxes)
-        px = row[:, 2:] / self.target_side
-        along = self.spec.stride * np.arange(first, first + count) + 0.5 - self.spec.input_side / 2
-        x, y = (row[:, axis, None] + px[:, axis, None] * along for axis in (0, 1))
-        return x, y
 
     def windows(self, boxes: Floats, corners: NDArray[np.int64], shape: tuple[int, int]) -> Windows:
         """Where boxes' maps lie on a region's.
@@ -98,6 +84,23 @@ class RegionGeometry:
         centre_of_first = row[:, :2] - px * (self.spec.input_side / 2 - 0.5)
         first = ((centre_of_first - corners[:2]) * scale - 0.5) / self.spec.stride
         return np.concatenate([first[:, ::-1], (px * scale)[:, ::-1]], axis=1)
+
+    def places(self, rim: int) -> Floats:
+        """Where the rows, and columns, of a box's map lie in the box, as parts of its side.
+
+        Args:
+            rim: rows, and columns, that are left out at either end.
+        """
+        pixels = np.arange(rim, self.map_size - rim) * float(self.spec.stride)
+        # pixel j of the box's own patch is centred half a px further, and the box begins after the context
+        places: Floats = (pixels + 0.5 - self.spec.context) / self.target_side
+        return places
+
+    def middle_inside(self, windows: Windows, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Of which windows the middle lies on the map."""
+        middle = windows[:, :2] + windows[:, 2:] * (self.map_size - 1) / 2
+        lies: NDArray[np.bool_] = np.all((middle >= -0.5) & (middle <= np.array(shape) - 0.5), axis=1)
+        return lies
 
     def inside(self, windows: Windows, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Which windows lie on the map as a whole, but for their rim."""

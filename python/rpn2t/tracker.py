@@ -1,7 +1,7 @@
 """The tracker: the paper's loop (sections 3.2 to 3.4, in MDNet's online framework)."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.learning import due_update
 from rpn2t.modes import TargetMaker, choose_mode
-from rpn2t.observation import Observation
+from rpn2t.observation import Observation, Observer, Term
 from rpn2t.patch import Image, as_bgr
 from rpn2t.regression import BoxRegressor
 from rpn2t.runtime import blas_report, choose_device, cpu_name, load_caffe
@@ -43,8 +43,8 @@ class Tracker:
     all of its state: several can live in one process, and one can be initialised again.
 
     Attributes:
-        config, seed, mode: what it was made with.
-        observer: where given, is told by each `update` what it saw, before it learns.
+        observer: None, or what :meth:`update` calls with every frame's
+            :class:`rpn2t.observation.Observation`, before the head learns from the frame.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class Tracker:
         """Load the backbone.
 
         Args:
-            config: the method's numbers; the mode's own by default.
+            config: the method's numbers; the mode's own by default. One of your own starts from
+                ``Config.for_mode(mode)``, and the mode must be named.
             mode: ``paper``, the method as published; ``fast``, one forward pass a frame; ``auto``, paper
                 where the device is a GPU and fast on a CPU.
             backbone: ``student``, another that comes with the package, or a folder with a `backbone.toml`.
@@ -72,13 +73,17 @@ class Tracker:
                 the point instead of 23). Faster, and other numbers than the paper's float arithmetic.
 
         Raises:
-            InputError: one of these cannot be used.
+            InputError: one of these cannot be used, or a configuration comes without its mode.
         """
         load_caffe()
         if not 0 <= seed < 2**32:
             raise InputError(f"seed {seed}: give a whole number from 0 to {2**32 - 1}")
         self.seed = int(seed)
         self._device = choose_device(device, tf32)
+        if config is not None and mode == "auto":
+            raise InputError(
+                "a configuration of your own needs its mode: Tracker(Config.for_mode('fast'), mode='fast')"
+            )
         self.mode = choose_mode(mode, self._device)
         self.config = config or Config.for_mode(self.mode)
         self._weights = find_set(weights)
@@ -87,9 +92,8 @@ class Tracker:
         self._maker = TargetMaker.of(
             self.mode, self.config, self._backbone, self._backbone.proposal(self._weights)
         )
-        self._places = RegionGeometry(self._backbone.spec, self._backbone.map_size)
         self._appearance: Appearance | None = None
-        self.observer: Callable[[Observation], None] | None = None
+        self.observer: Observer | None = None
 
     def init(self, image: NDArray[np.uint8], box: Sequence[float]) -> None:
         """Learn the target from the first frame.
@@ -123,7 +127,8 @@ class Tracker:
         """Find the target in the next frame, and learn from it.
 
         Returns:
-            The regressed box, not clipped to the frame, and the target score in [0, 1].
+            The box, not clipped to the frame (in paper mode the regressed one, in fast mode the state that
+            follows it), and the target score in [0, 1].
 
         Raises:
             InputError: the image is of another type.
@@ -139,28 +144,31 @@ class Tracker:
 
         boxes = draw_candidates(sampler, self._state, self._translation, self.config)
         view = appearance.view(image, self._state, self._translation)
-        probabilities = view.probabilities(boxes)
-        scores = self._maker.geometry.score(*probabilities)
+        maps = view.probabilities(boxes)
+        scores = self._maker.geometry.score(*maps)
         best = best_candidates(boxes, scores, self.config)
         threshold = success_score(self._frame, self.config)
         failed = best.score < threshold
-        self._state = best.box
+        update = due_update(self._frame, failed, self.config)
+        looked_around, self._state = self._state, best.box
         self._translation = next_translation(self._translation, failed, self.config)
-        regressed = mean_box(self._regressor.predict(*view.close_up(boxes, best)))
-
-        if best.score > threshold:
+        sure = best.score > threshold
+        regressed = best.box
+        if sure or self.config.report_regressed:
+            regressed = mean_box(self._regressor.predict(*view.close_up(boxes, best)))
+        if sure:
             self._state = approach(self._state, regressed, self.config.state_follows)
-            appearance.remember(view, *self._samples(sampler))
         reported = approach(self._state, regressed, self.config.report_regressed)
-        if self.observer:
-            anchor, quality = probabilities
-            x, y = self._places.places(boxes, self._maker.geometry.label_crop, anchor.shape[1])
-            used = self._maker.geometry.matching
-            seen = Observation(
-                boxes, scores, anchor, quality, used, x, y, best, threshold, self._state, reported
-            )
-            self.observer(seen)
-        appearance.update(due_update(self._frame, failed, self.config))
+        if self.observer is not None:
+            self.observer(
+                Observation(
+                    self._frame, looked_around, boxes, scores, self._terms(*maps), self._places(), best,
+                    threshold, failed, update, reported,
+                )
+            )  # fmt: skip
+        if sure:
+            appearance.remember(view, *self._samples(sampler))
+        appearance.update(update)
         return reported, best.score
 
     @property
@@ -188,6 +196,14 @@ class Tracker:
             "conv_proposal1_start": self._appearance.proposal_start if self._appearance else None,
             "configuration": self.config.to_dict(),
         }
+
+    def _terms(self, anchor: Floats, quality: Floats) -> tuple[Term, Term]:
+        first, second = self._maker.geometry.score_weights
+        return Term(anchor, first), Term(quality, second)
+
+    def _places(self) -> Floats:
+        geometry = self._maker.geometry
+        return RegionGeometry(self._backbone.spec, self._backbone.map_size).places(geometry.label_crop)
 
     def _sampler(self, image: Image) -> Sampler:
         cfg = self.config

@@ -85,7 +85,7 @@ def benchmark(**options: Any) -> None:
 
     \b
     Examples:
-      rpn2t benchmark otb100 --root /data/OTB --config quarter --workers 4
+      rpn2t benchmark otb100 --root /data/OTB --mode paper --config quarter
       rpn2t benchmark otb2013 --root /data/OTB --tracker csrt --experiment tre
       rpn2t benchmark vot2016 --root /data/VOT2016 --tracker mytrackers:Fast --name fast-7
 

@@ -1,9 +1,12 @@
 """The tracker that a verb's options choose."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 from rpn2t.config import Config
 from rpn2t.modes import choose_mode
+from rpn2t.runtime import has_cuda
 from rpn2t.trackers import TrackerSpec
 
 
@@ -27,9 +30,9 @@ class TrackerOptions:
         Raises:
             InputError: the configuration cannot be used.
         """
-        # of another tracker the choice is refused where it is made; nothing is to be found out
-        mode = choose_mode(self.mode, self.device) if self.tracker == "rpn2t" else self.mode
-        mode = "paper" if mode == "auto" else mode
+        mode = self.mode
+        if mode == "auto":
+            mode = _mode_here(self.device) if self.tracker == "rpn2t" else "paper"  # which no other has
         config = chosen_config(mode, self.config, self.settings)
         return TrackerSpec(
             tracker=self.tracker,
@@ -40,6 +43,19 @@ class TrackerOptions:
             device=self.device,
             tf32=self.tf32,
         )
+
+
+def _mode_here(device: str) -> str:
+    """What ``auto`` means on this machine.
+
+    Where there may be a GPU another process looks: one that has opened it holds a part of it to its end, and
+    this one leaves the tracking to its workers.
+    """
+    if device == "cpu" or not has_cuda():
+        return choose_mode("auto", "cpu")
+    code = f"from rpn2t.modes import choose_mode; print(choose_mode('auto', {device!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else choose_mode("auto", device)
 
 
 def chosen_config(mode: str, config: str | None, settings: tuple[str, ...]) -> Config:

@@ -115,7 +115,7 @@ _TRACKER_OPTIONS = (
         TRACKER,
         "--config",
         metavar="NAME|FILE",
-        help="Hyper-parameters: a TOML file, or a named configuration such as quarter.",
+        help="Hyper-parameters: a TOML file, or a named configuration: quarter, for paper mode.",
     ),
     grouped_option(
         TRACKER,

@@ -60,13 +60,13 @@ _RESULTS = "Results"
     _RESULTS,
     "--explain",
     metavar="DIR",
-    help="Draw what the tracker saw: both probability maps over the frame, candidates by score, the box.",
+    help="Also draw into DIR why the box was chosen: both terms' probabilities, and the candidates by score.",
 )
 @grouped_option(
     _RESULTS,
     "--explain-frames",
     metavar="LIST",
-    help="Of which frames, as in 10,25,40:60, counted from 0.  [default: every tenth, and those that failed]",
+    help="For which frames, counted from 0: 10,25,40:60.  [default: every tenth, and where it failed]",
 )
 @tracker_options
 def track(**options: Any) -> None:
@@ -82,7 +82,7 @@ def track(**options: Any) -> None:
       rpn2t track OTB/Jogging --init-file OTB/Jogging/groundtruth_rect.2.txt
       rpn2t track frames/ --select --show --output runs/mine
       rpn2t track 0 --select --realtime
-      rpn2t track clip.mp4 --init 68,36,54,62 --config quarter --set candidates=128
+      rpn2t track clip.mp4 --init 68,36,54,62 --mode paper --config quarter
 
     A box is x,y,w,h in pixels of the frame: the upper left corner, then the size. Here and in
     run.json the upper left pixel is 0,0. Box files in OTB layout and our boxes.txt call it 1,1 and
@@ -111,6 +111,13 @@ def track(**options: Any) -> None:
     boxes.txt and video.mp4 hold the tracked frames only: row i is not frame i, so evaluate by the
     index in run.json, and the video plays too fast. What is dropped depends on the machine and its
     load, so two runs may differ.
+
+    The pictures of --explain are named by frame (explained_000012.png), and replace those of an
+    earlier run. The part of the frame that was searched is drawn large: for each of the head's two
+    terms, the mean of all candidates' probabilities that the object is there; then candidates, the
+    box that was chosen, the mean of the best candidates from which it was regressed, the last
+    frame's, and the ground truth where it is known. The given box has no picture. Boxes are the
+    same with and without.
 
     Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
     end the run; as after any error on the way, the files then hold what was tracked.

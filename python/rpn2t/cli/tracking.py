@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t import Tracker
-from rpn2t.boxes import iou
+from rpn2t.boxes import Box, as_box, iou
 from rpn2t.cli.chosen import chosen_config
 from rpn2t.cli.console import Progress, say
+from rpn2t.cli.explaining import Explainer, explainer_of
 from rpn2t.drawing import annotate
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import summary
-from rpn2t.explanation import Chosen, Explainer
 from rpn2t.interruption import Interrupted, Interruption
 from rpn2t.modes import choose_mode
 from rpn2t.profile import Profile
@@ -137,9 +137,9 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     mode = choose_mode(options.mode, options.device)
     config = chosen_config(mode, options.config, options.settings)
     start, stop = parse_frames(options.frames)
+    explainer = explainer_of(options.explain, options.explain_frames)
     source = stack.enter_context(open_source(options.source))
     folder = RunFolder(options.output or Path("runs") / source.name)
-    explainer = _explainer(options)
     if folder.holds(options.source):
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
     truth = find_truth(source, options.init_file)
@@ -160,20 +160,13 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         seed=options.seed,
         tf32=options.tf32,
     )
-    if explainer:
-        tracker.observer = explainer.observe
     coming = live.frames() if live else chain([first], frames)
     ends = [end for end in (stop, source.length) if end is not None]
     total = min(ends) - start if ends else None
+    if explainer:
+        explainer.require_any(start, total)
+        tracker.observer = explainer.observe
     return _Job(source, start, total, folder, truth, begin, coming, live, tracker, explainer)
-
-
-def _explainer(options: TrackOptions) -> Explainer | None:
-    if options.explain is None:
-        if options.explain_frames is not None:
-            raise InputError("--explain-frames says of which frames; give --explain DIR as well")
-        return None
-    return Explainer(options.explain, Chosen.parse(options.explain_frames))
 
 
 def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
@@ -223,14 +216,14 @@ def _record(
             more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
             seconds = None if step.score is None else step.seconds
             job.folder.write(step.frame.index, step.box, step.score, seconds, **more)
-            if job.explainer:
-                job.explainer.frame(step.frame.image, step.frame.index)
             if video or window:
                 picture = _picture(step, job.truth)
                 if video:
                     video.write(picture)
                 if window and not window.show(picture):
                     raise Interrupted(signal.SIGINT)
+            if job.explainer:
+                job.explainer.show(step, _true_box(step, job.truth))
             progress.show(step)
 
 
@@ -244,11 +237,18 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 
 def _picture(step: Step, truth: Truth | None) -> NDArray[np.uint8]:
+    index, true = step.frame.index, _true_box(step, truth)
+    if true is None:
+        return annotate(step.frame.image, step.box, step.score, index)
+    overlap = float(iou(step.box, true)[0])
+    return annotate(step.frame.image, step.box, step.score, index, true, f"IoU {overlap:.2f}")
+
+
+def _true_box(step: Step, truth: Truth | None) -> Box | None:
     index = step.frame.index
     if truth is None or index >= len(truth.boxes) or not np.isfinite(truth.boxes[index]).all():
-        return annotate(step.frame.image, step.box, step.score, index)
-    overlap = float(iou(step.box, truth.boxes[index])[0])
-    return annotate(step.frame.image, step.box, step.score, index, truth.boxes[index], f"IoU {overlap:.2f}")
+        return None
+    return as_box(truth.boxes[index])
 
 
 def _show_profile(profile: Profile) -> None:
@@ -270,8 +270,8 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     if job.live:
         say(f"realtime: {job.live.report().line()}")
     if job.explainer:
-        pictures = job.explainer.written
-        say(f"{pictures} picture{'s' * (pictures != 1)} of what it saw in {job.explainer.folder}")
+        pictures = len(job.explainer.written)
+        say(f"{pictures} picture{'s' * (pictures != 1)} of why the box was chosen in {job.explainer.folder}")
     if job.truth is None:
         return
     known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]

@@ -38,7 +38,7 @@ def trax(**options: Any) -> None:
     \b
     Examples:
       rpn2t trax --workspace vot2016                        RPN2T in vot2016/trackers.ini
-      rpn2t trax --workspace vot2016 --config quarter --name RPN2T-quarter
+      rpn2t trax --workspace vot2016 --mode fast --name RPN2T-fast
       rpn2t trax --workspace vot2016 --tracker csrt
       cd vot2016 && vot test RPN2T && vot evaluate RPN2T && vot analysis RPN2T
 
