@@ -142,7 +142,8 @@ def test_an_observer_changes_nothing_and_sees_what_decided(
     assert [each.failed for each in seen] == [False, False, True, True, True]
     assert [each.update for each in seen] == 2 * [Update.NONE] + 3 * [Update.SHORT_TERM]
     assert [(each.reported, each.best.score) for each in seen] == results[1]
-    assert [each.state for each in seen] == [tuple(clip.truth[0]), *(each.best.box for each in seen[:-1])]
+    before = [each.best.box if mode == "paper" else each.reported for each in seen[:-1]]
+    assert [each.state for each in seen] == [tuple(clip.truth[0]), *before]
     for each in seen:
         assert each.boxes.shape == (16, 4)
         total = sum(np.einsum("nij,ij->n", term.probabilities, term.weights) for term in each.terms)
