@@ -20,6 +20,7 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.eval.metrics import summary
 from rpn2t.groundtruth import read_boxes
+from rpn2t.modes import choose_mode
 from rpn2t.sources import open_source
 from rpn2t.start import find_truth, from_file, from_source
 
@@ -51,7 +52,8 @@ def test_a_run_leaves_boxes_report_and_video(tracked_run: TrackedRun) -> None:
 def test_the_report_says_how_it_was_made(tracked_run: TrackedRun, small: dict[str, int]) -> None:
     report = json.loads((tracked_run.folder / "run.json").read_text())
     assert (report["status"], report["error"], report["seed"]) == ("complete", None, 0)
-    assert report["configuration"] == Config.from_mapping(small).to_dict()
+    assert report["mode"] == choose_mode("auto", "auto")
+    assert report["configuration"] == Config.for_mode(report["mode"]).to_dict() | small
     assert report["command"]["source"] == str(tracked_run.clip.folder)
     assert report["init_seconds"] > 0
     assert {"version", "mode", "device", "blas", "weights", "backbone"} <= set(report)
@@ -64,7 +66,7 @@ def test_a_run_says_what_it_does_and_how_good_it_was(tracked_run: TrackedRun) ->
     for said in (
         str(tracked_run.clip.folder),
         "frames 0:12",
-        "mode paper",
+        f"mode {choose_mode('auto', 'auto')}",
         "weights shipped",
         "box 50,40,40,34",
     ):
