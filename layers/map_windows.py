@@ -82,7 +82,7 @@ class MapWindowsLayer(caffe.Layer):
         hard = background[np.argsort(-likely, kind="stable")[: self.negatives]]
         kept = np.concatenate([np.flatnonzero(windows[:, 5] == 1), hard])
         self.which = which[kept]
-        self.taps = type(taps)(taps.corner[kept], taps.weights[:, :, kept])
+        self.taps = taps.take(kept)
         top[0].data[...] = self.reader.read(bottom[0].data, self.which, self.taps)
         top[1].data[...] = quality[kept]
         top[2].data[...] = windows[kept, 5]

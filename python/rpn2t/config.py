@@ -146,9 +146,12 @@ class Config:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
         """Defaults with the given values; an unknown name is refused with the nearest known one."""
+        return cls()._with(values)
+
+    def _with(self, values: Mapping[str, Any]) -> Self:
         for name in values:
             _known(name)
-        return cls(**values)
+        return dataclasses.replace(self, **values)
 
     @classmethod
     def for_mode(cls, mode: str) -> Self:
@@ -169,10 +172,7 @@ class Config:
             names = ", ".join(sorted(file.stem for file in configs_dir().glob("*.toml")))
             raise InputError(f"{name_or_path}: no such configuration file; named ones are: {names}") from None
         try:
-            values = tomllib.loads(text)
-            for name in values:
-                _known(name)
-            return dataclasses.replace(self, **values)
+            return self._with(tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{name_or_path}: not a TOML file: {error}") from None
         except InputError as error:

@@ -109,7 +109,6 @@ class Head:
         Raises:
             InputError: `proposal` does not fit the layer.
         """
-        caffe = load_caffe()
         device.activate()
         self.geometry = geometry
         self._device = device
@@ -123,14 +122,10 @@ class Head:
             )
             for name in ("train", "deploy")
         )
-        caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
-        self.solver: Any = make_from_message(caffe.SGDSolver, solver_message(config, train))
+        self.solver, self.scoring_net, self.proposal_start = make_nets(config, train, deploy, proposal, seed)
         self.net: Any = self.solver.net
-        self.scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
-        self.scoring_net.share_with(self.net)
         self.net.blobs["flag"].data[: config.batch_positives] = 1
         self.net.blobs["flag"].data[config.batch_positives :] = 0
-        self.proposal_start = start_proposal(self.net, proposal, config)
 
     def probabilities(self, windows: Windows) -> tuple[Floats, Floats]:
         """The object's probability at every position that the loss may look at.
@@ -175,12 +170,32 @@ class Head:
         return blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0]
 
 
-def start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) -> str:
-    """Start a head's 3x3 layer from the RPN's, or leave it its gaussian; which, in words.
+def make_nets(
+    config: Config, train: Any, deploy: Any, proposal: ProposalWeights | None, seed: int
+) -> tuple[Any, Any, str]:
+    """A head's two nets, which share their weights.
+
+    Args:
+        config: the method's numbers.
+        train, deploy: their definitions.
+        proposal, seed: see :class:`Head`.
+
+    Returns:
+        The solver with the training net, the scoring net, and how the 3x3 layer started, in words.
 
     Raises:
         InputError: `proposal` does not fit the layer.
     """
+    caffe = load_caffe()
+    caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
+    solver: Any = make_from_message(caffe.SGDSolver, _solver(config, train))
+    scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
+    scoring_net.share_with(solver.net)
+    return solver, scoring_net, _start_proposal(solver.net, proposal, config)
+
+
+def _start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) -> str:
+    """Start a head's 3x3 layer from the RPN's, or leave it its gaussian; which, in words."""
     if proposal is None:
         return f"gaussian, sigma {config.proposal_std:g}: the weights bring no RPN 3x3 layer"
     for blob, values in zip(net.params["conv_proposal1"], proposal, strict=True):
@@ -235,7 +250,7 @@ def label_settings(layer: dict[str, Any], config: Config, geometry: HeadGeometry
     layer["loss"].python_param.param_str = json.dumps(loss)
 
 
-def solver_message(config: Config, train: Any) -> Any:
+def _solver(config: Config, train: Any) -> Any:
     """The committed solver of a head's training net, with this configuration's numbers."""
     solver = read_message(prototxt_dir() / "head/solver.prototxt", "SolverParameter")
     solver.base_lr, solver.momentum = config.learning_rate, config.momentum

@@ -70,7 +70,16 @@ def train_head(
     losses = []
     for batch, pool in zip(positive_batches, negative_pools, strict=True):
         hard = hardest(head, negatives, pool, config.batch_negatives)
-        losses.append(head.learn(positives.take(batch), negatives.take(hard)))
-        if not math.isfinite(losses[-1]):
-            raise InputError(f"the head's loss is {losses[-1]}: it diverged; lower learning_rate")
+        losses.append(require_finite(head.learn(positives.take(batch), negatives.take(hard))))
     return losses
+
+
+def require_finite(loss: float) -> float:
+    """The loss of an iteration.
+
+    Raises:
+        InputError: it is no longer a number.
+    """
+    if not math.isfinite(loss):
+        raise InputError(f"the head's loss is {loss}: it diverged; lower learning_rate")
+    return loss

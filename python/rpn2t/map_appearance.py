@@ -5,9 +5,8 @@ head's 3x3 layer over whole maps and reads the windows out of its scores. Only t
 in a patch of its own, from which its box is regressed as in the paper.
 """
 
-import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +16,9 @@ from rpn2t.backbone import Maps
 from rpn2t.boxes import Box, Floats, as_box, as_boxes
 from rpn2t.candidates import Best
 from rpn2t.config import Config
-from rpn2t.errors import InputError
 from rpn2t.features import PatchFeatures, RegionFeatures
 from rpn2t.head import HeadGeometry, ProposalWeights
-from rpn2t.learning import Update
+from rpn2t.learning import Update, require_finite
 from rpn2t.map_head import MapHead
 from rpn2t.patch import Image
 from rpn2t.runtime import Device
@@ -106,10 +104,8 @@ class MapAppearance:
     def learn_first(self, view: "MapView", positives: Floats, negatives: Floats) -> None:
         """All of the target's own region in every iteration, and some of the other places in turn."""
         target, *others = view.survey(positives, negatives)
-        each = min(self.config.batch_survey_maps, len(others))
-        order = epochs(len(others), each * self.config.iterations_first, self._rng)
-        for numbers in order.reshape(self.config.iterations_first, each):
-            self._learn([target, *(others[number] for number in numbers)])
+        for some in self._in_turn(others, self.config.batch_survey_maps, self.config.iterations_first):
+            self._learn([target, *some])
 
     def remember(self, view: "MapView", positives: Floats, negatives: Floats) -> None:
         """Keep a frame's map."""
@@ -122,10 +118,15 @@ class MapAppearance:
             frames = frames[-self.config.short_term_frames :]
         if update is Update.NONE or not frames:
             return
-        each = min(self.config.batch_maps, len(frames))
-        order = epochs(len(frames), each * self.config.iterations_later, self._rng)
-        for numbers in order.reshape(self.config.iterations_later, each):
-            self._learn([frames[number] for number in numbers])
+        for some in self._in_turn(frames, self.config.batch_maps, self.config.iterations_later):
+            self._learn(some)
+
+    def _in_turn(self, lessons: Sequence[Lesson], most: int, iterations: int) -> Iterator[list[Lesson]]:
+        """For each iteration at most so many lessons, drawn from permutations of all."""
+        each = min(most, len(lessons))
+        order = epochs(len(lessons), each * iterations, self._rng)
+        for numbers in order.reshape(iterations, each):
+            yield [lessons[number] for number in numbers]
 
     def _learn(self, lessons: Sequence[Lesson]) -> None:
         """One iteration on some of the lessons' windows."""
@@ -133,9 +134,7 @@ class MapAppearance:
         background = self._some([each.background for each in lessons], self.config.mining_pool)
         if not sum(map(len, objects)) or not sum(map(len, background)):
             return
-        loss = self.head.learn([each.conv5 for each in lessons], objects, background)
-        if not math.isfinite(loss):
-            raise InputError(f"the head's loss is {loss}: it diverged; lower learning_rate")
+        require_finite(self.head.learn([each.conv5 for each in lessons], objects, background))
 
     def _some(self, parts: list[Windows], most: int) -> list[Windows]:
         """At most so many of all parts' windows."""
@@ -172,8 +171,7 @@ class MapView:
         spare = np.array(self._region.shape) - shape
         middle = (np.array(self._region.shape) - 1) / 2
         if len(positives):
-            centres = windows[0][:, :2] + windows[0][:, 2:] * (self._appearance.geometry.map_size - 1) / 2
-            middle = centres.mean(axis=0)
+            middle = self._appearance.geometry.middles(windows[0]).mean(axis=0)
         first = np.clip(np.rint(middle - (shape - 1) / 2), 0, spare).astype(np.int64)
         if spare.any():
             row, column = first
@@ -183,17 +181,17 @@ class MapView:
 
     def survey(self, positives: Floats, negatives: Floats) -> list[Lesson]:
         """A lesson of the region, and lessons of `survey_maps` other places where negatives lie."""
-        appearance, region, left = self._appearance, self._region, negatives
-        objects = self._windows(positives, region)
-        lessons = []
-        for _ in range(1 + appearance.config.survey_maps):
+        appearance, left = self._appearance, negatives
+        lessons: list[Lesson] = []
+        while len(lessons) <= appearance.config.survey_maps and (len(left) or not lessons):
+            region, boxes = self._region, positives
+            if lessons:
+                region = appearance.region(self._image, as_box(left[0]), appearance.shape)
+                boxes = positives[:0]
             windows = self._windows(left, region)
             inside = appearance.geometry.inside(windows, region.shape)
-            lessons.append(Lesson(region.conv5, objects, windows[inside]))
-            left, objects = left[~inside], objects[:0]
-            if not len(left):
-                break
-            region = appearance.region(self._image, as_box(left[0]), appearance.shape)
+            lessons.append(Lesson(region.conv5, self._windows(boxes, region), windows[inside]))
+            left = left[~inside]
         return lessons
 
     def _windows(self, boxes: Floats, region: Region) -> Windows:

@@ -17,17 +17,10 @@ from numpy.typing import NDArray
 from rpn2t.backbone import Maps
 from rpn2t.boxes import Floats
 from rpn2t.config import Config
-from rpn2t.head import (
-    HeadGeometry,
-    ProposalWeights,
-    label_settings,
-    lay_over_learning,
-    solver_message,
-    start_proposal,
-)
+from rpn2t.head import HeadGeometry, ProposalWeights, label_settings, lay_over_learning, make_nets
 from rpn2t.map_reader import MapReader, object_probability
 from rpn2t.paths import prototxt_dir
-from rpn2t.runtime import Device, forward, load_caffe, make_from_message, read_message
+from rpn2t.runtime import Device, forward, read_message
 from rpn2t.search_region import Windows
 
 
@@ -49,7 +42,6 @@ class MapHead:
         device: Device,
     ) -> None:
         """Build both nets, which share their weights; see :class:`rpn2t.head.Head`."""
-        caffe = load_caffe()
         device.activate()
         self.geometry = geometry
         size = len(geometry.matching.iou)
@@ -63,13 +55,8 @@ class MapHead:
             )
             for name in ("train", "deploy")
         )  # fmt: skip
-        caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
-        self.solver: Any = make_from_message(caffe.SGDSolver, solver_message(config, train))
+        self.solver, self.scoring_net, self.proposal_start = make_nets(config, train, deploy, proposal, seed)
         self.net: Any = self.solver.net
-        self.scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
-        self.scoring_net.share_with(self.net)
-        self.proposal_start = start_proposal(self.net, proposal, config)
-        self._scored: Maps | None = None
 
     def probabilities(self, region: Maps, windows: Windows) -> tuple[Floats, Floats]:
         """The object's probability at every position that the loss may look at.
@@ -82,10 +69,8 @@ class MapHead:
             Term 1's and term 2's, each of shape (n, size, size).
         """
         blobs = self.scoring_net.blobs
-        if region is not self._scored:
-            _put(blobs["data"], [region])
-            forward(self.scoring_net)
-            self._scored = region
+        _put(blobs["data"], [region])
+        forward(self.scoring_net)
         rows, columns = blobs["score_quality"].shape[2:]
         taps = self._reader.taps(self._shifted(windows), rows, columns)
         which = np.zeros(len(windows), np.int64)
@@ -117,7 +102,6 @@ class MapHead:
         blobs["windows"].reshape(*values.shape)
         blobs["windows"].data[...] = values
         self.solver.step(1)
-        self._scored = None  # the scoring net's weights are other ones now
         return float(blobs["loss"].data.ravel()[0])
 
     def _shifted(self, windows: Windows) -> Windows:

@@ -35,6 +35,10 @@ class Taps:
     corner: NDArray[np.int64]
     weights: Array
 
+    def take(self, which: NDArray[np.integer]) -> "Taps":
+        """Those of some of the windows."""
+        return Taps(self.corner[which], self.weights[:, :, which])
+
 
 @dataclass(frozen=True)
 class MapReader:

@@ -96,9 +96,13 @@ class RegionGeometry:
         places: Floats = (pixels + 0.5 - self.spec.context) / self.target_side
         return places
 
+    def middles(self, windows: Windows) -> Floats:
+        """Row and column of windows' middles, (n, 2)."""
+        return windows[:, :2] + windows[:, 2:] * (self.map_size - 1) / 2
+
     def middle_inside(self, windows: Windows, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Of which windows the middle lies on the map."""
-        middle = windows[:, :2] + windows[:, 2:] * (self.map_size - 1) / 2
+        middle = self.middles(windows)
         lies: NDArray[np.bool_] = np.all((middle >= -0.5) & (middle <= np.array(shape) - 0.5), axis=1)
         return lies
 
