@@ -29,7 +29,7 @@ class AnchorShapes:
     """
 
     stride: int = 16
-    scales: Sequence[float] = (32, 90, 256)
+    scales: Sequence[float] = (40, 113, 320)
     ratios: Sequence[float] = (0.5, 1, 2)
 
     def __post_init__(self) -> None:
@@ -141,7 +141,7 @@ class Selection:
     """
 
     before_nms: int = 6000
-    nms_iou: float = 0.7
+    nms_iou: float = 0.6
     proposals: int = 300
     smallest_side: float = 8
 

@@ -47,9 +47,9 @@ class RPNSettings:
     """
 
     iterations: int = 10_000
-    rate: float = 0.0002
-    backbone: float = 0.1
-    side: int = 360
+    rate: float = 0.0001
+    backbone: float = 0
+    side: int = 480
     jitter: float = 1.25
     longest: float = 1.8
     seed: int = 0

@@ -30,7 +30,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     LEARNING,
     "--rate",
     type=float,
-    default=0.0002,
+    default=0.0001,
     show_default=True,
     metavar="X",
     help="Learning rate at first.",
@@ -39,19 +39,18 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     LEARNING,
     "--backbone",
     type=float,
-    default=0.1,
-    show_default=True,
+    show_default="0, or 1 for --start random",
     metavar="X",
-    help="Learning rate of conv1 to conv5 over --rate; 1 for --start random.",
+    help="Learning rate of conv1 to conv5 over --rate; 0 keeps them as they are.",
 )
 @grouped_option(
     LEARNING,
     "--side",
     type=click.IntRange(32, 2000),
-    default=360,
+    default=480,
     show_default=True,
     metavar="PX",
-    help="Of a photograph's shorter side in the network. Anchors have 32, 90 and 256 px.",
+    help="Of a photograph's shorter side in the network. Anchors have 40, 113 and 320 px.",
 )
 @grouped_option(
     LEARNING,

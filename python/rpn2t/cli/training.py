@@ -83,6 +83,7 @@ def run_train_rpn(
     held_out_source: str | None,
     measure_every: int,
     device: str,
+    backbone: float | None,
     **numbers: Any,
 ) -> None:
     """Train the teacher.
@@ -91,8 +92,10 @@ def run_train_rpn(
         InputError: an input cannot be used.
         SystemExit: 128 + the signal that stopped it.
     """
-    settings = RPNSettings(**numbers)
     file = _start_file(start)
+    if backbone is None:
+        backbone = RPNSettings.backbone if file is not None else 1.0
+    settings = RPNSettings(backbone=backbone, **numbers)
     layers = start_from(file)
     training, held_out = hold_out(find_photographs(images, annotations), held_out_source)
     chosen = choose_device(device)
