@@ -486,8 +486,8 @@ def test_scaled_features_give_the_same_proposals(
         conv5.append(net.blobs["conv5"].data.copy())
         proposal.append(net.blobs["proposal"].data.copy())
     # Sums of thousands of numbers round in their fifth or sixth digit, by the machine.
-    np.testing.assert_allclose(proposal[1], proposal[0], rtol=0, atol=2e-5 * np.abs(proposal[0]).max())
-    np.testing.assert_allclose(conv5[1], conv5[0] * factor, rtol=0, atol=2e-5 * np.abs(conv5[1]).max())
+    np.testing.assert_allclose(proposal[1], proposal[0], rtol=0, atol=5e-6 * np.abs(proposal[0]).max())
+    np.testing.assert_allclose(conv5[1], conv5[0] * factor, rtol=0, atol=1e-5 * np.abs(conv5[1]).max())
     if factor == 4:
         np.testing.assert_array_equal(proposal[1], proposal[0])
 
