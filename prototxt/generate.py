@@ -144,9 +144,10 @@ def rpn(*, train: bool) -> Any:
     shapes, count = AnchorShapes(), len(AnchorShapes())
     anchors = {"stride": shapes.stride, "scales": shapes.scales, "ratios": shapes.ratios}
     learns: dict[str, Any] = {"param": learning(1, 2)} if train else {}
+    slowly: dict[str, Any] = {"param": learning(0.3, 0.6)} if train else {}  # rpn/README.md says why
     n = zf(203, conv1_stride=2, pooling=True, **learns)
     n.relu5 = L.ReLU(n.conv5, in_place=True)
-    n.conv_proposal1 = convolution(n.relu5, 256, 3, **learns, **gaussian(0.01))
+    n.conv_proposal1 = convolution(n.relu5, 256, 3, **slowly, **gaussian(0.01))
     n.relu_proposal1 = L.ReLU(n.conv_proposal1, in_place=True)
     n.rpn_cls_score = convolution(n.relu_proposal1, 2 * count, 1, **learns, **gaussian(0.01))
     n.rpn_bbox_pred = convolution(n.relu_proposal1, 4 * count, 1, **learns, **gaussian(0.01))

@@ -88,7 +88,15 @@ def draw(seed: int, start: int, count: int) -> Tensor:
     return torch.rand(count, DRAWS, generator=_generator(seed, 1, start))
 
 
-def cut(photographs: Photographs, which: Tensor, draws: Tensor, size: int, *, plain: bool = False) -> Tensor:
+def cut(
+    photographs: Photographs,
+    which: Tensor,
+    draws: Tensor,
+    size: int,
+    *,
+    plain: bool = False,
+    mixed: float = 0.5,
+) -> Tensor:
     """Crops (n, 3, size, size), BGR minus 128, channels last, on the photographs' device.
 
     Args:
@@ -97,6 +105,7 @@ def cut(photographs: Photographs, which: Tensor, draws: Tensor, size: int, *, pl
         draws: the random numbers of `draw`.
         size: of the crops.
         plain: size, place and flip are drawn, but no colour and no mixup.
+        mixed: share of the crops that are blended with another.
     """
     device = photographs.pixels.device
     which, draws = which.to(device), draws.to(device)
@@ -106,7 +115,7 @@ def cut(photographs: Photographs, which: Tensor, draws: Tensor, size: int, *, pl
     else:
         bgr = (bgr.view(len(which), -1, 4) @ _colour(draws)).view(len(which), size, size, 3)
     crops = bgr.clamp_(0, 255).sub_(128).permute(0, 3, 1, 2)
-    return crops if plain else _mix(crops, draws)
+    return crops if plain else _mix(crops, draws, mixed)
 
 
 def _size(path: Path, side: int) -> tuple[int, int]:
@@ -182,7 +191,9 @@ def _colour(draws: Tensor) -> Tensor:
     return torch.cat([matrix * gains[:, None, :], (brightness / 255).expand(-1, 3)[:, None, :]], 1)
 
 
-def _mix(crops: Tensor, draws: Tensor) -> Tensor:
-    """Half the crops are blended with their neighbour in the batch, by any share up to one half."""
-    share = (draws[:, 12] - 0.5).clamp(min=0)[:, None, None, None]
+def _mix(crops: Tensor, draws: Tensor, mixed: float) -> Tensor:
+    """Some crops are blended with their neighbour in the batch, by any share up to one half."""
+    if not mixed:
+        return crops
+    share = 0.5 * (1 - (1 - draws[:, 12]) / mixed).clamp(min=0)[:, None, None, None]
     return crops.lerp(crops.roll(1, 0), share)

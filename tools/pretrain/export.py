@@ -2,6 +2,7 @@
 
 python tools/pretrain/export.py SNAPSHOT.pt ZF.npz
 python tools/pretrain/export.py ZF.npz zf_teacher.caffemodel --conv5-scale 4
+python tools/pretrain/export.py zf_teacher.caffemodel ZF.npz --conv5-scale 4    (back: to train on)
 
 Snapshots need PyTorch, Caffe's files need Caffe and rpn2t: with both in one Python, one step does it.
 """
@@ -18,11 +19,16 @@ Arrays = Mapping[str, NDArray[Any]]
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 
 
-def read(path: Path) -> Arrays:
-    """Folded weights, float32, of a snapshot's averaged net or of an .npz file."""
+def read(path: Path, conv5_scale: float = 1) -> Arrays:
+    """Folded weights, float32, of a snapshot's averaged net, an .npz file, or Caffe's with conv5 scaled."""
     if path.suffix == ".npz":
         with np.load(path) as file:
             return {name: file[name].astype(np.float32) for name in file.files}
+    if path.suffix == ".caffemodel":
+        from rpn2t.weights import read_caffemodel
+
+        found = layers(_arrays(read_caffemodel(path, only=LAYERS)), 1 / conv5_scale)
+        return _arrays(found)
     import torch
     from zf import folded
 
@@ -37,17 +43,21 @@ def layers(arrays: Arrays, conv5_scale: float) -> dict[str, list[NDArray[Any]]]:
     return found
 
 
+def _arrays(layers: Mapping[str, Sequence[NDArray[Any]]]) -> Arrays:
+    return {f"{name}_{part}": layers[name][index] for name in LAYERS for index, part in enumerate("wb")}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Convert by the files' suffixes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("source", type=Path, help="snapshot.pt or folded weights (.npz)")
+    parser.add_argument("source", type=Path, help="snapshot.pt, folded weights (.npz), or .caffemodel")
     parser.add_argument("target", type=Path, help=".npz or .caffemodel")
-    parser.add_argument("--conv5-scale", type=float, default=4, help="factor on conv5, .caffemodel only [4]")
+    parser.add_argument("--conv5-scale", type=float, default=4, help="factor on a .caffemodel's conv5 [4]")
     parser.add_argument("--float16", action="store_true", help="store halves, .npz only")
     options = parser.parse_args(arguments)
-    arrays = read(options.source)
+    arrays = read(options.source, options.conv5_scale)
     if options.target.suffix == ".npz":
         kind = np.float16 if options.float16 else np.float32
         stored: dict[str, Any] = {name: array.astype(kind) for name, array in arrays.items()}

@@ -26,7 +26,7 @@ import torch
 from lite0 import CLASSES, FINAL, MIDDLE, Lite0
 from torch import Tensor, nn
 from torch.nn import functional
-from zf import Pupil, folded
+from zf import Pupil, folded, unfold
 
 SNAPSHOT, LOG, WEIGHTS = "snapshot.pt", "log.jsonl", "zf.npz"
 Answers = tuple[Tensor, Tensor, Tensor]  # features at stride 16, final features, logits
@@ -34,6 +34,7 @@ LOSSES = ("middle", "final", "classes")
 WEIGHTS_OF_LOSSES = (1.0, 1.0, 0.5)
 AVERAGE = 0.998  # of the moving average of weights, an iteration
 STATISTICS_CROPS = 1024
+UNFOLD_CROPS = 256
 HELD_OUT_SEED, HELD_OUT_CROPS = 1, 1024
 
 
@@ -59,12 +60,12 @@ class Trainer:
         self.photographs = photographs
         self.seen = 0
         self.big = self._placed(Lite0())
-        self.pupil = self._placed(Pupil(MIDDLE, FINAL, CLASSES))
+        self.pupil: Pupil = self._placed(Pupil(MIDDLE, FINAL, CLASSES))
         self.average = copy.deepcopy(self.pupil).eval().requires_grad_(False)
-        self.optimiser = _optimiser(self.pupil, options.decay)
+        self.optimisers = _optimisers(self.pupil, options.decay)
         self.statistics: Statistics | None = None
 
-    def _placed(self, net: nn.Module) -> nn.Module:
+    def _placed(self, net: Any) -> Any:
         return net.to(self.device, memory_format=torch.channels_last)
 
     def _autocast(self) -> Any:
@@ -72,9 +73,10 @@ class Trainer:
 
     def batch(self, start: int, count: int) -> Tensor:
         """The crops of these numbers."""
-        seed = self.options.seed
-        which = crops.order(seed, start, count, len(self.photographs))
-        return crops.cut(self.photographs, which, crops.draw(seed, start, count), self.options.size)
+        options = self.options
+        which = crops.order(options.seed, start, count, len(self.photographs))
+        draws = crops.draw(options.seed, start, count)
+        return crops.cut(self.photographs, which, draws, options.size, mixed=options.mix)
 
     def measure_statistics(self) -> None:
         """Gather the statistics over the run's first crops, once."""
@@ -110,13 +112,16 @@ class Trainer:
     def step(self) -> Tensor:
         """Train on a batch; returns its losses, still on the device."""
         count = min(self.options.batch, self.options.crops - self.seen)
-        for group in self.optimiser.param_groups:
+        for group in (group for each in self.optimisers for group in each.param_groups):
             group["lr"] = self.rate()
+        learns = self.seen >= self.options.hold
+        self.pupil.train().zf.train(learns).requires_grad_(learns)
         images = self.batch(self.seen, count)
-        losses, _ = self.losses(self.pupil.train(), images, self.answers(images))
-        self.optimiser.zero_grad(set_to_none=True)
+        losses, _ = self.losses(self.pupil, images, self.answers(images))
+        self.pupil.zero_grad(set_to_none=True)
         (losses * losses.new_tensor(WEIGHTS_OF_LOSSES)).sum().backward()
-        self.optimiser.step()
+        for each in self.optimisers:
+            each.step()
         self.seen += count
         self._follow()
         return losses.detach()
@@ -139,7 +144,7 @@ class Trainer:
             "statistics": vars(self.statistics),
             "pupil": self.pupil.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [each.state_dict() for each in self.optimisers],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -149,12 +154,23 @@ class Trainer:
         if state["photographs"] != len(self.photographs):
             count = len(self.photographs)
             raise SystemExit(f"the snapshot's run had {state['photographs']} photographs, not {count}")
-        self.start_from(state)
+        self.take(state)
         self.seen = state["seen"]
         self.pupil.load_state_dict(state["pupil"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for each, its in zip(self.optimisers, state["optimisers"], strict=True):
+            each.load_state_dict(its)
 
-    def start_from(self, state: dict[str, Any]) -> None:
+    def start_from(self, path: Path) -> None:
+        """Take another run's averaged weights, or the folded ones of an .npz file with new read-outs."""
+        if path.suffix == ".npz":
+            images = self.batch(0, UNFOLD_CROPS)
+            with np.load(path) as file:
+                unfold(self.pupil.zf, {name: file[name].astype(np.float32) for name in file.files}, images)
+            self.average.load_state_dict(self.pupil.state_dict())
+        else:
+            self.take(_load(path))
+
+    def take(self, state: dict[str, Any]) -> None:
         """Take another run's averaged weights, and the scale of its losses."""
         self.pupil.load_state_dict(state["average"])
         self.average.load_state_dict(state["average"])
@@ -296,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (folder / SNAPSHOT).exists():
             trainer.restore(_load(folder / SNAPSHOT))
         elif options.start:
-            trainer.start_from(_load(options.start))
+            trainer.start_from(options.start)
         trainer.measure_statistics()
         measured = HeldOut(trainer, kept)
         log(trainer, measured, folder, None, None)
@@ -319,7 +335,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--device", default="cpu", help="cpu or cuda")
     add("--threads", type=int, default=2)
     add("--seed", type=int, default=0)
-    add("--start", type=Path, help="snapshot of another run to take the weights from")
+    add("--start", type=Path, help="another run's snapshot, or folded weights (.npz), to start from")
+    add("--hold", type=int, default=0, help="crops over which the read-outs alone learn")
+    add("--mix", type=float, default=0.5, help="share of the crops that are blended with another")
     add("--every", type=float, default=10, help="minutes between snapshots")
     add("--keep", type=int, default=250_000, help="crops between folded weights that are kept for good")
     add("--minutes", type=float, default=math.inf, help="stop after so many")
@@ -330,14 +348,32 @@ def _load(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _optimiser(net: nn.Module, decay: float) -> torch.optim.Optimizer:
-    """AdamW; biases and normalisation do not decay."""
-    parameters = list(net.parameters())
-    groups = [
-        {"params": [each for each in parameters if each.ndim > 1], "weight_decay": decay},
-        {"params": [each for each in parameters if each.ndim == 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, fused=True)
+class Kernels(torch.optim.Muon):
+    """Muon for convolution kernels: a kernel is a matrix with a row an output."""
+
+    def __init__(self, kernels: Sequence[nn.Parameter], decay: float) -> None:
+        self.kernels = kernels
+        self.matrices = [nn.Parameter(_matrix(each.data)) for each in kernels]  # these share their memory
+        super().__init__(self.matrices, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+
+    def step(self, closure: None = None) -> None:
+        """Move the kernels by their gradients."""
+        for kernel, matrix in zip(self.kernels, self.matrices, strict=True):
+            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad)
+        super().step(closure)
+
+
+def _matrix(kernel: Tensor) -> Tensor:
+    return kernel.permute(0, 2, 3, 1).flatten(1)  # a view, as kernels lie with their channels last
+
+
+def _optimisers(pupil: Pupil, decay: float) -> list[torch.optim.Optimizer]:
+    """Muon for the kernels of conv1 to conv5, AdamW for the rest; biases and normalisation do not decay."""
+    kernels = [each for each in pupil.zf.parameters() if each.ndim > 1]
+    readouts = [each for each in pupil.readout.parameters() if each.ndim > 1]
+    vectors = [each for each in pupil.parameters() if each.ndim == 1]
+    groups = [{"params": readouts, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    return [torch.optim.AdamW(groups, fused=True), Kernels(kernels, decay)]
 
 
 def _floats(net: nn.Module) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """The ZF net of prototxt/teacher with batch normalisation in the place of LRN, and its linear read-outs."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -95,6 +96,38 @@ def folded(state: Mapping[str, Tensor], prefix: str = "", epsilon: float = 1e-5)
         arrays[f"{name}_w"] = _numpy(weight)
         arrays[f"{name}_b"] = _numpy(norm["bias"] - norm["running_mean"] * factor)
     return arrays
+
+
+def unfold(net: ZF, arrays: Mapping[str, NDArray[np.float32]], images: Tensor) -> None:
+    """Give the net with batch normalisation the weights of one without: the reverse of `folded`.
+
+    Its statistics become those of these images, its kernels as large as fresh ones (their size makes no
+    difference to what the net computes, but a rate moves them by a share of it), and the normalisation's
+    scale and shift what make up for both.
+
+    Args:
+        net: changed in place; in evaluation mode it computes what the folded net does.
+        arrays: of `folded`.
+        images: (n, 3, height, width).
+    """
+    x = images
+    with torch.no_grad():
+        for name in GEOMETRY:
+            conv, norm = net.get_submodule(name), net.get_submodule(_norm(name))
+            weight, bias = (torch.from_numpy(arrays[f"{name}_{part}"]).to(x.device) for part in "wb")
+            size = weight.square().mean((1, 2, 3)).sqrt().clamp(min=1e-12) * math.sqrt(3 * weight[0].numel())
+            conv.weight.copy_(weight / size[:, None, None, None])
+            y = conv(x)
+            norm.running_mean.copy_(y.mean((0, 2, 3)))
+            norm.running_var.copy_(y.var((0, 2, 3), correction=0))
+            norm.weight.copy_(size * torch.sqrt(norm.running_var + norm.eps))
+            norm.bias.copy_(bias + size * norm.running_mean)
+            x = functional.batch_norm(
+                y, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+            )
+            if name in POOLED:
+                x = functional.max_pool2d(x, 3, 2, 1, ceil_mode=True)
+            x = functional.relu(x, inplace=True)
 
 
 def plain(arrays: Mapping[str, NDArray[np.float32]]) -> ZF:

@@ -25,8 +25,11 @@ def picture(tmp_path: Path) -> crops.Photographs:
     return crops.decode([tmp_path / "a.png"], 100)
 
 
-def cut(photographs: crops.Photographs, draws: torch.Tensor, *, plain: bool = False) -> NDArray[np.float32]:
-    found = crops.cut(photographs, torch.zeros(len(draws), dtype=torch.long), draws, 40, plain=plain)
+def cut(
+    photographs: crops.Photographs, draws: torch.Tensor, *, plain: bool = False, mixed: float = 0.5
+) -> NDArray[np.float32]:
+    which = torch.zeros(len(draws), dtype=torch.long)
+    found = crops.cut(photographs, which, draws, 40, plain=plain, mixed=mixed)
     assert found.is_contiguous(memory_format=torch.channels_last)
     array: NDArray[np.float32] = found.permute(0, 2, 3, 1).numpy() + 128
     return array
@@ -87,6 +90,14 @@ def test_mixup_blends_with_the_neighbour(picture: crops.Photographs) -> None:
     mixed = cut(picture, draws)
     assert mixed[0] == pytest.approx(0.75 * alone[0] + 0.25 * alone[1], abs=1e-2)
     assert mixed[1] == pytest.approx(alone[1], abs=1e-2)
+
+
+def test_fewer_crops_or_none_are_blended(picture: crops.Photographs) -> None:
+    draws = torch.cat([fixed(_12=0.75), fixed(_4=0)])
+    alone = cut(picture, torch.cat([fixed(), fixed(_4=0)]))
+    assert cut(picture, draws, mixed=0.25) == pytest.approx(alone, abs=1e-2)
+    assert cut(picture, draws, mixed=0) == pytest.approx(alone, abs=1e-2)
+    assert cut(picture, draws, mixed=1)[0] == pytest.approx(0.625 * alone[0] + 0.375 * alone[1], abs=1e-2)
 
 
 def test_any_draws_stay_within_the_photograph(photographs: Path) -> None:

@@ -51,6 +51,10 @@ def test_caffe_computes_what_pytorch_does(trained: Path, tmp_path: Path) -> None
     deploy = ROOT / "prototxt/teacher/deploy.prototxt"
     script = Path(__file__).with_name("caffe_conv5.py")
     _with_caffe(str(script), str(deploy), model, str(tmp_path / "images.npz"), str(tmp_path / "result.npz"))
+    _with_caffe(export.__file__, model, str(tmp_path / "back.npz"), "--conv5-scale", "4")
+    back, there = export.read(tmp_path / "back.npz"), export.read(tmp_path / "zf.npz")
+    assert back.keys() == there.keys()
+    assert all(np.array_equal(back[name], there[name]) for name in there)
     net = ZF()
     state = torch.load(trained)["average"]
     own = {name: each for name, each in state.items() if name.startswith("zf.")}

