@@ -60,12 +60,12 @@ def test_unfolding_is_the_reverse_of_folding() -> None:
     again = folded(net.state_dict())
     assert again.keys() == arrays.keys()
     for name, wanted in arrays.items():
-        assert again[name] == pytest.approx(wanted, abs=1e-4 * np.abs(wanted).max()), name
+        assert again[name] == pytest.approx(wanted, abs=1e-4 * float(np.abs(wanted).max())), name
     with torch.no_grad():
         wanted = before(images).numpy()
-        assert net.eval()(images).numpy() == pytest.approx(wanted, abs=1e-4 * np.abs(wanted).max())
+        assert net.eval()(images).numpy() == pytest.approx(wanted, abs=1e-4 * float(np.abs(wanted).max()))
         # The statistics are those images' own: in training mode, too, the net computes the same.
-        assert net.train()(images).numpy() == pytest.approx(wanted, abs=1e-3 * np.abs(wanted).max())
+        assert net.train()(images).numpy() == pytest.approx(wanted, abs=1e-3 * float(np.abs(wanted).max()))
 
 
 def test_lite0_is_the_package_s_net_for_bgr_minus_128() -> None:

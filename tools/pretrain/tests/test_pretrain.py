@@ -93,7 +93,7 @@ def test_a_new_run_starts_from_folded_weights(photographs: Path, tmp_path: Path)
     pretrain.main(arguments(photographs, tmp_path / "b", *more))
     with np.load(start) as wanted, np.load(tmp_path / "b" / pretrain.WEIGHTS) as found:
         for name in wanted.files:  # the read-outs alone have learnt; both files are of half precision
-            limit = 2e-3 * np.abs(wanted[name]).max()
+            limit = 2e-3 * float(np.abs(wanted[name]).max())
             assert found[name] == pytest.approx(wanted[name].astype(np.float32), abs=limit), name
 
 
