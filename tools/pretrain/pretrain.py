@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 import crops
+import export
 import numpy as np
 import torch
 from lite0 import CLASSES, FINAL, MIDDLE, Lite0
@@ -164,8 +165,7 @@ class Trainer:
         """Take another run's averaged weights, or the folded ones of an .npz file with new read-outs."""
         if path.suffix == ".npz":
             images = self.batch(0, UNFOLD_CROPS)
-            with np.load(path) as file:
-                unfold(self.pupil.zf, {name: file[name].astype(np.float32) for name in file.files}, images)
+            unfold(self.pupil.zf, export.read(path), images)
             self.average.load_state_dict(self.pupil.state_dict())
         else:
             self.take(_load(path))

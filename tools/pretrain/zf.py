@@ -38,11 +38,7 @@ class ZF(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images (n, 3, height, width) to conv5 (n, 256, h, w); 203 px give 14, 128 px give 9."""
         for name in GEOMETRY:
-            x = self.get_submodule(_norm(name))(self.get_submodule(name)(x))
-            if name in POOLED:
-                x = functional.max_pool2d(x, 3, 2, 1, ceil_mode=True)
-            if name != "conv5":
-                x = functional.relu(x, inplace=True)
+            x = _next(name, self.get_submodule(_norm(name))(self.get_submodule(name)(x)))
         return x
 
 
@@ -122,12 +118,7 @@ def unfold(net: ZF, arrays: Mapping[str, NDArray[np.float32]], images: Tensor) -
             norm.running_var.copy_(y.var((0, 2, 3), correction=0))
             norm.weight.copy_(size * torch.sqrt(norm.running_var + norm.eps))
             norm.bias.copy_(bias + size * norm.running_mean)
-            x = functional.batch_norm(
-                y, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-            )
-            if name in POOLED:
-                x = functional.max_pool2d(x, 3, 2, 1, ceil_mode=True)
-            x = functional.relu(x, inplace=True)
+            x = _next(name, size[:, None, None] * y + bias[:, None, None])
 
 
 def plain(arrays: Mapping[str, NDArray[np.float32]]) -> ZF:
@@ -142,6 +133,13 @@ def plain(arrays: Mapping[str, NDArray[np.float32]]) -> ZF:
 
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+def _next(name: str, x: Tensor) -> Tensor:
+    """What follows a layer's convolution and normalisation."""
+    if name in POOLED:
+        x = functional.max_pool2d(x, 3, 2, 1, ceil_mode=True)
+    return x if name == "conv5" else functional.relu(x, inplace=True)
 
 
 def _norm(name: str) -> str:
