@@ -70,5 +70,32 @@ def test_caffe_computes_what_pytorch_does(trained: Path, tmp_path: Path) -> None
     assert again == pytest.approx(wanted, abs=1e-4 * scale)
 
 
+@pytest.mark.skipif(not CAFFE_PYTHON.exists(), reason="no Python with Caffe (make setup, or CAFFE_PYTHON)")
+def test_a_set_is_carried_over_to_another_backbone_and_back(trained: Path, tmp_path: Path) -> None:
+    shipped, there, back = ROOT / "data/models", tmp_path / "there", tmp_path / "back"
+    export.main([str(trained), str(tmp_path / "zf.npz")])
+    _with_caffe(export.__file__, str(tmp_path / "zf.npz"), str(tmp_path / "zf.caffemodel"))
+    carry = str(Path(export.__file__).with_name("carry.py"))
+    _with_caffe(carry, str(tmp_path / "zf.caffemodel"), str(shipped), str(there))
+    _with_caffe(carry, str(shipped / "zf_teacher.caffemodel"), str(there), str(back))
+    old, new = (
+        [_arrays(folder, part, tmp_path) for part in ("teacher", "student")] for folder in (shipped, there)
+    )
+    given = export.read(tmp_path / "zf.npz")
+    for name in given:
+        assert np.array_equal(new[0][name], given[name])
+        changed, wanted = new[1][name] - new[0][name], old[1][name] - old[0][name]
+        assert np.abs(wanted).max() > 1e-4
+        assert changed == pytest.approx(wanted, abs=1e-6 * max(1, float(np.abs(given[name]).max())))
+    teacher = "zf_teacher.caffemodel"
+    assert (back / teacher).read_bytes() == (shipped / teacher).read_bytes()
+    assert (there / teacher).stat().st_size == (shipped / teacher).stat().st_size
+
+
+def _arrays(folder: Path, part: str, scratch: Path) -> export.Arrays:
+    _with_caffe(export.__file__, str(folder / f"zf_{part}.caffemodel"), str(scratch / "part.npz"))
+    return export.read(scratch / "part.npz")
+
+
 def _with_caffe(*command: str) -> None:
     subprocess.run([str(CAFFE_PYTHON), *command], check=True, capture_output=True, cwd=ROOT)
