@@ -25,16 +25,15 @@ from rpn2t.weights import (
 )
 
 
-def carried(backbone: Layers, teacher: Layers, student: Layers) -> dict[str, Layers]:
-    """The new teacher and student, from the new backbone and the old pair."""
-    moved = {
+def carried(backbone: Layers, teacher: Layers, student: Layers) -> Layers:
+    """The new student: the new backbone plus what distillation had changed. All with conv1 to conv5 alone."""
+    return {
         name: [
             new + (its - old)
             for new, old, its in zip(backbone[name], teacher[name], student[name], strict=True)
         ]
         for name in ZF_SHAPES
     }
-    return {"teacher": {**teacher, **backbone}, "student": moved}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,13 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     old = find_set(options.old)
     files = (options.backbone, old.file("teacher"), old.file("student"))
-    backbone, teacher, student = (read_caffemodel(path) for path in files)
-    for layers, path in zip((backbone, teacher, student), files, strict=True):
-        check_zf(layers, source=str(path))
-    new = carried(backbone, teacher, student)
+    read = [read_caffemodel(path) for path in files]
+    zf = [check_zf(layers, source=path) for layers, path in zip(read, files, strict=True)]
     options.new.mkdir(parents=True, exist_ok=True)
-    for part, layers in new.items():
-        write_caffemodel(options.new / FILES[part], layers)
+    write_caffemodel(options.new / FILES["teacher"], {**read[1], **zf[0]})
+    write_caffemodel(options.new / FILES["student"], carried(*zf))
     write_sums(options.new)
 
 
