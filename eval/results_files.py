@@ -8,6 +8,9 @@ A folder of results is searched for folders whose files are called after sequenc
     results_OPE/Deer_TRACKER.mat, TRACKER/Deer_TRACKER.mat           the MATLAB toolkit's
     OPE/TRACKER/Deer.json                                            the Python toolkit's (jwlim)
 
+Results of `rpn2t benchmark` (a manifest lies beside them) belong to the data set whose folder they lie in:
+one folder holds those of all. Others belong to whatever sequences they are called after.
+
 :func:`find_trackers` finds them, :meth:`TrackerFiles.read` reads one sequence's. Numbers are OTB's, 1-based,
 in all of them; what is read is 0-based.
 """
@@ -25,6 +28,7 @@ from rpn2t.boxes import Floats
 from rpn2t.datasets import PROTOCOLS, DataSet, Protocol, find_dataset
 from rpn2t.datasets import Sequence as Target
 from rpn2t.errors import InputError
+from rpn2t.results import MANIFEST, store_name
 from rpn2t.robustness import SEGMENTS, SHIFTS
 
 Experiment = Literal["ope", "tre", "sre"]
@@ -110,7 +114,7 @@ def run_names(experiment: str) -> tuple[str, ...]:
 
 
 def find_trackers(results: str | Path, dataset: DataSet, experiment: Experiment) -> dict[str, TrackerFiles]:
-    """Every tracker with results of the experiment under a folder, by name.
+    """Every tracker with results of the experiment on the data set under a folder, by name.
 
     Raises:
         InputError: there is no such folder, no results in it, or one name stands for two folders.
@@ -119,8 +123,13 @@ def find_trackers(results: str | Path, dataset: DataSet, experiment: Experiment)
     if not root.is_dir():
         raise InputError(f"{results}: no such folder; --results names the one that holds trackers' results")
     lists = (dataset, find_dataset(dataset.name), find_dataset("otb100"))
+    store = store_name(dataset, experiment)
     found: dict[str, TrackerFiles] = {}
-    for folder in _folders(root, experiment):
+    elsewhere: set[str] = set()
+    for folder in _folders(root, experiment, store):
+        if _benchmarked(folder) and root not in (folder, folder.parent) and folder.parent.name != store:
+            elsewhere.add(str(folder.parent))
+            continue
         for tracker in _in_folder(folder, root, lists, experiment):
             other = found.setdefault(tracker.name, tracker)
             if other is not tracker:
@@ -131,6 +140,7 @@ def find_trackers(results: str | Path, dataset: DataSet, experiment: Experiment)
         raise InputError(
             f"{results}: holds no tracker's {experiment.upper()} results on {dataset.name}; it should hold "
             "TRACKER/SEQUENCE.txt, .mat or .json (docs/evaluation.md lists the layouts)"
+            + (f"; to take another data set's, say --results {min(elsewhere)}" if elsewhere else "")
         )
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
@@ -153,8 +163,16 @@ def choose_trackers(found: Mapping[str, TrackerFiles], names: Sequence[str]) -> 
     return list(chosen.values())
 
 
-def _folders(root: Path, experiment: Experiment) -> Iterator[Path]:
-    """The folder and those below it, but for what belongs to other experiments."""
+def _benchmarked(folder: Path) -> bool:
+    """Whether `rpn2t benchmark` made the results in a folder."""
+    return (folder / MANIFEST).is_file()
+
+
+def _folders(root: Path, experiment: Experiment, store: str) -> Iterator[Path]:
+    """The folder and those below it, but for what belongs to other experiments.
+
+    The data set's own store, and what `rpn2t benchmark` made, are let in under any name.
+    """
     yield root
     others = [pattern for name, pattern in _STORES.items() if name not in (experiment, "ope")]
     if experiment != "ope":
@@ -162,8 +180,9 @@ def _folders(root: Path, experiment: Experiment) -> Iterator[Path]:
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         lower = folder.name.lower()
         hidden = lower.startswith((".", "vot", "scores_")) or lower in _NO_TRACKERS
-        if not hidden and not any(pattern.match(lower) for pattern in others):
-            yield from _folders(folder, experiment)
+        foreign = hidden or any(pattern.match(lower) for pattern in others)
+        if folder.name == store or _benchmarked(folder) or not foreign:
+            yield from _folders(folder, experiment, store)
 
 
 def _in_folder(
@@ -171,7 +190,10 @@ def _in_folder(
 ) -> list[TrackerFiles]:
     """The trackers whose files lie in this very folder."""
     parts = folder.relative_to(root).parts
-    own = "/".join(part for part in parts if not any(p.match(part.lower()) for p in _STORES.values()))
+    if _benchmarked(folder):
+        own = "/".join((*parts[:-2], *parts[-1:]))
+    else:
+        own = "/".join(part for part in parts if not any(p.match(part.lower()) for p in _STORES.values()))
     stored = any(_STORES[experiment].match(part.lower()) for part in (root.name, *parts))
     found: dict[str, dict[str, dict[str, Path]]] = {}
     strangers = []

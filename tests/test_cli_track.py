@@ -203,7 +203,13 @@ REFUSED = [
     (["{clip}", "--frames", "12:"], "12"),
     (["{clip}", "--set", "candidate=12"], "candidates"),
     (["{clip}", "--set", "candidates=many"], "candidates=many"),
+    (["{clip}", "--set", "colour=1"], "colour: no such setting; the configuration in a run.json"),
     (["{clip}", "--config", "nowhere.toml"], "nowhere.toml"),
+    (
+        ["{clip}", "--mode", "fast", "--config", "quarter"],
+        "quarter: is made for paper mode; add --mode paper",
+    ),
+    (["{clip}", "--mode", "paper", "--config", "fast"], "fast: is made for fast mode; add --mode fast"),
     (["{clip}", "--device", "gpu:x"], "gpu:x"),
     (["{clip}", "--weights", "nowhere"], "nowhere"),
     (["{clip}", "--backbone", "nowhere"], "nowhere"),

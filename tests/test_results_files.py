@@ -8,11 +8,12 @@ import pytest
 import scipy.io
 from numpy.typing import NDArray
 
-from rpn2t.datasets import Protocol, find_dataset
+from rpn2t.datasets import DataSet, Protocol, find_dataset
 from rpn2t.errors import InputError
 from rpn2t.eval import metrics
 from rpn2t.eval.results_files import Experiment, choose_trackers, find_trackers
 from rpn2t.eval.scores import compute
+from rpn2t.results import ResultFolder
 from rpn2t.robustness import SHIFTS, tre_starts
 
 Boxes = NDArray[np.float64]
@@ -240,6 +241,40 @@ def test_experiments_do_not_mix(root: Path, results: Path) -> None:
     assert tracker.scores["Deer"].precision_20 == 1
     with pytest.raises(InputError, match="no tracker's SRE results"):
         compute(root, results, experiment="sre")
+
+
+def own_folder(parent: Path, name: str) -> DataSet:
+    """A data set of the user's own: one sequence that no list has."""
+    sequence = parent / name / "Kite"
+    (sequence / "img").mkdir(parents=True)
+    for number in range(1, 31):
+        (sequence / "img" / f"{number:04d}.jpg").touch()
+    np.savetxt(sequence / "groundtruth_rect.txt", truth_of(30), fmt="%d", delimiter=",")
+    return find_dataset(str(parent / name))
+
+
+def save_benchmarked(results: Path, dataset: DataSet, tracker: str, boxes: Boxes) -> None:
+    """What `rpn2t benchmark` leaves."""
+    folder = ResultFolder(results, dataset, "ope", tracker)
+    save_text(folder.boxes(dataset.entries[0]), boxes)
+    folder.manifest.write_text("{}")
+
+
+def test_benchmarks_of_several_data_sets_share_a_folder(tmp_path: Path, results: Path) -> None:
+    mine, other = own_folder(tmp_path, "votlike"), own_folder(tmp_path, "other")
+    save_benchmarked(results, mine, "tb50", truth_of(30))
+    save_benchmarked(results, other, "tb50", truth_of(30) + (100, 0, 0, 0))
+    save_benchmarked(results, other, "KCF", truth_of(20))
+    (tracker,) = compute(mine.name, results, dataset=mine.name).trackers
+    assert tracker.name == "tb50"
+    assert tracker.scores["Kite"].precision_20 == 1
+    third = own_folder(tmp_path, "third")
+    with pytest.raises(
+        InputError, match=f"on .*third; .* another data set's, say --results {results}/other$"
+    ):
+        compute(third.name, results, dataset=third.name)
+    names = [each.name for each in compute(third.name, results / "votlike", dataset=third.name).trackers]
+    assert names == ["tb50"]
 
 
 def test_a_run_that_is_missing_leaves_the_sequence_out(root: Path, results: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -297,11 +298,20 @@ def test_a_folder_begun_with_other_settings_is_refused(photographs, tmp_path, rp
     assert len(again.stderr.splitlines()) == 1
 
 
+def test_after_photographs_without_boxes_the_folder_is_still_free(photographs, tmp_path, rpn2t) -> None:
+    wrong = ["train-rpn", "--images", str(photographs), "--device", "cpu", "--output", "out"]
+    done = rpn2t(*wrong, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has a box; --annotations names their list" in done.stderr
+    assert rpn2t(*options(photographs, "out", 0), cwd=tmp_path).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         (["--images", "nowhere"], "nowhere: no such folder"),
         (["--annotations", "none.jsonl"], "none.jsonl: no such list"),
+        (["--annotations", sys.executable], f"{sys.executable}: not a list of annotations"),
         (["--start", "nothing"], "--start nothing"),
         (["--held-out-source", "coco"], "source 'coco'"),
         (["--device", "gpu:99"], "device gpu:99"),

@@ -40,7 +40,7 @@ class Line:
 
         self.solver: Any = folder.solver(text_format.Parse(SOLVER % kind, caffe_pb2.SolverParameter()))
         self.iterations, self.measure_every = iterations, 10
-        self.spoil_at: int | None = None
+        self.spoil_at, self.spoil_with = -1, np.inf
 
     def feed(self, iteration: int) -> None:
         data = np.random.default_rng(iteration).normal(size=(4, 3))
@@ -48,7 +48,7 @@ class Line:
         blobs["data"].data[...] = data
         blobs["target"].data[...] = data @ [[1, 2], [3, 4], [5, 6]]
         if iteration == self.spoil_at:
-            blobs["target"].data[...] = np.inf
+            blobs["target"].data[...] = self.spoil_with
 
     def weights(self) -> np.ndarray:
         return np.array(self.solver.net.params["out"][0].data)
@@ -156,15 +156,16 @@ def test_snapshots_are_taken_in_between(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(list(tmp_path.glob("snapshot*"))) == 2
 
 
-def test_a_diverging_training_stops_and_keeps_its_snapshot(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "loss"), [(np.inf, "nan|inf"), (1e6, r"\de\+1\d")])
+def test_a_diverging_training_stops_and_keeps_its_snapshot(tmp_path: Path, target: float, loss: str) -> None:
     with pytest.raises(Interrupted):
         run(tmp_path, tell=interrupt_at(5))
     kept = (tmp_path / "weights.npy").read_bytes()
     folder = TrainingFolder(tmp_path)
     with folder.opened({}), Interruption() as interruption:
         task = Line(folder)
-        task.spoil_at = 8
-        with pytest.raises(InputError, match=r"iteration 9.*smaller --rate"):
+        task.spoil_at, task.spoil_with = 8, target
+        with pytest.raises(InputError, match=rf"loss is .*({loss}) at iteration 9.*smaller --rate"):
             train(task, folder, interruption, lambda iteration, loss: None)
     assert folder.iteration == 5
     assert (tmp_path / "weights.npy").read_bytes() == kept
@@ -183,6 +184,17 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
         pass
     (tmp_path / "out" / SETTINGS).write_text("{")
     with pytest.raises(InputError, match=r"training\.json: damaged"), folder.opened({}):
+        pass
+
+
+def test_a_folder_of_another_verb_is_refused(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path)
+    with folder.opened({"verb": "distill", "passes": 1}) as agreed:
+        folder.keep_settings(agreed)
+    with (
+        pytest.raises(InputError, match="is of rpn2t distill; choose another"),
+        folder.opened({"verb": "train-rpn", "backbone": 0}),
+    ):
         pass
 
 

@@ -145,7 +145,7 @@ class Config:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Defaults with the given values; an unknown name is refused with the nearest known one."""
+        """Defaults with the given values; an unknown name is refused, with the one that was meant."""
         return cls()._with(values)
 
     def _with(self, values: Mapping[str, Any]) -> Self:
@@ -213,6 +213,7 @@ def _kind(wanted: Any) -> str:
 def _known(name: str) -> "dataclasses.Field[Any]":
     fields = {field.name: field for field in dataclasses.fields(Config)}
     if name not in fields:
-        near = difflib.get_close_matches(name, fields, n=1, cutoff=0.0)[0]
-        raise InputError(f"{name}: no such setting; did you mean {near}?")
+        near = difflib.get_close_matches(name, fields, n=1)
+        cure = f"did you mean {near[0]}?" if near else "the configuration in a run.json has all of them"
+        raise InputError(f"{name}: no such setting; {cure}")
     return fields[name]

@@ -112,7 +112,9 @@ def _image_files(folder: Path) -> list[Path]:
 def _json_lines(folder: Path, path: Path) -> Iterator[Photograph]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a list of annotations, which is text in JSON lines") from None
+    except OSError:
         raise InputError(f"{path}: no such list of annotations, nor a folder of XML files") from None
     for number, line in enumerate(lines, start=1):
         if line.strip():

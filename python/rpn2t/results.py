@@ -36,6 +36,11 @@ def as_experiment(name: str) -> Experiment:
     return EXPERIMENTS[EXPERIMENTS.index(name)]
 
 
+def store_name(dataset: DataSet, experiment: Experiment) -> str:
+    """The folder of all trackers' results on a data set: OTB2015, OTB2015-TRE."""
+    return dataset.store if experiment in ("ope", "vot") else f"{dataset.store}-{experiment.upper()}"
+
+
 class ResultFolder:
     """The results of one tracker in one experiment.
 
@@ -46,8 +51,7 @@ class ResultFolder:
     """
 
     def __init__(self, results: str | Path, dataset: DataSet, experiment: Experiment, tracker: str) -> None:
-        store = dataset.store if experiment in ("ope", "vot") else f"{dataset.store}-{experiment.upper()}"
-        self.path = Path(results).expanduser() / store / tracker
+        self.path = Path(results).expanduser() / store_name(dataset, experiment) / tracker
         self.dataset = dataset
         self.experiment = experiment
 

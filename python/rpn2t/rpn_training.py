@@ -100,7 +100,10 @@ class RPNTraining:
             [each for each in photographs if len(each.boxes)] for photographs in (training, held_out)
         )
         if not self._training or not self._held_out:
-            raise InputError("none of the photographs to train on, or of those held out, has a box")
+            raise InputError(
+                "none of the photographs to train on, or of those held out, has a box; "
+                "--annotations names their list"
+            )
         device.activate()
         self.solver = self._make_solver(folder, start)
         self._net = self.solver.net

@@ -1,7 +1,6 @@
 """Training with a Caffe solver: snapshots to go on from, a log, a curve, weights of use at any time."""
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,9 @@ from rpn2t.runtime import load_caffe, make_from_message
 
 LOG, CURVE, SETTINGS, LATEST = "log.jsonl", "loss.png", "training.json", "latest.json"
 _SNAPSHOT = "snapshot"
+
+_DIVERGED = 1e9
+"""No loss of ours begins near it: the distillation's is a sum over all of conv5, some ten thousand."""
 
 
 class Task(Protocol):
@@ -55,7 +57,8 @@ class TrainingFolder:
         """Lock the folder and compare the settings with those that it was begun with.
 
         Args:
-            settings: of this training. One that is None is taken as the folder has it.
+            settings: of this training. One that is None is taken as the folder has it; ``verb`` says which
+                of rpn2t's verbs trains.
 
         Yields:
             The settings that hold.
@@ -83,7 +86,10 @@ class TrainingFolder:
             return settings
         except ValueError:
             raise InputError(f"{self.path / SETTINGS}: damaged; choose another --output") from None
-        for name in sorted(set(settings) | set(begun)):
+        verb = settings.get("verb")
+        if begun.get("verb", verb) != verb:
+            raise InputError(f"{self.path}: is of rpn2t {begun['verb']}; choose another --output")
+        for name in sorted((set(settings) | set(begun)) - {"verb"}):
             if settings.get(name) is not None and settings[name] != begun.get(name):
                 raise InputError(
                     f"{self.path}: was begun with {name} = {begun.get(name)}, not {settings[name]}; "
@@ -192,10 +198,10 @@ def train(
             task.feed(solver.iter)
             solver.step(1)
             losses.append(float(solver.net.blobs["loss"].data.ravel()[0]))
-            if not math.isfinite(losses[-1]):
+            if not losses[-1] < _DIVERGED:
                 raise InputError(
-                    f"{folder.path}: the loss is no number any more at iteration {solver.iter}; begin with a "
-                    "smaller --rate and another --output"
+                    f"{folder.path}: the training diverged, its loss is {losses[-1]:.3g} at iteration "
+                    f"{solver.iter}; begin with a smaller --rate and another --output"
                 )
             tell(solver.iter, losses[-1])
             over = solver.iter >= task.iterations

@@ -32,7 +32,7 @@ def ablate(**options: Any) -> None:
     Each is a benchmark of its own, called ablate-NAME, and goes on where it was stopped as `rpn2t benchmark`
     does. At the end a table compares those that are there, on the sequences that all of them have; it is
     also written to ablation.md and ablation.csv beside them. `--config quarter --frames 40` makes a first
-    look affordable. They are run in paper mode unless --mode says fast.
+    look affordable. Here --mode auto is paper mode on any device.
     """
     from rpn2t.cli.ablating import run_ablation
     from rpn2t.cli.benchmarking import BenchmarkOptions

@@ -43,6 +43,7 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         SystemExit: 1 where sequences failed, 128 + the signal that stopped the run.
     """
     spec = options.spec()
+    spec.identity()  # a tracker that is not there is the first thing to hear of
     dataset, sequences = open_dataset(options)
     run_over(options, spec, dataset, sequences, options.name or spec.title)
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rpn2t.cli.console import Meter, say
+from rpn2t.cli.console import Meter, duration, say
 from rpn2t.cli.training import interruptible, run_training
 from rpn2t.distillation import BATCH, PRESETS, Distillation, DistillationSettings, settings_for
 from rpn2t.errors import InputError
@@ -74,6 +74,7 @@ def _begun_with(
     names = ("preset", "crops", "passes", "images_per_pass", "rate", "seed", "start")
     used = {part: sha256(weights.file(part))[:12] for part in sorted({"teacher", options.start})}
     return {
+        "verb": "distill",
         **{name: getattr(options, name) for name in names},
         "weights": " ".join(used.values()),
         "photographs": fingerprint(options.images, *photographs),
@@ -99,7 +100,7 @@ def _settings(
     )
     if not timed:
         return settings
-    say(f"timing a few batches, to choose what takes {options.minutes:g} minutes on {device}")
+    say(f"timing a few batches, to choose what takes {duration(60 * options.minutes)} on {device}")
     return settings_for(options.minutes, settings, training, weights, device)
 
 

@@ -101,12 +101,13 @@ def run_train_rpn(
     chosen = choose_device(device)
     folder = TrainingFolder(output)
     inputs = {
+        "verb": "train-rpn",
         "photographs": fingerprint(images, training, held_out),
         "start": "random" if file is None else sha256(file)[:12],
     }
     with folder.opened(asdict(settings) | inputs) as agreed:
-        folder.keep_settings(agreed)
         task = RPNTraining(settings, training, held_out, layers, chosen, folder, measure_every)
+        folder.keep_settings(agreed)
         for note in chosen.notes:
             say(note)
         say(f"training on {chosen}: {len(training)} photographs, {len(held_out)} held out, from {start}")

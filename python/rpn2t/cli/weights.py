@@ -117,7 +117,7 @@ def import_files(
     _say_installed(made)
     if student is None:
         click.echo("its student is the teacher's conv1 to conv5, undistilled;")
-        click.echo(f"distil it with: rpn2t distill --weights {made.name}")
+        click.echo(f"distil it with: rpn2t distill --images PHOTOGRAPHS --weights {made.name}")
 
 
 @weights.command("scale")
