@@ -1,9 +1,10 @@
 """Turn a training's snapshot into folded weights, and folded weights into Caffe's file.
 
 python tools/pretrain/export.py SNAPSHOT.pt ZF.npz
-python tools/pretrain/export.py ZF.npz zf_teacher.caffemodel --conv5-scale 4
-python tools/pretrain/export.py zf_teacher.caffemodel ZF.npz --conv5-scale 4    (back: to train on)
+python tools/pretrain/export.py ZF.npz zf_teacher.caffemodel
+python tools/pretrain/export.py zf_teacher.caffemodel ZF.npz    (back: to train on)
 
+In Caffe's files conv5 is larger by --conv5-scale, unless given by that of the shipped weights.
 Snapshots need PyTorch, Caffe's files need Caffe and rpn2t: with both in one Python, one step does it.
 """
 
@@ -54,9 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("source", type=Path, help="snapshot.pt, folded weights (.npz), or .caffemodel")
     parser.add_argument("target", type=Path, help=".npz or .caffemodel")
-    parser.add_argument("--conv5-scale", type=float, default=4, help="factor on a .caffemodel's conv5 [4]")
+    parser.add_argument("--conv5-scale", type=float, default=3, help="factor on a .caffemodel's conv5 [3]")
     parser.add_argument("--float16", action="store_true", help="store halves, .npz only")
     options = parser.parse_args(arguments)
+    if not options.source.is_file():
+        parser.error(f"{options.source}: no such file")
     arrays = read(options.source, options.conv5_scale)
     if options.target.suffix == ".npz":
         kind = np.float16 if options.float16 else np.float32

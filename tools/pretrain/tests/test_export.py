@@ -11,6 +11,7 @@ from zf import ZF, folded, plain
 
 ROOT = Path(__file__).parents[3]
 CAFFE_PYTHON = Path(os.environ.get("CAFFE_PYTHON", ROOT / ".venv/bin/python"))
+AS_IT_IS = ("--conv5-scale", "1")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_caffe_computes_what_pytorch_does(trained: Path, tmp_path: Path) -> None
 def test_a_set_is_carried_over_to_another_backbone_and_back(trained: Path, tmp_path: Path) -> None:
     shipped, there, back = ROOT / "data/models", tmp_path / "there", tmp_path / "back"
     export.main([str(trained), str(tmp_path / "zf.npz")])
-    _with_caffe(export.__file__, str(tmp_path / "zf.npz"), str(tmp_path / "zf.caffemodel"))
+    _with_caffe(export.__file__, str(tmp_path / "zf.npz"), str(tmp_path / "zf.caffemodel"), *AS_IT_IS)
     carry = str(Path(export.__file__).with_name("carry.py"))
     _with_caffe(carry, str(tmp_path / "zf.caffemodel"), str(shipped), str(there))
     _with_caffe(carry, str(shipped / "zf_teacher.caffemodel"), str(there), str(back))
@@ -93,7 +94,7 @@ def test_a_set_is_carried_over_to_another_backbone_and_back(trained: Path, tmp_p
 
 
 def _arrays(folder: Path, part: str, scratch: Path) -> export.Arrays:
-    _with_caffe(export.__file__, str(folder / f"zf_{part}.caffemodel"), str(scratch / "part.npz"))
+    _with_caffe(export.__file__, str(folder / f"zf_{part}.caffemodel"), str(scratch / "part.npz"), *AS_IT_IS)
     return export.read(scratch / "part.npz")
 
 
