@@ -62,7 +62,7 @@ def test_import_of_a_teacher_says_that_its_student_is_undistilled(
     assert main(arguments) == 0
     *_, last_but_one, last = capsys.readouterr().out.splitlines()
     assert last_but_one.endswith("undistilled;")
-    assert last == "distil it with: rpn2t distill --weights mine"
+    assert last == "distil it with: rpn2t distill --images PHOTOGRAPHS --weights mine"
     bias = read_caffemodel(home / "mine" / "zf_student.caffemodel")["conv1"][1]
     np.testing.assert_allclose(bias, 1 + 49 * (3 * 128 - 102.98 - 115.95 - 122.77), rtol=1e-6)
     assert main(["weights", "verify", "mine"]) == 0
