@@ -127,7 +127,9 @@ def find_trackers(results: str | Path, dataset: DataSet, experiment: Experiment)
     found: dict[str, TrackerFiles] = {}
     elsewhere: set[str] = set()
     for folder in _folders(root, experiment, store):
-        if _benchmarked(folder) and root not in (folder, folder.parent) and folder.parent.name != store:
+        # A store, or a tracker's folder in it, that the caller named is taken whatever it is called.
+        named = root in (folder, folder.parent)
+        if _benchmarked(folder) and not named and folder.parent.name != store:
             elsewhere.add(str(folder.parent))
             continue
         for tracker in _in_folder(folder, root, lists, experiment):
