@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
-from rpn2t.sources import Frame
+from rpn2t.video.sources import Frame
 
 SPEED = np.array([0.04, 0.02])
 """Of the target across and down, in its mean side a frame: 2.4 and 1.2 px for one of 60 px."""

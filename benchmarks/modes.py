@@ -31,7 +31,7 @@ from tracking import (
 )
 from workers import Worker
 
-from rpn2t.modes import MODES
+from rpn2t.tracker.modes import MODES
 
 FRAMES = {"paper": 20, "fast": 100}
 RATIO = "fast / paper"

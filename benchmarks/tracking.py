@@ -17,9 +17,9 @@ from workers import Engine, pools
 
 from rpn2t.config import Config
 from rpn2t.errors import InputError
-from rpn2t.interruption import Interrupted, Interruption
-from rpn2t.modes import MODES
-from rpn2t.threads import SLEEP_AT_ONCE
+from rpn2t.system.interruption import Interrupted, Interruption
+from rpn2t.tracker.modes import MODES
+from rpn2t.system.threads import SLEEP_AT_ONCE
 
 HERE = Path(__file__).parent
 LOST = 0.5

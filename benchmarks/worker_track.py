@@ -20,9 +20,9 @@ from serving import answer  # noqa: E402
 
 from rpn2t.boxes import iou  # noqa: E402
 from rpn2t.config import Config  # noqa: E402
-from rpn2t.profile import Profile  # noqa: E402
-from rpn2t.session import Step, run  # noqa: E402
-from rpn2t.tracker import Tracker  # noqa: E402
+from rpn2t.run.profile import Profile  # noqa: E402
+from rpn2t.run.session import Step, run  # noqa: E402
+from rpn2t.tracker.loop import Tracker  # noqa: E402
 
 
 class Track:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rpn2t.errors import InputError
-from rpn2t.threads import SLEEP_AT_ONCE
+from rpn2t.system.threads import SLEEP_AT_ONCE
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,17 @@ try:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from rpn2t.datasets import DataSet, describe_absent, find_dataset
-    from rpn2t.datasets import Sequence as Target
+    from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset
+    from rpn2t.sequences.registry import Sequence as Target
     from rpn2t.errors import InputError
-    from rpn2t.eval.command_line import Parser, run, words
-    from rpn2t.eval.curves import saved
-    from rpn2t.eval.output import RECORD, check_output, write
-    from rpn2t.eval.page import image, render, table_html
-    from rpn2t.eval.published import ORIGIN, PARTIAL, published_rows
-    from rpn2t.eval.styles import style_of
-    from rpn2t.eval.tables import SPEED, Table, speed_text
-    from rpn2t.eval.vot_metrics import (
+    from rpn2t.eval.report.command_line import Parser, run, words
+    from rpn2t.eval.otb.curves import saved
+    from rpn2t.eval.report.output import RECORD, check_output, write
+    from rpn2t.eval.report.page import image, render, table_html
+    from rpn2t.eval.report.published import ORIGIN, PARTIAL, published_rows
+    from rpn2t.eval.report.styles import style_of
+    from rpn2t.eval.report.tables import SPEED, Table, speed_text
+    from rpn2t.eval.vot.metrics import (
         INTERVALS,
         SENSITIVITY,
         SequenceScore,
@@ -41,8 +41,8 @@ try:
         score,
         summary,
     )
-    from rpn2t.regions import FAILED, INITIALIZED, is_state
-    from rpn2t.supervised import SupervisedRun, ground_truth, read_run
+    from rpn2t.sequences.vot_regions import FAILED, INITIALIZED, is_state
+    from rpn2t.benchmark.vot_supervised import SupervisedRun, ground_truth, read_run
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise

@@ -6,7 +6,7 @@ import caffe
 import numpy as np
 
 from rpn2t.layers.parameters import listed, read_parameters
-from rpn2t.matching import label_map, match_anchors
+from rpn2t.tracker.matching import label_map, match_anchors
 
 
 @dataclass(frozen=True)

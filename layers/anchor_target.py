@@ -7,12 +7,12 @@ import caffe
 import numpy as np
 
 from rpn2t.layers.parameters import listed, read_parameters
-from rpn2t.rpn import AnchorShapes, Sampling, assign
+from rpn2t.nets.proposals import AnchorShapes, Sampling, assign
 
 
 @dataclass(frozen=True)
 class AnchorTargetParameters:
-    """``param_str`` of :class:`AnchorTargetLayer`; see :mod:`rpn2t.rpn`."""
+    """``param_str`` of :class:`AnchorTargetLayer`; see :mod:`rpn2t.nets.proposals`."""
 
     stride: int
     scales: Sequence[float]

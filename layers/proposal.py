@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields
 import caffe
 
 from rpn2t.layers.parameters import read_parameters
-from rpn2t.rpn import AnchorShapes, Selection, propose
+from rpn2t.nets.proposals import AnchorShapes, Selection, propose
 
 
 @dataclass(frozen=True)
 class ProposalParameters:
-    """``param_str`` of :class:`ProposalLayer`; see :mod:`rpn2t.rpn`."""
+    """``param_str`` of :class:`ProposalLayer`; see :mod:`rpn2t.nets.proposals`."""
 
     stride: int
     scales: Sequence[float]

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rpn2t.sources import open_source
+from rpn2t.video.sources import open_source
 
 
 def main() -> None:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rpn2t.config import Config
-    from rpn2t.tracker import Tracker
+    from rpn2t.tracker.loop import Tracker
 
 __version__ = "0.1.0"
 __all__ = ["Config", "Tracker", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, so that `import rpn2t.eval.metrics` and `rpn2t --help` need no Caffe.
+    # Lazy, so that `import rpn2t.eval.otb.metrics` and `rpn2t --help` need no Caffe.
     if name == "Tracker":
-        from rpn2t.tracker import Tracker
+        from rpn2t.tracker.loop import Tracker
 
         return Tracker
     if name == "Config":

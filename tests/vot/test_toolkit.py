@@ -24,14 +24,14 @@ from conftest import command, make_clip, set_options
 from numpy.typing import NDArray
 
 from rpn2t.boxes import as_box
-from rpn2t.datasets import Sequence, find_dataset
+from rpn2t.sequences.registry import Sequence, find_dataset
 from rpn2t.eval import vot_metrics
 from rpn2t.eval.vot_report import compute
-from rpn2t.regions import INITIALIZED, is_state
-from rpn2t.session import run
-from rpn2t.sources import ImageSource
-from rpn2t.supervised import SupervisedRun, as_written, ground_truth, read_run
-from rpn2t.trackers import TrackerSpec
+from rpn2t.sequences.vot_regions import INITIALIZED, is_state
+from rpn2t.run.session import run
+from rpn2t.video.sources import ImageSource
+from rpn2t.benchmark.vot_supervised import SupervisedRun, as_written, ground_truth, read_run
+from rpn2t.benchmark.trackers import TrackerSpec
 
 PYTHON = Path(os.environ.get("RPN2T_VOT_PYTHON", ""))
 

@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rpn2t.weights import (
+from rpn2t.nets.caffemodel import (
     FILES,
     ZF_SHAPES,
     Layers,

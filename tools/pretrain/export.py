@@ -26,7 +26,7 @@ def read(path: Path, conv5_scale: float = 1) -> Arrays:
         with np.load(path) as file:
             return {name: file[name].astype(np.float32) for name in file.files}
     if path.suffix == ".caffemodel":
-        from rpn2t.weights import read_caffemodel
+        from rpn2t.nets.caffemodel import read_caffemodel
 
         found = layers(_arrays(read_caffemodel(path, only=LAYERS)), 1 / conv5_scale)
         return _arrays(found)
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stored: dict[str, Any] = {name: array.astype(kind) for name, array in arrays.items()}
         np.savez(options.target, **stored)
     else:
-        from rpn2t.weights import write_caffemodel
+        from rpn2t.nets.caffemodel import write_caffemodel
 
         write_caffemodel(options.target, layers(arrays, options.conv5_scale))
 

@@ -12,7 +12,7 @@ import click
 from rpn2t import __version__
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
-from rpn2t.threads import sleep_at_once
+from rpn2t.system.threads import sleep_at_once
 
 _VERBS = (
     "track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "train-rpn", "distill",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from rpn2t.config import Config
 from rpn2t.errors import InputError
-from rpn2t.modes import choose_mode
-from rpn2t.runtime import has_cuda
-from rpn2t.trackers import TrackerSpec
+from rpn2t.tracker.modes import choose_mode
+from rpn2t.nets.caffe import has_cuda
+from rpn2t.benchmark.trackers import TrackerSpec
 
 _MADE_FOR = {"quarter": "paper", "fast": "fast"}
 """The mode of each named configuration: it would undo the other mode's own numbers."""
@@ -57,7 +57,7 @@ def _mode_here(device: str) -> str:
     """
     if device == "cpu" or not has_cuda():
         return choose_mode("auto", "cpu")
-    code = f"from rpn2t.modes import choose_mode; print(choose_mode('auto', {device!r}))"
+    code = f"from rpn2t.tracker.modes import choose_mode; print(choose_mode('auto', {device!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else choose_mode("auto", device)
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from rpn2t.session import Step
+    from rpn2t.run.session import Step
 
 
 def say(text: str, *, error: bool = False) -> None:

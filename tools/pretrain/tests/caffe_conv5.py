@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.runtime import load_caffe
-from rpn2t.weights import check_zf, load_into, read_caffemodel
+from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.caffemodel import check_zf, load_into, read_caffemodel
 
 
 def conv5(prototxt: str, weights: str, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""OTB: success and precision."""

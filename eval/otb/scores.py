@@ -1,0 +1,276 @@
+"""What an evaluation of OTB results computes: each tracker's curves on each sequence, and their means.
+
+All trackers are compared on the same sequences, as published tables are: one that any of them lacks, or that
+the root lacks, is left out of every mean and named.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rpn2t.boxes import Floats
+from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Protocol, find_dataset
+from rpn2t.sequences.registry import Sequence as Target
+from rpn2t.errors import InputError
+from rpn2t.eval.otb import metrics
+from rpn2t.eval.results_files import (
+    Experiment,
+    Run,
+    TrackerFiles,
+    align,
+    choose_trackers,
+    find_trackers,
+)
+from rpn2t.benchmark.otb_robustness import tre_starts
+
+
+@dataclass(frozen=True)
+class Score:
+    """A tracker's measures on a sequence, or their means over several.
+
+    Attributes:
+        success: fraction of frames with overlap > 0, 0.05 ... 1.
+        precision: fraction of frames whose centre is at most 0, 1 ... 50 px off.
+        normalised: the same at 0, 0.01 ... 0.5 of the truth's sides.
+        fps: frames a second; None where nobody measured it.
+    """
+
+    success: Floats
+    precision: Floats
+    normalised: Floats
+    fps: float | None
+
+    @property
+    def auc(self) -> float:
+        """Area under the success curve, the score that success plots are ranked by."""
+        return float(self.success.mean())
+
+    @property
+    def precision_20(self) -> float:
+        """Precision at 20 px, the score that precision plots are ranked by."""
+        return float(self.precision[20])
+
+    @property
+    def success_rate(self) -> float:
+        """Success at overlap 0.5."""
+        return metrics.success_rate(self.success)
+
+    @property
+    def normalised_20(self) -> float:
+        """Normalised precision at 0.2."""
+        return float(self.normalised[20])
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A tracker on the sequences that are compared.
+
+    Attributes:
+        name: of the tracker.
+        scores: target -> score.
+        boxes: target -> (n, 4) boxes as they are measured; empty but for OPE.
+    """
+
+    name: str
+    scores: Mapping[str, Score]
+    boxes: Mapping[str, Floats]
+
+    def mean(self, names: Sequence[str]) -> Score:
+        """The mean over sequences; of speed, over those that have one."""
+        chosen = [self.scores[name] for name in names]
+        speeds = [score.fps for score in chosen if score.fps is not None]
+        return Score(
+            success=np.mean([score.success for score in chosen], axis=0),
+            precision=np.mean([score.precision for score in chosen], axis=0),
+            normalised=np.mean([score.normalised for score in chosen], axis=0),
+            fps=float(np.mean(speeds)) if speeds else None,
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that is drawn and written.
+
+    Attributes:
+        dataset: what was asked for.
+        experiment: how trackers were run.
+        protocol: whose rules.
+        frames: how many first frames are compared; None for all.
+        sequences: those that are compared, as far as they are.
+        absent: name -> why a sequence is left out.
+        trackers: in the order asked for.
+        attributes: those that are drawn: name -> the names of the compared sequences that have it.
+        notes: what a reader should know of the input, a line each.
+    """
+
+    dataset: DataSet
+    experiment: Experiment
+    protocol: Protocol
+    frames: int | None
+    sequences: tuple[Target, ...]
+    absent: Mapping[str, str]
+    trackers: tuple[Tracked, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The compared sequences' names."""
+        return tuple(sequence.name for sequence in self.sequences)
+
+    @property
+    def scope(self) -> str:
+        """What was compared, and how, for every title."""
+        name = self.dataset.name.rstrip("/").rpartition("/")[2]
+        count = f"{len(self.sequences)} of {len(self.dataset.entries)} sequences"
+        first = f", first {self.frames} frames" if self.frames else ""
+        return f"{name}, {self.experiment.upper()}, protocol {self.protocol}, {count}{first}"
+
+
+def compute(
+    root: str | Path,
+    results: str | Path,
+    *,
+    dataset: str = "otb100",
+    protocol: Protocol = "otb",
+    trackers: Sequence[str] = (),
+    attributes: Sequence[str] = (),
+    sequences: Sequence[str] = (),
+    frames: int | None = None,
+    experiment: Experiment = "ope",
+) -> Evaluation:
+    """Read everything and measure it; nothing is written.
+
+    Raises:
+        InputError: an input cannot be used; one line names it and the cure.
+    """
+    chosen = find_dataset(dataset)
+    if chosen.kind != "otb":
+        raise InputError(f"{dataset}: a data set of VOT; `python eval/vot_report.py` evaluates those")
+    if frames is not None and frames < 1:
+        raise InputError(f"--frames {frames}: at least one frame is compared")
+    for name in attributes:
+        if name.upper() not in ATTRIBUTES:
+            raise InputError(f"{name}: no attribute of OTB; there are {', '.join(ATTRIBUTES)}")
+    if sequences:
+        chosen = chosen.select(sequences)
+    opened = chosen.open(root, protocol)
+    files = choose_trackers(find_trackers(results, chosen, experiment), trackers)
+    absent = dict(opened.absent)
+    notes: list[str] = []
+    measured: dict[str, dict[str, tuple[Score, Floats]]] = {each.name: {} for each in files}
+    compared = []
+    for target in opened.sequences:
+        try:
+            read = {each.name: _read(each, target, protocol, frames, experiment) for each in files}
+        except LookupError as error:
+            absent[target.name] = str(error.args[0])
+            continue
+        compared.append(target.head(frames))
+        for name, runs in read.items():
+            measured[name][target.name] = _measure(runs, protocol)
+            notes += _unusable(name, target.name, runs)
+    if not compared:
+        reasons = [f"{name}: {why}" for name, why in absent.items() if name not in opened.absent]
+        raise InputError(
+            f"{results}: no sequence of {root} is there for every tracker ({'; '.join(reasons[:3])}); choose "
+            "others by --trackers"
+        )
+    return Evaluation(
+        dataset=chosen,
+        experiment=experiment,
+        protocol=protocol,
+        frames=frames,
+        sequences=tuple(compared),
+        absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
+        trackers=tuple(_tracked(name, of_it, experiment) for name, of_it in measured.items()),
+        attributes=_attributes(compared, attributes),
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The boxes of one run, with their truth."""
+
+    boxes: Floats
+    truth: Floats
+    fps: float | None
+
+
+def _read(
+    files: TrackerFiles, target: Target, protocol: Protocol, frames: int | None, experiment: Experiment
+) -> list[_Part]:
+    """A tracker's runs over a sequence.
+
+    Raises:
+        LookupError: it has none, or not all of them.
+    """
+    missing = files.missing(target.name)
+    if missing:
+        raise LookupError(f"{files.name}: {missing}")
+    runs = files.read(target.name)
+    if experiment == "ope":
+        try:
+            boxes = align(runs[0], target, protocol, frames)
+        except LookupError as error:
+            raise LookupError(f"{files.name}: {error.args[0]}") from None
+        return [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
+    return _parts(files.name, runs, target.head(frames), experiment)
+
+
+def _parts(tracker: str, runs: list[Run], target: Target, experiment: Experiment) -> list[_Part]:
+    """TRE's or SRE's runs, each with the truth from its own first frame on."""
+    starts = tre_starts(target.truth) if experiment == "tre" else [0] * 12
+    if len(runs) != len(starts):
+        raise LookupError(f"{tracker}: {len(runs)} runs of {len(starts)}")
+    parts = []
+    for run, start in zip(runs, starts, strict=True):
+        truth = target.truth[start:]
+        if len(run.boxes) != len(truth):
+            raise InputError(
+                f"{run.path}: has {len(run.boxes)} boxes, the run of {target.name} from frame {start + 1} on "
+                f"has {len(truth)}; run it again"
+            )
+        parts.append(_Part(run.boxes, truth, run.fps))
+    return parts
+
+
+def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
+    """The score of a sequence: the frames of all runs are counted together, as the toolkit counts them."""
+    boxes = [metrics.as_tracked(part.boxes, part.truth, protocol) for part in parts]
+    truths = [part.truth for part in parts]
+    pairs = list(zip(boxes, truths, strict=True))
+    overlaps = np.concatenate([metrics.overlaps(box, truth, protocol) for box, truth in pairs])
+    errors = np.concatenate([metrics.centre_errors(box, truth, protocol) for box, truth in pairs])
+    speeds = [part.fps for part in parts if part.fps is not None]
+    score = Score(
+        success=metrics.success_curve(overlaps, protocol),
+        precision=metrics.precision_curve(errors),
+        normalised=metrics.normalised_precision(np.concatenate(boxes), np.concatenate(truths)),
+        fps=float(np.mean(speeds)) if speeds else None,
+    )
+    return score, boxes[0]
+
+
+def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
+    """A note where boxes are none: how they count is the protocol's rule."""
+    rows = np.concatenate([part.boxes[1:] for part in parts])
+    bad = int(np.sum(~(np.all(np.isfinite(rows), axis=1) & np.all(rows[:, 2:] > 0, axis=1))))
+    return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
+
+
+def _tracked(name: str, measured: Mapping[str, tuple[Score, Floats]], experiment: Experiment) -> Tracked:
+    boxes = {target: boxes for target, (_, boxes) in measured.items()} if experiment == "ope" else {}
+    return Tracked(name, {target: score for target, (score, _) in measured.items()}, boxes)
+
+
+def _attributes(sequences: Sequence[Target], chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Attribute -> the sequences that have it, of the chosen ones (all where none is) that occur."""
+    wanted = [name.upper() for name in chosen] or list(ATTRIBUTES)
+    groups = {
+        name: tuple(sequence.name for sequence in sequences if name in sequence.attributes) for name in wanted
+    }
+    return {name: names for name, names in groups.items() if names}

@@ -1,0 +1,136 @@
+"""Frames of a sequence with several trackers' boxes on them: for the page, and as a PDF like the paper's
+figure 6.
+
+Images are read and drawn with Pillow, which matplotlib brings along.
+"""
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+
+from rpn2t.boxes import Floats, as_box
+from rpn2t.sequences.registry import Sequence as Target
+from rpn2t.errors import InputError
+from rpn2t.eval.otb.scores import Evaluation
+from rpn2t.eval.report.styles import rgb, style_of
+
+FRAMES = 6
+"""Frames of a sequence."""
+
+_WIDTH = 300
+_QUALITY = 78
+_TRUTH = "#FFFFFF"
+_ROWS_A_PAGE = 6
+
+
+def chosen_frames(count: int) -> list[int]:
+    """Rows that are shown: evenly spread, the last one among them, and not the first, whose box was given."""
+    return sorted({round(step * (count - 1) / FRAMES) for step in range(1, FRAMES + 1)})
+
+
+def can_draw(evaluation: Evaluation) -> bool:
+    """Whether there are single passes with images to draw them on."""
+    return evaluation.experiment == "ope" and any(sequence.images for sequence in evaluation.sequences)
+
+
+def picture(evaluation: Evaluation, target: Target, row: int) -> bytes:
+    """One frame as JPEG, with its number (from 1 in the sequence), the truth and every tracker's box."""
+    image = _open(target.images[row])
+    scale = _WIDTH / image.width
+    image = image.resize((_WIDTH, max(1, round(image.height * scale))), Image.Resampling.BILINEAR)
+    draw = ImageDraw.Draw(image)
+    for box, colour, width in _boxes(evaluation, target, row):
+        corners = _corners(box, scale)
+        if corners is not None:
+            draw.rectangle(corners, outline=rgb(colour), width=width)
+    _label(draw, f"#{row + 1}")
+    stream = BytesIO()
+    image.save(stream, "JPEG", quality=_QUALITY)
+    return stream.getvalue()
+
+
+def pdf(evaluation: Evaluation) -> bytes:
+    """All sequences that have images, a row of frames each."""
+    shown = [sequence for sequence in evaluation.sequences if sequence.images]
+    stream = BytesIO()
+    with PdfPages(stream, metadata={"CreationDate": None}) as pages:
+        for start in range(0, len(shown), _ROWS_A_PAGE):
+            pages.savefig(_page(evaluation, shown[start : start + _ROWS_A_PAGE]), dpi=150)
+    return stream.getvalue()
+
+
+def _page(evaluation: Evaluation, targets: Sequence[Target]) -> Figure:
+    figure = Figure(figsize=(11, 1.75 * len(targets) + 0.7), layout="constrained")
+    grid = figure.subplots(len(targets), FRAMES, squeeze=False)
+    for axes_row, target in zip(grid, targets, strict=True):
+        for axes in axes_row:
+            axes.set_axis_off()
+        axes_row[0].set_title(target.name, loc="left", fontsize=9, fontweight="bold")
+        for axes, row in zip(axes_row, chosen_frames(len(target)), strict=False):
+            _panel(axes, evaluation, target, row)
+    handles = [
+        Line2D([], [], color=style_of(number).colour, linestyle=style_of(number).dash, label=tracker.name)
+        for number, tracker in enumerate(evaluation.trackers)
+    ]
+    truth = Line2D([], [], color="0.6", linestyle="dotted", label="ground truth")
+    figure.legend(handles=[*handles, truth], loc="outside lower center", ncols=6, fontsize=8, frameon=False)
+    return figure
+
+
+def _panel(axes: Any, evaluation: Evaluation, target: Target, row: int) -> None:
+    image = _open(target.images[row])
+    width, height = image.size
+    small = image.resize((_WIDTH, max(1, round(height * _WIDTH / width))), Image.Resampling.BILINEAR)
+    axes.imshow(np.asarray(small), extent=(0, width, height, 0))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    styles = [None, *(style_of(number) for number in range(len(evaluation.trackers)))]
+    for (box, colour, _), style in zip(_boxes(evaluation, target, row), styles, strict=True):
+        if np.isfinite(box).all():
+            dash = "dotted" if style is None else style.dash
+            x, y, w, h = as_box(box)
+            axes.add_patch(
+                Rectangle((x, y), w, h, fill=False, edgecolor=colour, linestyle=dash, linewidth=1.2)
+            )
+    axes.text(0.02, 0.96, f"#{row + 1}", transform=axes.transAxes, va="top", fontsize=7, color="yellow",
+              bbox={"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})  # fmt: skip
+
+
+def _boxes(evaluation: Evaluation, target: Target, row: int) -> Iterable[tuple[Floats, str, int]]:
+    """Box, colour and width of what is drawn: the truth first, the first tracker last, on top."""
+    yield target.truth[row], _TRUTH, 1
+    for number, tracker in enumerate(evaluation.trackers):
+        yield tracker.boxes[target.name][row], style_of(number).colour, 3 if number == 0 else 2
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(
+            f"{path}: no image that can be read; get the sequence again, or say --no-strips"
+        ) from error
+
+
+def _corners(box: Floats, scale: float) -> tuple[float, float, float, float] | None:
+    """First and last pixel, in the scaled image; None where there is nothing to draw."""
+    if not np.isfinite(box).all() or (box[2:] <= 0).any():
+        return None
+    left, top = np.clip(box[:2] * scale, -1e4, 1e4)
+    right, bottom = np.clip((box[:2] + box[2:]) * scale - 1, -1e4, 1e4)
+    return float(left), float(top), float(max(left, right)), float(max(top, bottom))
+
+
+def _label(draw: ImageDraw.ImageDraw, text: str) -> None:
+    font = ImageFont.load_default(13)
+    left, top, right, bottom = draw.textbbox((5, 3), text, font=font)
+    draw.rectangle((left - 3, top - 2, right + 3, bottom + 2), fill=(0, 0, 0))
+    draw.text((5, 3), text, font=font, fill=(255, 230, 80))

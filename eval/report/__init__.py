@@ -1,0 +1,1 @@
+"""What both evaluations write: tables, pages, looks."""

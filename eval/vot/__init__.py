@@ -1,0 +1,1 @@
+"""VOT: accuracy, robustness and expected average overlap."""

@@ -1,0 +1,1 @@
+"""A tracker over a whole data set."""

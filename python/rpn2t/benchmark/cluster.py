@@ -1,0 +1,75 @@
+"""Workers that track: processes on this machine, or a cluster that is already there.
+
+Every worker runs one task at a time and has its share of the cores. The pools of BLAS, OpenMP and OpenCV read
+their sizes while they are loaded, so a worker's environment is set before it starts; pools that share the
+same cores slow each other down tenfold and more.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import dask
+from distributed import Client, LocalCluster
+
+from rpn2t.errors import InputError
+from rpn2t.system.threads import SLEEP_AT_ONCE
+
+_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+_ATTEMPTS = 4  # of a task whose worker dies under it
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """What a worker with so many threads must find in its environment before it loads a library."""
+    return {**SLEEP_AT_ONCE, **dict.fromkeys(_POOLS, str(threads))}
+
+
+@contextmanager
+def connected(workers: int, threads: int | None, scheduler: str | None) -> Iterator[Client]:
+    """A client of workers on this machine, or of the scheduler at an address.
+
+    Args:
+        workers: processes to start here.
+        threads: of each; its share of the cores where None.
+        scheduler: address of one that runs, as tcp://host:8786; its workers are as they were started.
+
+    Raises:
+        InputError: nothing answers at that address.
+    """
+    with ExitStack() as stack:
+        # dask.distributed tells its own story of every worker that comes and goes.
+        for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        stack.enter_context(dask.config.set({
+            "distributed.scheduler.allowed-failures": _ATTEMPTS - 1,
+            "distributed.nanny.pre-spawn-environ": worker_environment(threads or max(1, cores() // workers)),
+            "distributed.comm.timeouts.connect": "5s",
+        }))  # fmt: skip
+        if scheduler is not None:
+            try:
+                client = Client(scheduler, timeout=5)
+            except (OSError, ValueError, TimeoutError) as error:
+                raise InputError(f"--scheduler {scheduler}: nothing answers there; start one with "
+                                 "`dask scheduler` and workers with `dask worker`") from error  # fmt: skip
+            yield stack.enter_context(client)
+            return
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rpn2t-", ignore_cleanup_errors=True))
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,  # Caffe's memory is not Python's; the system guards it
+            dashboard_address="127.0.0.1:0",
+            local_directory=folder,
+            silence_logs=logging.CRITICAL,
+        )
+        stack.enter_context(cluster)
+        yield stack.enter_context(Client(cluster))

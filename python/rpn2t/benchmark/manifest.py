@@ -1,0 +1,87 @@
+"""manifest.json: how a folder of results was made, so that results of two makings never mix."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rpn2t.errors import InputError
+from rpn2t.benchmark.result_files import write_whole
+
+
+class Manifest:
+    """The manifest of one folder of results.
+
+    Attributes:
+        identity: what decides the boxes: tracker, configuration, weights' checksums, seed, protocol, frames.
+        runs: a record of each finished run: frames, seconds, machine, versions.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        """Read what is there, or begin a new one; nothing is written yet.
+
+        Raises:
+            InputError: the results there were made otherwise (what differs is named), or not by us.
+        """
+        self._path = path
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self.runs: dict[str, Any] = {}
+        if path.exists():
+            self._continue(_read(path))
+        elif any(path.parent.glob("*.txt")) or any(path.parent.glob("baseline/*/*.txt")):
+            raise InputError(
+                f"{path.parent}: holds results without a {path.name}, which `rpn2t benchmark` did not make; "
+                "give another --name"
+            )
+
+    def _continue(self, found: dict[str, Any]) -> None:
+        differing = differences(found.get("identity", {}), self.identity)
+        differing.sort(key=lambda text: not text.startswith("mode "))  # it decides most of the others
+        if differing:
+            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+            raise InputError(
+                f"{self._path.parent}: holds results made with {differing[0]}{more}; give another --name "
+                "for these, or remove that folder"
+            )
+        self.runs = found.get("runs", {})
+
+    def add(self, run: str, record: Mapping[str, Any]) -> None:
+        """Record a finished run, and write the file."""
+        self.runs[run] = dict(record)
+        self.write()
+
+    def write(self) -> None:
+        """Write it, whole.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        content = {"identity": self.identity, "runs": self.runs}
+        write_whole(self._path, json.dumps(content, indent=1) + "\n")
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> list[str]:
+    """What differs between two identities: ``candidates 256, now 64``, and so on."""
+    found = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{inside}{key}.")
+        elif old != new:
+            found.append(f"{inside}{key} {_short(old)}, now {_short(new)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else text[:12] + "..."
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); give another --name") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: not a manifest; give another --name")
+    return found

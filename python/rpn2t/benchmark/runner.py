@@ -1,0 +1,319 @@
+"""Run a tracker over a data set: every run of a sequence is a task, and a finished one is never run again.
+
+OPE is one run a sequence from its first frame. TRE is twenty, from frames spread over the sequence, and
+SRE twelve, from boxes that are shifted or scaled (:mod:`rpn2t.benchmark.otb_robustness`). VOT's supervised experiment
+repeats each sequence up to fifteen times and starts again after a failure (:mod:`rpn2t.benchmark.vot_supervised`).
+
+Workers only track: what they found comes back to this process, which writes it (:mod:`rpn2t.benchmark.result_files`). A
+benchmark that is stopped at any moment loses the runs in flight, and goes on with the rest.
+"""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from time import monotonic
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from distributed import Client, Future, KilledWorker, as_completed, get_worker
+
+from rpn2t.boxes import Box, as_box, as_boxes
+from rpn2t.sequences.registry import Sequence
+from rpn2t.errors import InputError, one_line
+from rpn2t.system.interruption import Interruption
+from rpn2t.benchmark.manifest import Manifest
+from rpn2t.benchmark.result_files import Experiment, ResultFolder, boxes_text, times_text, write_whole
+from rpn2t.benchmark.otb_robustness import SHIFTS, sre_box, tre_starts
+from rpn2t.nets.caffe import cpu_name
+from rpn2t.run.session import FrameTracker, run
+from rpn2t.video.sources import Frame, ImageSource
+from rpn2t.benchmark.vot_supervised import (
+    SAME_RUNS,
+    SupervisedRun,
+    enough,
+    read_run,
+    run_supervised,
+    run_text,
+    times_table,
+)
+from rpn2t.benchmark.trackers import TrackerSpec
+
+_SECONDS_BETWEEN_REPORTS = 1.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of a tracker through a sequence: all that a worker needs to know.
+
+    Attributes:
+        spec: the tracker.
+        sequence: its images are read where the worker is.
+        experiment: how it is run.
+        label: which of the sequence's runs: nothing for OPE, else ``01`` ..., ``left`` ..., ``001`` ...
+        seed: of the tracker.
+    """
+
+    spec: TrackerSpec
+    sequence: Sequence
+    experiment: Experiment
+    label: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """For people and for the manifest: ``Deer``, ``Deer 01``."""
+        return f"{self.sequence.name} {self.label}".strip()
+
+    @property
+    def first(self) -> int:
+        """The sequence's frame at which it begins."""
+        return tre_starts(self.sequence.truth)[int(self.label) - 1] if self.experiment == "tre" else 0
+
+    def __len__(self) -> int:
+        return len(self.sequence) - self.first
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: one of ``boxes``, ``supervised`` and ``error``.
+
+    Attributes:
+        boxes: (n, 4), 0-based.
+        supervised: what VOT's loop gives.
+        seconds: of each frame.
+        error: why there are none, in a line.
+        made: the machine, libraries and threads it was made with, and what the tracker says of itself.
+    """
+
+    boxes: Any = None
+    supervised: SupervisedRun | None = None
+    seconds: tuple[float, ...] = ()
+    error: str | None = None
+    made: Mapping[str, Any] | None = None
+
+
+class Watcher(Protocol):
+    """Who is told how a benchmark goes on."""
+
+    def frames(self, task: str, count: int) -> None:
+        """So many frames of a task in flight are tracked; called from another thread."""
+
+    def done(self, task: str, frames: int, error: str | None) -> None:
+        """A task is over: with an error, or with all of its frames."""
+
+
+def perform(task: Task, topic: str) -> Outcome:
+    """Track one task through, in a worker.
+
+    Args:
+        task: what to do.
+        topic: where to say how far it is, every second.
+
+    Returns:
+        The outcome; whatever went wrong is its error.
+    """
+    if threads := os.environ.get("OPENCV_FOR_THREADS_NUM"):
+        cv2.setNumThreads(int(threads))
+    tracker = None
+    try:
+        tracker = task.spec.make(task.seed)
+        source = ImageSource(task.sequence.name, task.sequence.name, list(task.sequence.images[task.first :]))
+        frames = _reporting(source.frames(), task.name, topic)
+        if task.experiment == "vot":
+            found = run_supervised(tracker, task.sequence, (frame.image for frame in frames))
+            return Outcome(supervised=found, seconds=tuple(found.seconds), made=_made_with(tracker))
+        return _one_pass(task, tracker, frames)
+    except Exception as error:  # any tracker may be run here: what it throws is its own sequence's end
+        return Outcome(error=one_line(error), made=_made_with(tracker))
+
+
+def _one_pass(task: Task, tracker: FrameTracker, frames: Iterator[Frame]) -> Outcome:
+    first = next(frames)
+    box = _first_box(task, first)
+    steps = [(step.box, step.seconds) for step in run(tracker, chain([first], frames), box)]
+    boxes = as_boxes([step[0] for step in steps])
+    if not np.isfinite(boxes).all():
+        bad = int(np.flatnonzero(~np.isfinite(boxes).all(axis=1))[0])
+        raise InputError(f"the tracker's box of frame {bad} (from 0) is not finite: {boxes[bad].tolist()}")
+    return Outcome(boxes=boxes, seconds=tuple(step[1] for step in steps), made=_made_with(tracker))
+
+
+def _first_box(task: Task, first: Frame) -> Box:
+    truth = task.sequence.truth[task.first]
+    if not (np.isfinite(truth).all() and min(truth[2:]) > 0):
+        raise InputError(
+            f"{task.sequence.name}: the ground truth of its first frame is no box; nothing to track"
+        )
+    if task.experiment != "sre":
+        return as_box(truth)
+    height, width = first.image.shape[:2]
+    return sre_box(as_box(truth), task.label, width, height)
+
+
+def _reporting(frames: Iterator[Frame], task: str, topic: str) -> Iterator[Frame]:
+    said = monotonic()
+    for count, frame in enumerate(frames):
+        if monotonic() - said >= _SECONDS_BETWEEN_REPORTS:
+            said = monotonic()
+            get_worker().log_event(topic, {"task": task, "frames": count})
+        yield frame
+
+
+def _made_with(tracker: FrameTracker | None) -> dict[str, Any]:
+    made = {
+        "cpu": cpu_name(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "opencv_threads": cv2.getNumThreads(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "system": platform.platform(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    describe = getattr(tracker, "describe", None)
+    about = describe() if describe else {}
+    return made | {key: about[key] for key in ("device", "blas", "conv_proposal1_start") if key in about}
+
+
+class Benchmark:
+    """One tracker over one data set.
+
+    Attributes:
+        failed: task -> why, of this time.
+        finished: how many runs are there, those of earlier times included.
+    """
+
+    def __init__(
+        self,
+        spec: TrackerSpec,
+        sequences: tuple[Sequence, ...],
+        folder: ResultFolder,
+        manifest: Manifest,
+        *,
+        seed: int,
+        repetitions: int,
+    ) -> None:
+        """Look what is there and what is left to do; nothing runs yet."""
+        self._spec = spec
+        self._folder = folder
+        self._manifest = manifest
+        self._seed = seed
+        self._repetitions = repetitions
+        self.failed: dict[str, str] = {}
+        self.finished = 0
+        self.left: list[Task] = []
+        for sequence in sequences:
+            tasks = self._tasks(sequence)
+            self.finished += sum(map(self._is_done, tasks))
+            self.left += self._due(sequence, tasks)
+
+    def frames_left(self) -> int:
+        """Frames of the runs that are known to be left."""
+        return sum(len(task) for task in self.left)
+
+    def execute(self, client: Client, watcher: Watcher, interruption: Interruption) -> None:
+        """Run what is left, and write each result when it is there.
+
+        Raises:
+            InputError: a result cannot be written.
+            Interrupted: a signal came; what was finished is written.
+        """
+        topic = f"rpn2t-{os.getpid()}-{id(self)}"
+        client.subscribe_topic(topic, lambda event: watcher.frames(event[1]["task"], event[1]["frames"]))
+        # Long ones first: the last worker to finish then keeps the others waiting for less.
+        order = sorted(self.left, key=len, reverse=True)
+        tasks = {self._submit(client, task, topic): task for task in order}
+        coming = as_completed(list(tasks), raise_errors=False)
+        while True:
+            with interruption.allowed():
+                future = next(coming, None)
+            if future is None:
+                return
+            task = tasks.pop(future)
+            outcome = _outcome(future)
+            for more in self._keep(task, outcome):
+                following = self._submit(client, more, topic)
+                tasks[following] = more
+                coming.add(following)
+            watcher.done(task.name, len(task), outcome.error)
+            future.release()
+
+    def _submit(self, client: Client, task: Task, topic: str) -> Future:
+        return client.submit(perform, task, topic, pure=False)
+
+    def _keep(self, task: Task, outcome: Outcome) -> list[Task]:
+        """Write a result; returns what is to be done because of it."""
+        if outcome.error is not None:
+            self.failed[task.name] = outcome.error
+            return []
+        entry, folder = task.sequence.entry, self._folder
+        record = {"frames": len(outcome.seconds), "seconds": sum(outcome.seconds), "seed": task.seed}
+        self._manifest.add(task.name, {**record, **(outcome.made or {})})
+        if outcome.supervised is None:
+            write_whole(folder.times(entry, task.label), times_text(outcome.seconds))
+            write_whole(folder.boxes(entry, task.label), boxes_text(outcome.boxes))
+            self.finished += 1
+            return []
+        times = folder.times(entry)
+        write_whole(times, times_table(times, int(task.label), self._repetitions, outcome.seconds))
+        write_whole(folder.boxes(entry, task.label), run_text(outcome.supervised))
+        self.finished += 1
+        return self._further_repetitions(task)
+
+    def _due(self, sequence: Sequence, tasks: list[Task]) -> list[Task]:
+        """What is to be done of a sequence, as far as that is known by now.
+
+        VOT's later repetitions are, once the first three are there and differ.
+        """
+        left = [task for task in tasks if not self._is_done(task)]
+        if self._folder.experiment != "vot":
+            return left
+        first = [task for task in left if task in tasks[:SAME_RUNS]]
+        if first:
+            return first
+        runs = [read_run(self._folder.boxes(sequence.entry, task.label)) for task in tasks[:SAME_RUNS]]
+        return [] if enough(runs) else left
+
+    def _further_repetitions(self, task: Task) -> list[Task]:
+        """Those that become due with one of the first three, the last of them to be there."""
+        tasks = self._tasks(task.sequence)
+        if task in tasks[SAME_RUNS:]:
+            return []
+        return [each for each in self._due(task.sequence, tasks) if each in tasks[SAME_RUNS:]]
+
+    def _tasks(self, sequence: Sequence) -> list[Task]:
+        """All runs of a sequence that there can be."""
+        return [self._task(sequence, label) for label in self._labels(sequence)]
+
+    def _labels(self, sequence: Sequence) -> list[str]:
+        experiment = self._folder.experiment
+        if experiment == "ope":
+            return [""]
+        if experiment == "tre":
+            return [f"{number:02}" for number in range(1, len(tre_starts(sequence.truth)) + 1)]
+        if experiment == "sre":
+            return list(SHIFTS)
+        return [f"{number:03}" for number in range(1, self._repetitions + 1)]
+
+    def _task(self, sequence: Sequence, label: str) -> Task:
+        # VOT's repetitions measure how much a tracker's own randomness matters; the others do not repeat.
+        repetition = int(label) - 1 if self._folder.experiment == "vot" else 0
+        return Task(self._spec, sequence, self._folder.experiment, label, self._seed + repetition)
+
+    def _is_done(self, task: Task) -> bool:
+        return self._folder.boxes(task.sequence.entry, task.label).exists()
+
+
+def _outcome(future: Future) -> Outcome:
+    """A task's outcome; if its worker died each time, or the cluster cannot run it, that is its error."""
+    error = future.exception()
+    if error is None:
+        outcome: Outcome = future.result()
+        return outcome
+    if isinstance(error, KilledWorker):
+        return Outcome(error="its worker died each time, killed or out of memory")
+    return Outcome(error=one_line(error))

@@ -1,0 +1,105 @@
+"""What ``rpn2t ablate`` does."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from rpn2t.benchmark.variants import Variant, find_variants
+from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over
+from rpn2t.cli.console import say
+from rpn2t.sequences.registry import DataSet, Sequence, as_protocol
+from rpn2t.errors import InputError
+from rpn2t.eval.otb.metrics import Summary, summary
+from rpn2t.eval.report.tables import Table
+from rpn2t.sequences.box_files import read_boxes
+from rpn2t.benchmark.result_files import ResultFolder, write_whole
+
+_HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "sequences")
+
+
+def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
+    """Run the variants one after another, then write and print the table.
+
+    Raises:
+        InputError: an input cannot be used; a variant that was asked for by name lacks its weights.
+        SystemExit: 1 where sequences failed, 128 + the signal that stopped the run.
+    """
+    if options.mode == "auto":  # they are the paper's comparisons, on any device
+        options = replace(options, mode="paper")
+    variants = find_variants(names)
+    dataset, sequences = open_dataset(options)
+    if dataset.kind != "otb":
+        raise InputError(f"{options.dataset}: the comparisons are run on sequences in OTB's layout")
+    spec = options.spec()
+    lacking = {variant: why for variant in variants if (why := variant.lacking(options.weights))}
+    for variant, why in lacking.items():
+        if names is not None:
+            raise InputError(f"--variants {variant.name}: {why}")
+        say(f"{variant.name} is left out: {why}")
+    failed = False
+    for variant in variants:
+        if variant in lacking:
+            continue
+        try:
+            run_over(options, variant.of(spec), dataset, sequences, _folder(variant))
+        except SystemExit as stop:
+            if stop.code != 1:
+                raise
+            failed = True  # its sequences were named; the other variants are not theirs to stop
+    _write_table(options, dataset, sequences, variants)
+    if failed:
+        raise SystemExit(1)
+
+
+def _folder(variant: Variant) -> str:
+    return f"ablate-{variant.name}"
+
+
+def _write_table(
+    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Sequence, ...], variants: Iterable[Variant]
+) -> None:
+    found = {variant: _measure(options, dataset, sequences, variant) for variant in variants}
+    found = {variant: measured for variant, measured in found.items() if measured}
+    if not found:
+        return
+    common = [each for each in sequences if all(each.name in measured for measured in found.values())]
+    if not common:
+        say("no sequence has results of every variant yet; there is no table")
+        return
+    frames = f", first {options.frames} frames" if options.frames else ""
+    table = Table(
+        name="ablation",
+        title=f"{dataset.name}: {len(common)} sequences{frames}, {options.protocol} protocol, "
+        f"seed {options.seed}",
+        header=_HEADER,
+        rows=tuple(
+            _row(variant, [measured[each.name] for each in common]) for variant, measured in found.items()
+        ),
+    )
+    place = ResultFolder(options.results, dataset, "ope", "x").path.parent
+    write_whole(place / "ablation.md", table.markdown())
+    write_whole(place / "ablation.csv", table.csv())
+    say(table.markdown())
+    say(f"written to {place / 'ablation.md'} and ablation.csv")
+
+
+def _measure(
+    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Sequence, ...], variant: Variant
+) -> dict[str, Summary]:
+    """Sequence -> what the variant's result says; finished ones alone."""
+    folder = ResultFolder(options.results, dataset, "ope", _folder(variant))
+    files = [(sequence, folder.boxes(sequence.entry)) for sequence in sequences]
+    return {
+        sequence.name: summary(
+            read_boxes(file, one_based=True), sequence.truth, as_protocol(options.protocol)
+        )
+        for sequence, file in files
+        if file.exists()
+    }
+
+
+def _row(variant: Variant, measured: list[Summary]) -> tuple[str, ...]:
+    auc = np.mean([each.success_auc for each in measured])
+    precision = np.mean([each.precision_20 for each in measured])
+    return variant.name, variant.about, f"{auc:.3f}", f"{precision:.3f}", str(len(measured))

@@ -1,0 +1,1 @@
+"""The verbs' options and help, one file a verb."""

@@ -1,0 +1,127 @@
+"""``rpn2t track``: the options and their help. What they do is in rpn2t.cli.actions.track."""
+
+from typing import Any
+
+import click
+
+from rpn2t.cli.options import GroupedCommand, grouped_option, tracker_options
+from rpn2t.system.container import command
+
+
+class _Command(GroupedCommand):
+    """A command which shows how it is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            example = f"{command()} track clip.mp4 --init 68,36,54,62"
+            raise click.UsageError(f"Name a SOURCE, as in `{example}`.", ctx) from error
+
+
+_BOX = "The object (default: row A of the folder's own ground truth)"
+_FRAMES = "Frames"
+_RESULTS = "Results"
+
+
+@click.command(cls=_Command)
+@click.argument("source")
+@grouped_option(_BOX, "--init", metavar="X,Y,W,H", help="Box in the first frame, in pixels, 0-based.")
+@grouped_option(
+    _BOX,
+    "--init-file",
+    metavar="FILE",
+    help="Ground-truth file, a rectangle or a polygon a line; its first line, or row A with --frames A:B.",
+)
+@grouped_option(
+    _BOX, "--select", is_flag=True, help="Draw the box with the mouse (needs a screen and `make gui`)."
+)
+@grouped_option(
+    _FRAMES,
+    "--frames",
+    metavar="A:B",
+    help="Half-open, counted from 0: 0:5 is five frames, 0 to 4. A or B may be left out.",
+)
+@grouped_option(
+    _FRAMES,
+    "--realtime",
+    is_flag=True,
+    help="Always take the newest frame; those that come while the tracker is busy are dropped.",
+)
+@grouped_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
+@grouped_option(_RESULTS, "--no-video", is_flag=True, help="Leave video.mp4 out.")
+@grouped_option(
+    _RESULTS, "--show", is_flag=True, help="Also show the frames in a window; q or Esc ends the run."
+)
+@grouped_option(
+    _RESULTS, "--profile", is_flag=True, help="Also say where the time went; see profile.txt below."
+)
+@grouped_option(
+    _RESULTS,
+    "--explain",
+    metavar="DIR",
+    help="Also draw into DIR why the box was chosen: both terms' probabilities, and the candidates by score.",
+)
+@grouped_option(
+    _RESULTS,
+    "--explain-frames",
+    metavar="LIST",
+    help="For which frames, counted from 0: 10,25,40:60.  [default: every tenth, and where it failed]",
+)
+@tracker_options
+def track(**options: Any) -> None:
+    """Follow one object through SOURCE.
+
+    SOURCE is a video file, a folder of frames, a glob in quotes ('frames/*.png'), an OTB or VOT
+    sequence folder, a stream's URL, or the index of a camera (0).
+
+    \b
+    Examples:
+      rpn2t track clip.mp4 --init 68,36,54,62
+      rpn2t track OTB/Deer --frames 0:40
+      rpn2t track OTB/Jogging --init-file OTB/Jogging/groundtruth_rect.2.txt
+      rpn2t track frames/ --select --show --output runs/mine
+      rpn2t track 0 --select --realtime
+      rpn2t track clip.mp4 --init 68,36,54,62 --mode paper --config quarter
+
+    A box is x,y,w,h in pixels of the frame: the upper left corner, then the size. Here and in
+    run.json the upper left pixel is 0,0. Box files in OTB layout and our boxes.txt call it 1,1 and
+    are converted; rectangles in a file named groundtruth.txt, as VOT's is, and polygons in any file
+    are taken as they are. A polygon stands for the upright rectangle around it.
+
+    The folder of results gets
+
+    \b
+      boxes.txt  x,y,w,h a tracked frame, 1-based as in OTB
+      run.json   seed, version, configuration, checksums of the weights, device, init_seconds, and
+                 for each frame its index, box, score (0 to 1) and seconds. On the first frame the
+                 box is the given one, and score and seconds are null
+      video.mp4  the frames with the box in yellow, and the ground truth in blue
+      profile.txt  with --profile: seconds, calls, share and ms a frame of each stage (cutting
+                 patches, conv5, the head's scores, mining, learning ...), for the first frame and
+                 for the later ones. Stages exclude one another, so they add up to the whole run;
+                 boxes are the same with and without. Also printed at the end.
+
+    With --realtime a camera or stream passes at its own pace, and a file or folder is played at its
+    frame rate (a folder at 30 frames a second), from the moment the learning of the first frame
+    begins. What passes while the tracker is busy, learning included, is dropped; the last frame of a
+    file is always tracked. The end of the run says, and run.json has under realtime, how many frames
+    were tracked and dropped, frames a second, and the latency: from when a frame came, or was due,
+    to when its box is known. The frames in run.json get their latency_ms (null on the first).
+    boxes.txt and video.mp4 hold the tracked frames only: row i is not frame i, so evaluate by the
+    index in run.json, and the video plays too fast. What is dropped depends on the machine and its
+    load, so two runs may differ.
+
+    The pictures of --explain are named by frame (explained_000012.png), and replace those of an
+    earlier run. The part of the frame that was searched is drawn large: for each of the head's two
+    terms, the mean of all candidates' probabilities that the object is there; then candidates, the
+    box that was chosen, the mean of the best candidates from which it was regressed, the last
+    frame's, and the ground truth where it is known. The given box has no picture. Boxes are the
+    same with and without.
+
+    Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
+    end the run; as after any error on the way, the files then hold what was tracked.
+    """
+    from rpn2t.cli.actions.track import TrackOptions, track_source
+
+    track_source(TrackOptions(**options))

@@ -1,0 +1,1 @@
+"""Caffe: nets, their weights, and the device they run on."""

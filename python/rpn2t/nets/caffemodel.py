@@ -1,0 +1,367 @@
+"""Weights: Caffe's binary files, the nets they fill, and the named sets of them.
+
+A set is a folder with ``zf_student.caffemodel`` (conv1 to conv5 of the tracker's features) and, in
+most, ``zf_teacher.caffemodel`` (conv1 to conv5 of the net the student was distilled from, and the
+region proposal network's 3x3 layer, from which the tracker's head starts). ``SHA256SUMS`` beside
+them says what they are meant to be. ``shipped`` is part of the package; ``rpn2t weights import`` and
+``fetch`` add others to the user's folder.
+"""
+
+import hashlib
+import math
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from rpn2t.errors import InputError
+from rpn2t.paths import models_dir
+from rpn2t.nets.caffe import load_caffe
+
+Layers = dict[str, list[NDArray[np.float32]]]
+
+SHIPPED = "shipped"
+SUMS = "SHA256SUMS"
+FILES = {"student": "zf_student.caffemodel", "teacher": "zf_teacher.caffemodel"}
+
+# Weights and biases of the ZF net, in file and net: (out, in, height, width) and (out,).
+ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
+    "conv1": [(96, 3, 7, 7), (96,)],
+    "conv2": [(256, 96, 5, 5), (256,)],
+    "conv3": [(384, 256, 3, 3), (384,)],
+    "conv4": [(384, 384, 3, 3), (384,)],
+    "conv5": [(256, 384, 3, 3), (256,)],
+}
+# The region proposal network's 3x3 layer: its name in the authors' files, then in py-faster-rcnn's.
+RPN_CONV3X3 = ("conv_proposal1", "rpn_conv/3x3", "rpn_conv1")
+# Its two 1x1 layers: their names here and in py-faster-rcnn's files, then in MATLAB Faster R-CNN's.
+RPN_CONV1X1 = (("rpn_cls_score", "proposal_cls_score"), ("rpn_bbox_pred", "proposal_bbox_pred"))
+RPN_NAMES = {names[0]: names for names in (RPN_CONV3X3, *RPN_CONV1X1)}
+"""Of its three layers, by our name: every name."""
+TEACHER_LAYERS = frozenset([*ZF_SHAPES, *(name for names in RPN_NAMES.values() for name in names)])
+"""All that is read of a teacher's file."""
+
+
+# Caffe's file format
+
+
+def read_caffemodel(path: str | Path, *, only: Collection[str] | None = None) -> Layers:
+    """Weights of a binary NetParameter file: layer name to its arrays, float32.
+
+    Both of Caffe's formats are read, ``layer`` and the older ``layers``. Shapes are the file's own:
+    files from before 2015 hold four sizes for every array, a bias being (1, 1, 1, n).
+
+    Args:
+        path: the file.
+        only: the layers whose arrays are unpacked; the others' lists stay empty. The fully connected layers
+            of a VGG would take gigabytes.
+
+    Raises:
+        InputError: there is no such file, or it holds no Caffe weights.
+    """
+    pb2 = load_caffe().proto.caffe_pb2
+    try:
+        net = pb2.NetParameter.FromString(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except DecodeError as error:
+        raise InputError(f"{path}: not a Caffe model, or a damaged one") from error
+    layers = {
+        layer.name: [_array(blob, f"{path}: layer {layer.name}") for blob in layer.blobs]
+        if only is None or layer.name in only
+        else []
+        for layer in (*net.layers, *net.layer)
+        if layer.blobs
+    }
+    if not layers:
+        raise InputError(f"{path}: not a Caffe model with weights (no layer in it holds any)")
+    return layers
+
+
+def write_caffemodel(path: str | Path, layers: Mapping[str, Sequence[NDArray[Any]]]) -> None:
+    """Write arrays as a binary NetParameter file (float32, type Convolution), in the order given.
+
+    At any moment the file is there as a whole or not at all.
+    """
+    net = load_caffe().proto.caffe_pb2.NetParameter()
+    for name, arrays in layers.items():
+        layer = net.layer.add(name=name, type="Convolution")
+        for array in arrays:
+            blob = layer.blobs.add()
+            blob.shape.dim.extend(array.shape)
+            blob.data.extend(np.asarray(array, np.float32).ravel().tolist())
+    part = Path(path).with_name(f".{Path(path).name}.part")
+    part.write_bytes(net.SerializeToString(deterministic=True))
+    part.replace(path)
+
+
+def _array(blob: Any, where: str) -> NDArray[np.float32]:
+    shape = tuple(blob.shape.dim) if blob.HasField("shape") else _legacy_shape(blob)
+    data = np.asarray(blob.data or blob.double_data, np.float32)
+    if min(shape, default=1) < 0 or math.prod(shape) != data.size:
+        raise InputError(f"{where}: {data.size} numbers do not make an array of shape {_sizes(shape)}")
+    return data.reshape(shape)
+
+
+def _legacy_shape(blob: Any) -> tuple[int, ...]:
+    return (blob.num, blob.channels, blob.height, blob.width)
+
+
+# Filling a net
+
+
+class Net(Protocol):
+    """The part of ``caffe.Net`` used here."""
+
+    params: Mapping[str, Sequence[Any]]
+
+
+def load_into(
+    net: Net,
+    layers: Mapping[str, Sequence[NDArray[np.float32]]],
+    *,
+    source: str | Path,
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    required: bool | Collection[str] = True,
+) -> dict[str, str]:
+    """Copy weights into a net by layer name. Every shape is checked before the first is copied.
+
+    Args:
+        net: a ``caffe.Net`` (or a solver's ``net``).
+        layers: weights by layer name; those the net does not have are passed over.
+        source: where they come from, for messages.
+        aliases: for a layer of the net, other names under which to look for it.
+        required: whether each layer of the net must be found, or the names of those that must.
+
+    Returns:
+        The layers that were filled, each with the name it was found under.
+
+    Raises:
+        InputError: a required layer is missing or an array does not fit; the net is unchanged.
+    """
+    found: dict[str, str] = {}
+    fitted: Layers = {}
+    for name, blobs in net.params.items():
+        names = (name, *(aliases or {}).get(name, ()))
+        match = next((other for other in names if other in layers), None)
+        if match is not None:
+            found[name] = match
+            shapes = [blob.data.shape for blob in blobs]
+            fitted[name] = fit(layers[match], shapes, where=f"{source}: layer {match}")
+        elif required is True or (required and name in required):
+            raise InputError(f"{source}: has no layer {' or '.join(names)} (it has {', '.join(layers)})")
+    for name, arrays in fitted.items():
+        for blob, array in zip(net.params[name], arrays, strict=True):
+            blob.data[...] = array
+    return found
+
+
+def fit(
+    arrays: Sequence[NDArray[np.float32]], shapes: Sequence[tuple[int, ...]], *, where: str
+) -> list[NDArray[np.float32]]:
+    """A layer's arrays in the wanted shapes; only leading ones of the old format may differ.
+
+    Raises:
+        InputError: an array does not fit; the message starts with ``where`` and gives both shapes.
+    """
+    have = [array.shape for array in arrays]
+    if len(have) != len(shapes) or not all(map(_same, have, shapes)):
+        raise InputError(
+            f"{where} does not fit: it is {' and '.join(map(_sizes, have))}, "
+            f"and {' and '.join(map(_sizes, shapes))} is needed"
+        )
+    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
+
+
+def check_zf(layers: Mapping[str, Sequence[NDArray[np.float32]]], *, source: str | Path) -> Layers:
+    """The ZF net's own layers (conv1 to conv5) of a file, in the shapes of ``ZF_SHAPES``.
+
+    Raises:
+        InputError: a layer is missing or has another shape; the first such layer is named.
+    """
+    zf: Layers = {}
+    for name, shapes in ZF_SHAPES.items():
+        if name not in layers:
+            raise InputError(f"{source}: has no layer {name} (it has {', '.join(layers)})")
+        zf[name] = fit(layers[name], shapes, where=f"{source}: layer {name}")
+    return zf
+
+
+def scale_conv5(layers: Mapping[str, Sequence[NDArray[np.float32]]], factor: float) -> Layers:
+    """The layers of a ZF net with conv5's output multiplied by a factor, and the proposals as they were.
+
+    The head's learning rates are tuned to the magnitudes of the conv5 they were found with; this brings
+    another net's there. conv5's weights and bias are multiplied by the factor, and the weights of the
+    region proposal network's 3x3 layer, under any of the names in ``RPN_CONV3X3``, are divided by it:
+    between the two is a ReLU, which a positive factor passes through. Other layers stay as they are; a
+    fully connected layer on conv5, of which the tracker has none, would now read scaled features.
+
+    Args:
+        layers: weights by layer name, conv5 among them; unchanged.
+        factor: from 1e-6 to 1e6; a power of two is exact.
+
+    Raises:
+        InputError: the factor is another.
+    """
+    if not 1e-6 <= factor <= 1e6:
+        raise InputError(f"factor {factor}: give a number from 1e-6 to 1e6")
+    # Of a layer's weights and of its bias; multiplied in double precision, so that all is rounded once.
+    factors = {"conv5": (factor, factor)} | dict.fromkeys(RPN_CONV3X3, (1 / factor, 1.0))
+    return {
+        name: [np.asarray(a * np.float64(f), np.float32) for a, f in zip(arrays, factors[name], strict=True)]
+        if name in factors
+        else list(arrays)
+        for name, arrays in layers.items()
+    }
+
+
+def _same(have: tuple[int, ...], want: tuple[int, ...]) -> bool:
+    return have == want or have == (1,) * (4 - len(want)) + want
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "a single number"
+
+
+# Sets
+
+
+@dataclass(frozen=True)
+class WeightSet:
+    """A folder of weights. ``files`` has the parts that are there: ``student`` and ``teacher``."""
+
+    name: str
+    folder: Path
+    files: dict[str, Path]
+
+    def file(self, part: str) -> Path:
+        """Path of a part; InputError where the set has none."""
+        if part not in self.files:
+            raise InputError(f"weights {self.name}: the set has no {FILES[part]} in {self.folder}")
+        return self.files[part]
+
+
+def user_weights_dir() -> Path:
+    """Folder of the user's own sets: weights/ in $RPN2T_HOME or ~/.local/share/rpn2t."""
+    if home := os.environ.get("RPN2T_HOME"):
+        return Path(home).expanduser() / "weights"
+    share = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(share).expanduser() / "rpn2t" / "weights"
+
+
+def user_backbones_dir() -> Path:
+    """Folder of the user's own weights of classification networks: backbones/ beside weights/."""
+    return user_weights_dir().with_name("backbones")
+
+
+def installed_sets() -> list[WeightSet]:
+    """The shipped set, then the user's in order of name. A damaged set is listed too."""
+    home = user_weights_dir()
+    folders = [path for path in home.glob("*/") if is_set_name(path.name)]
+    return [_open(SHIPPED, models_dir()), *(_open(path.name, path) for path in sorted(folders))]
+
+
+def find_set(name_or_dir: str | Path) -> WeightSet:
+    """The installed set of this name, or the one in this folder. An installed name goes first.
+
+    Raises:
+        InputError: there is no such set or folder, or it holds no weights.
+    """
+    sets = {each.name: each for each in installed_sets()}
+    found = sets.get(str(name_or_dir))
+    if found is None:
+        folder = Path(name_or_dir).expanduser()
+        if not folder.is_dir():
+            raise InputError(f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)})")
+        found = _open(folder.resolve().name, folder)
+    if not found.files:
+        raise InputError(f"weights {name_or_dir}: no {' or '.join(FILES.values())} in {found.folder}")
+    return found
+
+
+def is_set_name(name: str) -> bool:
+    """Whether a user's set may be called this (a plain folder name, and not ``shipped``)."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)) and name != SHIPPED
+
+
+def verify(weights: WeightSet) -> dict[str, str]:
+    """State of each file of a set against its SHA256SUMS.
+
+    Returns:
+        File name to ``ok``, ``changed``, ``missing``, or ``unlisted`` (SHA256SUMS does not name it).
+    """
+    sums = _read_sums(weights.folder / SUMS)
+    names = {FILES["student"], *sums, *(path.name for path in weights.files.values())}
+    return {name: _state(weights.folder / name, sums.get(name)) for name in sorted(names)}
+
+
+def rpn_conv3x3(weights: WeightSet) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Initial weights (256, 256, 3, 3) and bias (256,) of the head's 3x3 layer, or None.
+
+    They are the region proposal network's own 3x3 layer, looked for in the teacher's file and then in
+    the student's, under each of the names in ``RPN_CONV3X3``.
+
+    Raises:
+        InputError: a layer of that name has another shape, or a file cannot be read.
+    """
+    for part in ("teacher", "student"):
+        if part not in weights.files:
+            continue
+        path = weights.files[part]
+        if found := find_conv3x3(read_caffemodel(path), 256, source=path):
+            return found
+    return None
+
+
+def find_conv3x3(
+    layers: Layers, channels: int, *, source: str | Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """The region proposal network's 3x3 layer on `channels` feature maps among a file's layers, or None.
+
+    Raises:
+        InputError: a layer of that name has another shape.
+    """
+    for name in RPN_CONV3X3:
+        if name in layers:
+            shapes: list[tuple[int, ...]] = [(256, channels, 3, 3), (256,)]
+            kernel, bias = fit(layers[name], shapes, where=f"{source}: layer {name}")
+            return kernel, bias
+    return None
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sums(folder: Path) -> None:
+    """Write SHA256SUMS for the weights in a folder, as ``sha256sum`` does."""
+    files = (folder / name for name in FILES.values())
+    lines = [f"{sha256(path)}  {path.name}\n" for path in files if path.exists()]
+    (folder / SUMS).write_text("".join(lines))
+
+
+def _open(name: str, folder: Path) -> WeightSet:
+    return WeightSet(name, folder, {p: folder / f for p, f in FILES.items() if (folder / f).is_file()})
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    rows = (line.split(maxsplit=1) for line in path.read_text(errors="replace").splitlines())
+    return {row[1].removeprefix("*"): row[0].lower() for row in rows if len(row) == 2}
+
+
+def _state(path: Path, expected: str | None) -> str:
+    if not path.is_file():
+        return "missing"
+    if expected is None:
+        return "unlisted"
+    return "ok" if sha256(path) == expected else "changed"

@@ -1,0 +1,100 @@
+"""Input patches: the box with some context around it, warped to the network's square input.
+
+The box is widened about its centre so that `context` px are left on each side at the network's scale;
+the aspect ratio is not kept. What lies outside the frame is 0 after the subtraction of 128.
+"""
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rpn2t.boxes import as_boxes, centre_size, round_half_up
+from rpn2t.errors import InputError
+from rpn2t.nets.caffe import load_caffe
+
+Image = NDArray[np.uint8]
+
+GREY_LEVEL = 128
+
+
+def as_bgr(image: NDArray[np.generic]) -> Image:
+    """A frame as uint8 BGR of shape (height, width, 3); grey is copied to three channels.
+
+    Raises:
+        InputError: any other type or shape.
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.size == 0:
+        raise InputError(f"image: expected a uint8 array with pixels, not {_told(image)}")
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    if image.ndim == 3 and image.shape[2] == 3:
+        return cast(Image, image)
+    raise InputError(f"image: expected (height, width, 3) in BGR or (height, width), not {_told(image)}")
+
+
+def widened_corners(boxes: ArrayLike, side: int, context: int) -> NDArray[np.int64]:
+    """First and last pixel of each box's widened cut, both inclusive, rounded.
+
+    Args:
+        boxes: shape (n, 4), frame px.
+        side: of the network's input.
+        context: px of it that lie outside the box on each side.
+
+    Returns:
+        Shape (n, 4): x1, y1, x2, y2; may lie outside the frame.
+    """
+    rows = centre_size(boxes)
+    half = rows[:, 2:] / 2 * (side / (side - 2 * context))
+    corners = np.concatenate([rows[:, :2] - half, rows[:, :2] + half], axis=1)
+    return round_half_up(corners).astype(np.int64)
+
+
+def cut_patches(image: Image, boxes: ArrayLike, side: int, context: int) -> NDArray[np.float32]:
+    """The network's input for each box.
+
+    Args:
+        image: uint8 (height, width, 3), BGR.
+        boxes: shape (n, 4), frame px.
+        side: of the network's input.
+        context: px of it that lie outside the box on each side.
+
+    Returns:
+        Shape (n, 3, side, side), BGR minus 128.
+    """
+    boxes = as_boxes(boxes)
+    if not len(boxes):
+        return np.empty((0, 3, side, side), dtype=np.float32)
+    blob = load_caffe().Blob((len(boxes), 3, side, side))
+    cut_into(blob, image, boxes, context)
+    return np.array(blob.data)
+
+
+def cut_into(blob: Any, image: Image, boxes: ArrayLike, context: int) -> None:
+    """As :func:`cut_patches`, into the first rows of a Caffe blob of shape (n or more, 3, side, side).
+
+    Bilinear, bit for bit OpenCV's; on a GPU if Caffe computes there.
+    """
+    cut_corners_into(blob, image, widened_corners(boxes, blob.shape[-1], context))
+
+
+def cut_corners_into(blob: Any, image: Image, corners: NDArray[np.int64]) -> None:
+    """The same of rectangles as :func:`widened_corners` gives them; the blob (n, 3, height, width)."""
+    sides = np.array([blob.shape[-1], blob.shape[-2]])
+    first, last = corners[:, :2], corners[:, 2:]  # each as x, y
+    inside_first = np.maximum(first, 0)
+    inside_last = np.minimum(last, (image.shape[1] - 1, image.shape[0] - 1))
+    seen = (inside_last >= inside_first).all(axis=1)
+    inside_first[~seen] = inside_last[~seen] = 0
+    scale = sides / (last - first + 1)
+    offset = np.minimum(round_half_up((inside_first - first) * scale), sides - 1)
+    size = np.maximum(round_half_up((inside_last - inside_first + 1) * scale), 1)
+    size = np.minimum(size, sides - offset)
+    offset[~seen] = size[~seen] = 0  # with no pixel of the frame the patch is 0
+    sources = np.concatenate([inside_first, inside_last - inside_first + 1], axis=1)
+    targets = np.concatenate([offset, size], axis=1).astype(np.int64)
+    load_caffe().resize_crops(image, sources, targets, GREY_LEVEL, blob)
+
+
+def _told(image: object) -> str:
+    return f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__

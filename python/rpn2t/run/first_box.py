@@ -1,0 +1,104 @@
+"""Where a run starts: the first box, and the ground truth it can be measured against."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rpn2t.boxes import Box, Floats, as_box
+from rpn2t.errors import InputError
+from rpn2t.sequences.box_files import is_one_based, parse_box, read_boxes
+from rpn2t.video.sources import Source
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first box.
+
+    Attributes:
+        box: (x, y, w, h) in pixels, 0-based.
+        origin: where it comes from and how it was read, for the user.
+    """
+
+    box: Box
+    origin: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True boxes.
+
+    Attributes:
+        boxes: (n, 4), x, y, w, h in pixels, 0-based; row i belongs to frame i of the source.
+        file: where they were read.
+    """
+
+    boxes: Floats
+    file: str
+
+
+def from_text(text: str) -> Start:
+    """The box of ``--init x,y,w,h``.
+
+    Raises:
+        InputError: not four numbers, or no area.
+    """
+    return Start(parse_box(text), "--init")
+
+
+def from_file(file: str, row: int) -> Start:
+    """The box of ``--init-file``.
+
+    Args:
+        file: rectangles or polygons, one a line.
+        row: its row, counted from 0. A file of one row gives that row for any number: it can mean
+            nothing else.
+
+    Raises:
+        InputError: the file cannot be read, has no such row, or no box in it.
+    """
+    boxes = read_boxes(file, one_based=is_one_based(file))
+    return _pick(boxes, 0 if len(boxes) == 1 else row, file)
+
+
+def from_source(source: Source, row: int) -> Start:
+    """The box of the source's own ground truth.
+
+    Raises:
+        InputError: the source has none, or not for this row.
+    """
+    if source.ground_truth is None:
+        raise InputError(
+            f"{source.spec}: which object? Give --init x,y,w,h, or --init-file FILE, or --select to draw it"
+        )
+    return _pick(source.ground_truth, row, str(source.ground_truth_file))
+
+
+def find_truth(source: Source, init_file: str | None) -> Truth | None:
+    """The boxes to measure a run by: those of ``--init-file`` where it has more than the first, else
+    those of the source.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    if init_file is not None:
+        boxes = read_boxes(init_file, one_based=is_one_based(init_file))
+        if len(boxes) > 1:
+            return Truth(boxes, init_file)
+    if source.ground_truth is None:
+        return None
+    return Truth(source.ground_truth, str(source.ground_truth_file))
+
+
+def _pick(boxes: Floats, row: int, file: str) -> Start:
+    if row >= len(boxes):
+        raise InputError(f"{file}: {len(boxes)} rows, none for frame {row} (from 0); give --init x,y,w,h")
+    if not np.isfinite(boxes[row]).all():
+        raise InputError(f"{file}: row {row} (from 0) holds no box; give --init x,y,w,h")
+    return Start(as_box(boxes[row]), f"row {row} of {file}, read as {_reading(file)}")
+
+
+def _reading(file: str) -> str:
+    one_based, zero_based = read_boxes(file, one_based=True), read_boxes(file, one_based=False)
+    if np.array_equal(one_based, zero_based, equal_nan=True):
+        return "polygons"
+    return "1-based" if is_one_based(file) else "0-based"

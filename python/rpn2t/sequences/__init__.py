@@ -1,0 +1,1 @@
+"""Sequences of the benchmarks, and the files that hold their boxes."""

@@ -1,0 +1,1 @@
+"""Other toolkits' interfaces and layouts."""

@@ -1,0 +1,140 @@
+"""Results in the layouts of other toolkits.
+
+Every toolkit has its own names for the sequences; above all for the folders with two targets (Jogging,
+Skating2).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from rpn2t.boxes import Floats
+from rpn2t.sequences.registry import DataSet, Entry, Protocol
+from rpn2t.errors import InputError
+from rpn2t.eval.results_files import run_names
+from rpn2t.sequences.box_files import read_boxes
+from rpn2t.benchmark.result_files import ResultFolder, write_whole
+
+Runs = list[tuple[str, Floats, Floats]]
+"""(label, boxes in the file's own 1-based numbers, seconds) of a target's runs."""
+
+_GOT10K_FOLDERS = {"otb100": "OTB2015", "otb50": "OTBtb50", "otb2013": "OTB2013"}
+
+
+def export(
+    toolkit: str, folder: ResultFolder, dataset: DataSet, output: Path, protocol: Protocol
+) -> tuple[int, list[str]]:
+    """Write one tracker's results as a toolkit reads them.
+
+    Args:
+        toolkit: ``otb`` (MATLAB), ``got10k``, ``pysot`` or ``pytracking``.
+        folder: the results.
+        dataset: the sequences to export.
+        output: where the toolkit's folder is made.
+        protocol: that of the results; it decides at which frame Tiger1 began.
+
+    Returns:
+        How many targets were written, and the names of those without results.
+
+    Raises:
+        InputError: the toolkit has no place for such results, or a file cannot be read or written.
+    """
+    write = _WRITERS[toolkit]
+    if dataset.kind != "otb" or (folder.experiment != "ope" and toolkit != "otb"):
+        raise InputError(
+            f"--for {toolkit}: has no place for {folder.experiment.upper()} results"
+            + ("; VOT results are in the toolkit's own layout already" if dataset.kind == "vot" else "")
+        )
+    lacking = []
+    for entry in dataset.entries:
+        runs = _read_runs(folder, entry)
+        if runs:
+            write(output, folder, dataset, entry, runs, protocol)
+        else:
+            lacking.append(entry.name)
+    return len(dataset.entries) - len(lacking), lacking
+
+
+def _read_runs(folder: ResultFolder, entry: Entry) -> Runs:
+    labels = run_names(folder.experiment)
+    runs = []
+    for label in labels:
+        file, times = folder.boxes(entry, label), folder.times(entry, label)
+        if file.exists():
+            seconds = np.loadtxt(times, ndmin=1) if times.exists() else np.empty(0)
+            runs.append((label, read_boxes(file, one_based=False), seconds))
+    return runs
+
+
+def _write_matlab(
+    output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
+) -> None:
+    """results_OPE/Deer_RPN2T.mat: a cell with a struct a run."""
+    first = entry.begins.get(protocol, entry.first)
+    longest = max(len(boxes) for _, boxes, _ in runs)
+    cells = np.empty((1, len(runs)), dtype=object)
+    for number, (label, boxes, seconds) in enumerate(runs):
+        cells[0, number] = {
+            "res": boxes,
+            "type": "rect",
+            "fps": float(len(seconds) / seconds.sum()) if seconds.sum() > 0 else 0.0,
+            "len": float(len(boxes)),
+            "annoBegin": float(entry.first),
+            "startFrame": float(first + longest - len(boxes)),
+            **({"shiftType": label} if folder.experiment == "sre" else {}),
+        }
+    target = output / f"results_{folder.experiment.upper()}" / f"{entry.name}_{folder.path.name}.mat"
+    _save_matlab(target, {"results": cells})
+
+
+def _save_matlab(path: Path, content: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scipy.io.savemat(path, content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
+
+
+def _write_got10k(
+    output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
+) -> None:
+    """OTB2015/RPN2T/Jogging.1.txt, or the folder that got10k has for a part of it."""
+    place = output / _GOT10K_FOLDERS.get(dataset.name, dataset.store) / folder.path.name
+    name = dataset.got10k_name(entry)
+    _write_text(place / f"{name}.txt", runs[0][1], ",")
+    write_whole(place / "times" / f"{name}_time.txt", "".join(f"{value:.8f}\n" for value in runs[0][2]))
+
+
+def _write_pysot(
+    output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
+) -> None:
+    """OTB100/RPN2T/Jogging-1.txt."""
+    _write_text(output / "OTB100" / folder.path.name / f"{entry.name}.txt", runs[0][1], ",")
+
+
+def _write_pytracking(
+    output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
+) -> None:
+    """RPN2T/default/Jogging_1.txt and Jogging_1_time.txt."""
+    place, name = output / folder.path.name / "default", entry.name.replace("-", "_")
+    _write_text(place / f"{name}.txt", runs[0][1], "\t")
+    write_whole(place / f"{name}_time.txt", "".join(f"{value:.8f}\n" for value in runs[0][2]))
+
+
+def _write_text(path: Path, boxes: Floats, separator: str) -> None:
+    lines = (separator.join(f"{value:.3f}" for value in row) for row in boxes)
+    write_whole(path, "".join(f"{line}\n" for line in lines))
+
+
+_WRITERS: dict[str, Callable[[Path, ResultFolder, DataSet, Entry, Runs, Protocol], None]] = {
+    "otb": _write_matlab,
+    "got10k": _write_got10k,
+    "pysot": _write_pysot,
+    "pytracking": _write_pytracking,
+}
+
+TOOLKITS = tuple(_WRITERS)
+"""Whose layouts can be written."""

@@ -1,0 +1,50 @@
+"""Our tracker behind other toolkits' interfaces."""
+
+from typing import Any
+
+import numpy as np
+
+from rpn2t.boxes import as_box
+from rpn2t.run.session import FrameTracker
+
+
+def got10k_tracker(tracker: FrameTracker, name: str = "RPN2T", *, one_based: bool = True) -> Any:
+    """A tracker as the got10k toolkit runs them:
+
+        from got10k.experiments import ExperimentOTB
+        from rpn2t.toolkits.got10k import got10k_tracker
+        ExperimentOTB(root).run(got10k_tracker(Tracker()))
+
+    got10k gives RGB images of Pillow and boxes as the data set's files have them; OTB's count pixels from 1.
+
+    Args:
+        tracker: what tracks.
+        name: of its results.
+        one_based: whether the data set's boxes count from 1, as OTB's, and the results are to.
+
+    Returns:
+        A ``got10k.trackers.Tracker``.
+
+    Raises:
+        ImportError: the package got10k is not installed.
+    """
+    from got10k.trackers import Tracker as Got10kTracker
+
+    origin = np.array([one_based, one_based, 0, 0], dtype=np.float64)
+
+    class Adapter(Got10kTracker):  # type: ignore[misc, unused-ignore]
+        """Turns images and boxes around."""
+
+        def init(self, image: Any, box: Any) -> None:
+            """Learn the object in the box."""
+            tracker.init(_bgr(image), as_box(np.asarray(box, dtype=np.float64) - origin))
+
+        def update(self, image: Any) -> Any:
+            """Its box in the next frame."""
+            return np.asarray(tracker.update(_bgr(image))[0]) + origin
+
+    return Adapter(name)
+
+
+def _bgr(image: Any) -> Any:
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8)[:, :, ::-1])

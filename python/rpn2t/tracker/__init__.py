@@ -1,0 +1,1 @@
+"""The tracker: the paper's loop, and the two modes behind it."""

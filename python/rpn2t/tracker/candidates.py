@@ -1,0 +1,57 @@
+"""Candidates: where the target may be in the next frame, and how far to look (MDNet's scheme)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rpn2t.boxes import Box, Floats, as_box, centre_size, from_centre_size, round_half_up
+from rpn2t.config import Config
+from rpn2t.tracker.sampling import Sampler
+
+
+def draw_candidates(sampler: Sampler, state: Box, translation: float, config: Config) -> Floats:
+    """The boxes to score in a frame, gaussian around the last state; shape (candidates, 4)."""
+    return sampler.gaussian(state, config.candidates, translation, config.candidates_scale)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best candidates: their indices, best first, their mean score and the rounded mean box."""
+
+    indices: NDArray[np.intp]
+    score: float
+    box: Box
+
+
+def best_candidates(boxes: Floats, scores: NDArray[np.floating], config: Config) -> Best:
+    """The target is the mean of the few candidates that score highest."""
+    indices = np.argsort(-scores, kind="stable")[: config.best_candidates]
+    return Best(indices, float(scores[indices].mean()), mean_box(boxes[indices]))
+
+
+def mean_box(boxes: Floats) -> Box:
+    """The rounded mean of some boxes."""
+    return as_box(round_half_up(boxes.mean(axis=0)))
+
+
+def success_score(frame: int, config: Config) -> float:
+    """The score below which a frame has failed; frames count from 1."""
+    return config.success_score_early if frame <= config.early_frames else config.success_score_late
+
+
+def next_translation(translation: float, failed: bool, config: Config) -> float:
+    """Search extension: look further after every failed frame, and normally again after a good one."""
+    return (
+        min(config.translation_max, config.translation_growth * translation) if failed else config.translation
+    )
+
+
+def approach(start: Box, goal: Box, share: float) -> Box:
+    """A share of the way from one box to another: of the centre's shift, and of the sides' logarithms."""
+    if share in (0, 1):
+        return goal if share else start
+    here, there = centre_size([start, goal])
+    centre = here[:2] + share * (there[:2] - here[:2])
+    side = here[2:] * (there[2:] / here[2:]) ** share
+    return as_box(from_centre_size(np.concatenate([centre, side]))[0])

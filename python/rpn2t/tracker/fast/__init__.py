@@ -1,0 +1,1 @@
+"""Fast mode: one forward pass a frame."""

@@ -1,0 +1,144 @@
+"""Fast mode's head: the paper's layers and loss on maps of whole regions instead of windows.
+
+The 3x3 layer runs over a region's map once, whatever number of windows is read out of it. The two 1x1 layers
+have an output for every position of a window (`position_groups` says how finely): in the shared map a place
+looks the same to every window, and only its position in the window tells the target from a shifted box.
+prototxt/head_map/ holds the nets; labels, loss and solver are the paper's.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rpn2t.nets.backbone import Maps
+from rpn2t.boxes import Floats
+from rpn2t.config import Config
+from rpn2t.tracker.paper.head import HeadGeometry, ProposalWeights, label_settings, lay_over_learning, make_nets
+from rpn2t.tracker.fast.reader import MapReader, object_probability
+from rpn2t.paths import prototxt_dir
+from rpn2t.nets.caffe import Device, forward, read_message
+from rpn2t.tracker.fast.region import Windows
+
+
+class MapHead:
+    """Scores windows of a region's map and learns to score them better. One a target: it holds a solver.
+
+    Attributes:
+        geometry: which positions of a window count.
+        proposal_start: how its 3x3 layer started, in words.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        geometry: HeadGeometry,
+        channels: int,
+        proposal: ProposalWeights | None,
+        seed: int,
+        device: Device,
+    ) -> None:
+        """Build both nets, which share their weights; see :class:`rpn2t.tracker.paper.head.Head`."""
+        device.activate()
+        self.geometry = geometry
+        size = len(geometry.matching.iou)
+        groups = min(config.position_groups, size)
+        self._reader = MapReader(size, geometry.label_crop, groups)
+        self._shift = 1 - geometry.pad  # without padding, the 3x3 layer's position 0 is conv5's position 1
+        train, deploy = (
+            _lay_over(
+                read_message(prototxt_dir() / f"head_map/{name}.prototxt", "NetParameter"),
+                config, geometry, self._reader, channels,
+            )
+            for name in ("train", "deploy")
+        )  # fmt: skip
+        self.solver, self.scoring_net, self.proposal_start = make_nets(config, train, deploy, proposal, seed)
+        self.net: Any = self.solver.net
+
+    def probabilities(self, region: Maps, windows: Windows) -> tuple[Floats, Floats]:
+        """The object's probability at every position that the loss may look at.
+
+        Args:
+            region: conv5 of a region, (channels, rows, columns).
+            windows: n windows on it, (n, 4).
+
+        Returns:
+            Term 1's and term 2's, each of shape (n, size, size).
+        """
+        blobs = self.scoring_net.blobs
+        _put(blobs["data"], [region])
+        forward(self.scoring_net)
+        rows, columns = blobs["score_quality"].shape[2:]
+        taps = self._reader.taps(self._shifted(windows), rows, columns)
+        which = np.zeros(len(windows), np.int64)
+        anchor, quality = (
+            self._reader.read(blobs[name].data, which, taps) for name in ("score_anchor", "score_quality")
+        )
+        return object_probability(anchor), object_probability(quality)
+
+    def learn(
+        self, regions: Sequence[Maps], objects: Sequence[Windows], background: Sequence[Windows]
+    ) -> float:
+        """One SGD iteration on windows of some regions; of the background's the hardest are taken.
+
+        Args:
+            regions: conv5 of m regions, each (channels, rows, columns).
+            objects, background: windows on each of them.
+
+        Returns:
+            The loss (eq. 2) before the step.
+        """
+        rows = [
+            _rows(number, self._shifted(windows), flag)
+            for flag, of_regions in ((1, objects), (0, background))
+            for number, windows in enumerate(of_regions)
+        ]
+        values = np.concatenate(rows)
+        blobs = self.net.blobs
+        _put(blobs["data"], regions)
+        blobs["windows"].reshape(*values.shape)
+        blobs["windows"].data[...] = values
+        self.solver.step(1)
+        return float(blobs["loss"].data.ravel()[0])
+
+    def _shifted(self, windows: Windows) -> Windows:
+        shifted: Windows = windows - np.array([self._shift, self._shift, 0, 0])
+        return shifted
+
+
+def _put(blob: Any, regions: Sequence[Maps]) -> None:
+    shape = (len(regions), *regions[0].shape)
+    if tuple(blob.shape) != shape:
+        blob.reshape(*shape)
+    for row, region in enumerate(regions):
+        blob.data[row] = region
+
+
+def _rows(number: int, windows: Windows, flag: int) -> NDArray[np.float64]:
+    count = len(windows)
+    return np.column_stack([np.full(count, number), windows, np.full(count, flag)])
+
+
+def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReader, channels: int) -> Any:
+    """The committed net with this configuration's numbers."""
+    layer = {each.name: each for each in net.layer}
+    layer["data"].input_param.shape[0].dim[1] = channels
+    layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
+    for name in ("score_anchor", "score_quality"):
+        layer[name].convolution_param.num_output = reader.channels
+    # each group sees a groups^2-th of a window's positions, and so its share of the mean gradient
+    lay_over_learning(
+        layer, dataclasses.replace(config, lr_mult_score=config.lr_mult_score * reader.groups**2)
+    )
+    if "loss" in layer:
+        layer["read"].python_param.param_str = json.dumps(
+            {
+                "size": reader.size, "first": reader.first, "groups": reader.groups,
+                "negatives": config.batch_negatives,
+            }
+        )  # fmt: skip
+        label_settings(layer, config, geometry)
+    return net

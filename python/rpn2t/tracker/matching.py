@@ -1,0 +1,98 @@
+"""Matching: which positions of the map each term of the loss looks at (section 3.2, fig. 2, eq. 2).
+
+Term 1 uses the anchors that match the target (IoU above a threshold: the region proposal view, which
+keeps the target). Term 2 uses the map without its rim, whatever stands there (which keeps the box).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rpn2t.tracker.anchor import anchor_iou_map
+from rpn2t.boxes import Floats
+
+OBJECT, BACKGROUND, IGNORED = 0, 1, -1
+"""Class indices of the label maps: channel 0 of a score map is the object's."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The two terms' positions on a map, as boolean arrays of shape (rows, columns).
+
+    ``iou`` is the anchors' IoU with the target, of the same shape.
+    """
+
+    anchor: NDArray[np.bool_]
+    quality: NDArray[np.bool_]
+    iou: Floats
+
+    @property
+    def rim(self) -> int:
+        """Rows, and columns, around the map that neither term looks at."""
+        used = self.anchor | self.quality
+        return int(min(used.any(axis=0).argmax(), used.any(axis=1).argmax()))
+
+    def crop(self, rim: int) -> "Matching":
+        """The same without `rim` rows and columns on every side.
+
+        Raises:
+            ValueError: a position that one of the terms uses would be lost.
+        """
+        inside = slice(rim, len(self.iou) - rim)
+        cropped = Matching(
+            self.anchor[inside, inside], self.quality[inside, inside], self.iou[inside, inside]
+        )
+        if cropped.anchor.sum() < self.anchor.sum() or cropped.quality.sum() < self.quality.sum():
+            raise ValueError(f"a crop of {rim} cuts off positions that the loss uses")
+        return cropped
+
+    def score_weights(self, anchor_weight: float, quality_weight: float) -> tuple[Floats, Floats]:
+        """The maps by which the two object probabilities are weighted into one score.
+
+        A patch's score is `anchor_weight` times the IoU-weighted mean of term 1's probabilities plus
+        `quality_weight` times the plain mean of term 2's.
+        """
+        weighted = np.where(self.anchor, self.iou, 0)
+        return (
+            anchor_weight * weighted / weighted.sum(),
+            quality_weight * self.quality / self.quality.sum(),
+        )
+
+
+def match_anchors(map_size: int, anchor_size: int, stride: int, threshold: float, margin: int) -> Matching:
+    """Both terms' positions.
+
+    Args:
+        map_size: rows, and columns, of the map.
+        anchor_size: side of anchor and target, px of the network's input.
+        stride: px between neighbouring anchors.
+        threshold: term 1 takes the anchors whose IoU is above it.
+        margin: term 2 leaves out this many rows and columns of the rim.
+
+    Raises:
+        ValueError: one of the terms would use no position at all.
+    """
+    iou = anchor_iou_map(map_size, anchor_size, stride)
+    quality = np.zeros((map_size, map_size), dtype=bool)
+    quality[margin : map_size - margin, margin : map_size - margin] = True
+    matching = Matching(iou > threshold, quality, iou)
+    if not matching.anchor.any() or not matching.quality.any():
+        raise ValueError(
+            f"no position left: IoU threshold {threshold}, margin {margin} on a {map_size} x {map_size} map"
+        )
+    return matching
+
+
+def label_map(positions: NDArray[np.bool_], is_object: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Class indices for a batch of samples.
+
+    Args:
+        positions: shape (rows, columns), where the term looks.
+        is_object: shape (n,), True for a positive sample (p* = 1 in the paper).
+
+    Returns:
+        Shape (n, 1, rows, columns): the sample's class at the term's positions, IGNORED elsewhere.
+    """
+    classes = np.where(is_object, OBJECT, BACKGROUND)[:, None, None, None]
+    return np.where(positions, classes, IGNORED).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Paper mode: every box is a patch of its own."""

@@ -1,0 +1,78 @@
+"""Bounding-box regression from conv5 (R-CNN's, as MDNet uses it): trained once, on the first frame."""
+
+import numpy as np
+
+from rpn2t.tracker.anchor import anchor_iou_map
+from rpn2t.nets.backbone import Maps
+from rpn2t.boxes import Box, Floats, centre_size, from_centre_size
+from rpn2t.config import Config
+from rpn2t.errors import InputError
+
+_RIDGE = 0.001  # added to the targets' variances before whitening
+
+
+class BoxRegressor:
+    """Ridge regression from conv5 at the anchors that match the target to the target's box.
+
+    With boxes (centre c, size s) and the target (centre c*, size s*), the four targets are
+    (c* - c) / s and log(s* / s) on both axes. They are whitened: minus their mean, times
+    V diag(1 / sqrt(D + 0.001)) V' from the eigen-decomposition of their covariance. The bias is a
+    column of ones and regularised like the others.
+    """
+
+    def __init__(self, config: Config, map_size: int, window_rim: int) -> None:
+        """Regress from windows that lack `window_rim` of a `map_size` x `map_size` map's rim.
+
+        Raises:
+            InputError: the windows lack a position that the regressor reads.
+        """
+        self.weight = config.regressor_lambda
+        match = anchor_iou_map(map_size, config.anchor_size, config.anchor_stride)
+        inside = slice(window_rim, map_size - window_rim)
+        matched = match > config.regressor_matching_iou
+        self.positions = matched[inside, inside]
+        if self.positions.sum() < matched.sum():
+            raise InputError(
+                f"regressor_matching_iou = {config.regressor_matching_iou}: it would read the map's "
+                "rim, which the head leaves out; raise it"
+            )
+        self.coefficients: Floats | None = None
+        self._unwhiten = np.eye(4)
+        self._mean = np.zeros(4)
+
+    def features(self, windows: Maps) -> Floats:
+        """Shape (n, channels * positions + 1): conv5 at the positions, and the bias column."""
+        flat = windows[:, :, self.positions].reshape(len(windows), -1)
+        return np.concatenate([flat, np.ones((len(flat), 1))], axis=1, dtype=np.float64)
+
+    def fit(self, windows: Maps, boxes: Floats, target: Box) -> None:
+        """Learn to correct `boxes`, shape (n, 4), to the target. No box: stay the identity."""
+        if not len(boxes):
+            return
+        targets = regression_targets(boxes, target)
+        self._mean = targets.mean(axis=0)
+        targets = targets - self._mean
+        variances, axes = np.linalg.eigh(targets.T @ targets / len(targets))
+        spread = np.sqrt(np.maximum(variances, 0) + _RIDGE)
+        self._unwhiten = axes * spread @ axes.T
+        features = self.features(windows)
+        # The dual of ridge regression: a system as large as the samples, not as the features.
+        gram = features @ features.T
+        gram[np.diag_indices_from(gram)] += self.weight
+        self.coefficients = features.T @ np.linalg.solve(gram, targets @ (axes / spread @ axes.T))
+
+    def predict(self, windows: Maps, boxes: Floats) -> Floats:
+        """Corrected boxes of shape (n, 4)."""
+        if self.coefficients is None:
+            return boxes
+        change = self.features(windows) @ self.coefficients @ self._unwhiten + self._mean
+        rows = centre_size(boxes)
+        centre = rows[:, :2] + change[:, :2] * rows[:, 2:]
+        return from_centre_size(np.concatenate([centre, rows[:, 2:] * np.exp(change[:, 2:])], axis=1))
+
+
+def regression_targets(boxes: Floats, target: Box) -> Floats:
+    """Shift over size and log size ratio from each box to the target, shape (n, 4)."""
+    rows, goal = centre_size(boxes), centre_size(target)
+    shift = (goal[:, :2] - rows[:, :2]) / rows[:, 2:]
+    return np.concatenate([shift, np.log(goal[:, 2:] / rows[:, 2:])], axis=1)

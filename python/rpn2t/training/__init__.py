@@ -1,0 +1,1 @@
+"""Training the teacher and the student."""

@@ -1,0 +1,202 @@
+"""Live tracking: always the newest frame; those that come while the tracker is busy are dropped.
+
+    frames = source.frames()
+    first = next(frames)
+    with Realtime(first, frames, None if source.live else source.fps) as live:
+        for step in run(tracker, live.frames(), box):
+            print(step.frame.index, step.box, live.box_known())
+    print(live.report().line())
+
+A thread reads the source, so its frames pass at their own pace whatever the tracker does.
+"""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from threading import Condition, Thread
+from time import perf_counter
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from rpn2t.video.sources import STREAM_TIMEOUT, Frame
+
+_SIGNAL_SECONDS = 0.2
+"""How often a wait for a frame looks up: a signal that comes just as it begins does not end it."""
+
+
+class Report(NamedTuple):
+    """What a live run came to, the first frame left out of every time: its box was given.
+
+    Attributes:
+        tracked: frames with a box, the first among them.
+        dropped: frames that a newer one replaced before the tracker was free.
+        frames_per_second: tracked, between the end of learning and the last box; None before a second box.
+        latency_mean_ms, latency_p95_ms, latency_max_ms: from when a frame came to when its box was known,
+            in ms; None before a second box.
+    """
+
+    tracked: int
+    dropped: int
+    frames_per_second: float | None
+    latency_mean_ms: float | None
+    latency_p95_ms: float | None
+    latency_max_ms: float | None
+
+    def line(self) -> str:
+        """The report as a person reads it."""
+        frames = f"{self.tracked} frame{'s' * (self.tracked != 1)} tracked, {self.dropped} dropped"
+        if self.frames_per_second is None:
+            return frames
+        return (
+            f"{frames}, {self.frames_per_second:.3g} frames/s; latency mean {self.latency_mean_ms:.0f} ms, "
+            f"95th percentile {self.latency_p95_ms:.0f} ms, max {self.latency_max_ms:.0f} ms"
+        )
+
+
+class _Arrived(NamedTuple):
+    frame: Frame
+    at: float
+
+
+class Realtime:
+    """Hands out the newest frame whenever one is asked for, and measures how old its box is.
+
+    Use it as a context manager: leaving it ends the thread. From `start` on, only the thread touches the
+    frames that were given.
+    """
+
+    def __init__(
+        self,
+        first: Frame,
+        later: Iterator[Frame],
+        fps: Fraction | None,
+        *,
+        clock: Callable[[], float] = perf_counter,
+        condition: Condition | None = None,
+    ) -> None:
+        """Know what is to be read; nothing is, yet.
+
+        Args:
+            first: the frame in which the object is learned; it is never dropped.
+            later: the frames after it.
+            fps: frames are due at this rate, by their indices, from the moment `frames` is asked for the
+                first one; None: they come when they are read, as a camera's do.
+            clock: tells the time, in seconds.
+            condition: all waiting, for a frame to come or to be due, is waiting on it. Tests pass a clock
+                and a condition whose time they rule.
+        """
+        self.dropped = 0
+        self._first, self._later, self._fps = first, later, fps
+        self._clock = clock
+        self._changed = condition or Condition()
+        self._thread = Thread(target=self._read, name="reader", daemon=True)
+        self._began = 0.0
+        self._newest: _Arrived | None = None
+        self._over = self._closed = False
+        self._error: Exception | None = None
+        self._came: float | None = None
+        self._known: list[float] = []
+        self._latencies: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Lets the frames pass from now on; `frames` does it where nobody did before."""
+        if self._thread.ident is None:
+            self._began = self._clock()
+            self._thread.start()
+
+    def close(self) -> None:
+        """Ends the thread; a second call does nothing.
+
+        It may be inside a read, which no one can cut short. A stream and a camera give up by themselves
+        within STREAM_TIMEOUT; what hangs longer is left behind.
+        """
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(STREAM_TIMEOUT)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields the first frame, then whenever asked the newest that was not yielded yet.
+
+        Waits where there is none. The last frame of a source is always yielded.
+
+        Raises:
+            InputError: a frame cannot be read; the newest before it has been yielded.
+        """
+        self.start()
+        yield self._first
+        while (arrived := self._take()) is not None:
+            self._came = arrived.at
+            yield arrived.frame
+
+    def box_known(self) -> float | None:
+        """Notes that the box of the frame yielded last is known now.
+
+        Returns:
+            Seconds since that frame came; None for the first frame.
+        """
+        now = self._clock()
+        self._known.append(now)
+        if self._came is None:
+            return None
+        self._latencies.append(now - self._came)
+        return self._latencies[-1]
+
+    def report(self) -> Report:
+        """What the run came to so far."""
+        tracked = len(self._known)
+        if not self._latencies:
+            return Report(tracked, self.dropped, None, None, None, None)
+        pace = len(self._latencies) / max(self._known[-1] - self._known[0], 1e-9)
+        ms = np.array(self._latencies) * 1000
+        return Report(
+            tracked, self.dropped, pace, float(ms.mean()), float(np.percentile(ms, 95)), float(ms.max())
+        )
+
+    def _take(self) -> _Arrived | None:
+        """The newest frame, once there is one; None at the end."""
+        with self._changed:
+            while self._newest is None and not self._over:
+                self._changed.wait(_SIGNAL_SECONDS)
+            taken, self._newest = self._newest, None
+        if taken is None and self._error is not None:
+            raise self._error
+        return taken
+
+    def _read(self) -> None:
+        """What the thread does."""
+        error: Exception | None = None
+        try:
+            for frame in self._later:
+                if not self._put(frame):
+                    break
+        except Exception as failure:  # the user hears of it where the frames are asked for
+            error = failure
+        with self._changed:
+            self._over, self._error = True, error
+            self._changed.notify_all()
+
+    def _put(self, frame: Frame) -> bool:
+        """Makes the frame the newest, when it is due; False once nobody wants frames any more."""
+        with self._changed:
+            due = self._clock()
+            if self._fps is not None:
+                due = self._began + float((frame.index - self._first.index) / self._fps)
+            while not self._closed and (left := due - self._clock()) > 0:
+                self._changed.wait(left)
+            if self._closed:
+                return False
+            self.dropped += self._newest is not None
+            self._newest = _Arrived(frame, due)
+            self._changed.notify_all()
+        return True

@@ -1,0 +1,303 @@
+"""Result files beyond the plain ones: MATLAB's types, late beginnings, TRE and SRE, other lists."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from numpy.typing import NDArray
+
+from rpn2t.sequences.registry import DataSet, Protocol, find_dataset
+from rpn2t.errors import InputError
+from rpn2t.eval.otb import metrics
+from rpn2t.eval.results_files import Experiment, choose_trackers, find_trackers
+from rpn2t.eval.otb.scores import compute
+from rpn2t.benchmark.result_files import ResultFolder
+from rpn2t.benchmark.otb_robustness import SHIFTS, tre_starts
+
+Boxes = NDArray[np.float64]
+
+TIGER = 354
+
+
+def truth_of(rows: int) -> Boxes:
+    """1-based boxes on a slow path."""
+    steps = np.arange(rows)
+    return np.stack([20 + steps // 4, 30 + steps // 7, np.full(rows, 40), np.full(rows, 30)], axis=1).astype(
+        float
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Annotations alone, as the MATLAB toolkit's anno/ has them."""
+    folder = tmp_path / "anno"
+    folder.mkdir()
+    for name, rows in (("deer", 71), ("tiger1", TIGER)):
+        np.savetxt(folder / f"{name}.txt", truth_of(rows), fmt="%d", delimiter="\t")
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder
+
+
+def save_text(path: Path, boxes: Boxes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savetxt(path, boxes, fmt="%.3f", delimiter=",")
+
+
+def save_mat(path: Path, *runs: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cell = np.empty((1, len(runs)), dtype=object)
+    for index, run in enumerate(runs):
+        cell[0, index] = run
+    scipy.io.savemat(path, {"results": cell})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rows", "compared"),
+    [
+        ("otb", 349, True),
+        ("otb", 354, True),  # got10k's file: the first five rows are dropped
+        ("pysot", 354, True),
+        ("got10k", 354, True),
+        ("got10k", 349, False),  # begins later than the protocol does
+    ],
+)
+def test_tiger1_begins_where_the_protocol_says(
+    root: Path, results: Path, protocol: Protocol, rows: int, compared: bool
+) -> None:
+    save_text(results / "T" / "Tiger1.txt", truth_of(TIGER)[-rows:])
+    save_text(results / "T" / "Deer.txt", truth_of(71))
+    found = compute(root, results, protocol=protocol)
+    assert ("Tiger1" in found.names) == compared
+    if compared:
+        assert found.trackers[0].scores["Tiger1"].auc == pytest.approx(20 / 21)
+    else:
+        assert found.absent["Tiger1"] == "T: begins 5 frames later, as protocol otb"
+
+
+def corners_of(boxes: Boxes) -> Boxes:
+    """Two rows a frame: x and y of the four corners, clockwise."""
+    x, y, w, h = boxes.T
+    across = np.stack([x, x + w, x + w, x], axis=1)
+    down = np.stack([y, y, y + h, y + h], axis=1)
+    return np.stack([across, down], axis=1).reshape(-1, 4)
+
+
+def affine_of(boxes: Boxes, template: tuple[int, int]) -> Boxes:
+    """IVT's six numbers: the centre, then the template's map."""
+    x, y, w, h = boxes.T
+    zero = np.zeros(len(boxes))
+    return np.stack([x + w / 2, y + h / 2, w / template[0], zero, zero, h / template[1]], axis=1)
+
+
+@pytest.mark.parametrize("kind", ["rect", "4corner", "affine", "ivtAff"])
+def test_matlab_types(root: Path, results: Path, kind: str) -> None:
+    boxes = truth_of(71) + (2, 1, 0, 0)
+    run: dict[str, object] = {"type": kind, "res": boxes, "len": 71.0, "annoBegin": 1.0, "startFrame": 1.0}
+    if kind in ("4corner", "affine"):
+        run["res"] = corners_of(boxes)
+    if kind == "ivtAff":
+        run |= {"res": affine_of(boxes, (32, 24)), "tmplsize": np.array([32.0, 24.0])}
+    save_mat(results / "results_OPE" / "deer_IVT.mat", run)
+    (tracker,) = compute(root, results).trackers
+    np.testing.assert_allclose(tracker.boxes["Deer"][1:], (boxes - (1, 1, 0, 0))[1:])
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (
+            {"type": "L1Aff", "res": np.ones((71, 6))},
+            "results of type L1Aff are not read; export them .* as 'rect'",
+        ),
+        ({"type": "rect", "res": np.ones((71, 3))}, "type rect wants 4 numbers a frame"),
+        ({"type": "4corner", "res": np.ones((71, 4))}, "wants two rows of four corners a frame"),
+        ({"type": "ivtAff", "res": np.ones((71, 6))}, "wants a tmplsize"),
+        ({"type": "rect", "res": np.empty((0, 4))}, "its results are empty"),
+    ],
+)
+def test_matlab_files_that_cannot_be_used(
+    root: Path, results: Path, run: dict[str, object], words: str
+) -> None:
+    save_mat(results / "results_OPE" / "deer_X.mat", run)
+    with pytest.raises(InputError, match=rf"deer_X\.mat: .*{words}"):
+        compute(root, results)
+
+
+@pytest.mark.parametrize(("name", "words"), [("deer_X.mat", "no MATLAB file"), ("X/Deer.json", "not JSON")])
+def test_damaged_files(root: Path, results: Path, name: str, words: str) -> None:
+    (results / name).parent.mkdir(exist_ok=True)
+    (results / name).write_bytes(b"\x00damaged")
+    with pytest.raises(InputError, match=words):
+        compute(root, results)
+
+
+def test_boxes_that_are_none_follow_the_toolkits_rule_where_its_own_files_have_them(
+    root: Path, results: Path
+) -> None:
+    boxes = truth_of(71)
+    boxes[5] = np.nan
+    save_mat(results / "results_OPE" / "deer_X.mat", {"type": "rect", "res": boxes, "len": 71.0})
+    found = compute(root, results)
+    assert found.notes == ("X: 1 boxes of Deer are none (NaN, or without area)",)
+    np.testing.assert_array_equal(found.trackers[0].boxes["Deer"][5], found.trackers[0].boxes["Deer"][4])
+
+
+def test_names_with_underscores_fall_apart_rightly(results: Path) -> None:
+    for name in (
+        "jogging_1_KCF_Gauss.mat",
+        "Human4.2_KCF_Gauss.mat",
+        "David_KCF_Gauss.mat",
+        "David2_KCF_Gauss.mat",
+    ):
+        save_mat(results / name, {"type": "rect", "res": np.ones((3, 4))})
+    found = find_trackers(results, find_dataset("otb100"), "ope")
+    assert set(found) == {"KCF_Gauss"}
+    assert set(found["KCF_Gauss"].files) == {"Jogging-1", "Human4-2", "David", "David2"}
+
+
+def test_sequences_of_another_list_are_passed_over(results: Path) -> None:
+    save_text(results / "T" / "Deer.txt", truth_of(71))
+    save_text(results / "T" / "Bird2.txt", truth_of(99))  # not of TB-50
+    (tracker,) = choose_trackers(find_trackers(results, find_dataset("otb50"), "ope"), [])
+    assert set(tracker.files) == {"Deer"}
+
+
+def test_one_name_for_two_folders_is_refused(results: Path) -> None:
+    for store in ("OTB2015", "OTB100"):
+        save_text(results / store / "T" / "Deer.txt", truth_of(71))
+    with pytest.raises(
+        InputError, match=r"T: has results in .*OTB100.* and in .*OTB2015.*; keep one of them"
+    ):
+        find_trackers(results, find_dataset("otb100"), "ope")
+
+
+def test_trackers_are_chosen_in_order_and_unknown_ones_named(results: Path) -> None:
+    for name in ("A", "b", "C"):
+        save_text(results / name / "Deer.txt", truth_of(71))
+    found = find_trackers(results, find_dataset("otb100"), "ope")
+    assert [each.name for each in choose_trackers(found, ["c", "A"])] == ["C", "A"]
+    with pytest.raises(InputError, match="Z: no results of such a tracker; there are A, b, C"):
+        choose_trackers(found, ["Z"])
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [("no", "no such folder"), (".", "holds no tracker's OPE results")]
+)
+def test_folders_without_results(root: Path, results: Path, missing: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        compute(root, results / missing)
+
+
+def runs_of(experiment: Experiment) -> dict[str, Boxes]:
+    """Run -> boxes over Deer: perfect, but for one run that is off from its second frame on."""
+    truth = truth_of(71)
+    if experiment == "sre":
+        return {shift: truth + (400 * (shift == "up"), 0, 0, 0) for shift in SHIFTS}
+    starts = tre_starts(truth - (1, 1, 0, 0))
+    return {
+        f"{number:02d}": truth[start:] + (400 * (number == 3), 0, 0, 0)
+        for number, start in enumerate(starts, 1)
+    }
+
+
+@pytest.mark.parametrize("experiment", ["tre", "sre"])
+@pytest.mark.parametrize("layout", ["text", "mat", "json"])
+def test_the_frames_of_all_runs_are_counted_together(
+    root: Path, results: Path, experiment: Experiment, layout: str
+) -> None:
+    runs = runs_of(experiment)
+    if layout == "text":
+        for run, boxes in runs.items():
+            save_text(results / f"OTB2015-{experiment.upper()}" / "T" / f"Deer_{run}.txt", boxes)
+    elif layout == "mat":
+        save_mat(
+            results / f"results_{experiment.upper()}" / "deer_T.mat",
+            *({"type": "rect", "res": boxes, "len": float(len(boxes))} for boxes in runs.values()),
+        )
+    else:
+        place = results / experiment.upper() / "T"
+        place.mkdir(parents=True)
+        (place / "Deer.json").write_text(json.dumps([{"res": boxes.tolist()} for boxes in runs.values()]))
+    lost = len(runs["up" if experiment == "sre" else "03"]) - 1  # its first frame is given
+    frames = sum(len(boxes) for boxes in runs.values())
+    (tracker,) = compute(root, results, experiment=experiment).trackers
+    assert tracker.scores["Deer"].precision_20 == pytest.approx(1 - lost / frames)
+    assert tracker.scores["Deer"].auc == pytest.approx((1 - lost / frames) * 20 / 21)
+
+
+def test_experiments_do_not_mix(root: Path, results: Path) -> None:
+    save_text(results / "OTB2015" / "T" / "Deer.txt", truth_of(71))
+    for run, boxes in runs_of("tre").items():
+        save_text(results / "OTB2015-TRE" / "T" / f"Deer_{run}.txt", boxes + (100, 0, 0, 0))
+    (tracker,) = compute(root, results).trackers
+    assert tracker.scores["Deer"].precision_20 == 1
+    with pytest.raises(InputError, match="no tracker's SRE results"):
+        compute(root, results, experiment="sre")
+
+
+def own_folder(parent: Path, name: str) -> DataSet:
+    """A data set of the user's own: one sequence that no list has."""
+    sequence = parent / name / "Kite"
+    (sequence / "img").mkdir(parents=True)
+    for number in range(1, 31):
+        (sequence / "img" / f"{number:04d}.jpg").touch()
+    np.savetxt(sequence / "groundtruth_rect.txt", truth_of(30), fmt="%d", delimiter=",")
+    return find_dataset(str(parent / name))
+
+
+def save_benchmarked(results: Path, dataset: DataSet, tracker: str, boxes: Boxes) -> None:
+    """What `rpn2t benchmark` leaves."""
+    folder = ResultFolder(results, dataset, "ope", tracker)
+    save_text(folder.boxes(dataset.entries[0]), boxes)
+    folder.manifest.write_text("{}")
+
+
+def test_benchmarks_of_several_data_sets_share_a_folder(tmp_path: Path, results: Path) -> None:
+    mine, other = own_folder(tmp_path, "votlike"), own_folder(tmp_path, "other")
+    save_benchmarked(results, mine, "tb50", truth_of(30))
+    save_benchmarked(results, other, "tb50", truth_of(30) + (100, 0, 0, 0))
+    save_benchmarked(results, other, "KCF", truth_of(20))
+    (tracker,) = compute(mine.name, results, dataset=mine.name).trackers
+    assert tracker.name == "tb50"
+    assert tracker.scores["Kite"].precision_20 == 1
+    third = own_folder(tmp_path, "third")
+    with pytest.raises(
+        InputError, match=f"on .*third; .* another data set's, say --results {results}/other$"
+    ):
+        compute(third.name, results, dataset=third.name)
+    names = [each.name for each in compute(third.name, results / "votlike", dataset=third.name).trackers]
+    assert names == ["tb50"]
+
+
+def test_a_run_that_is_missing_leaves_the_sequence_out(root: Path, results: Path) -> None:
+    for run, boxes in runs_of("tre").items():
+        if run != "07":
+            save_text(results / "OTB2015-TRE" / "T" / f"Deer_{run}.txt", boxes)
+    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: no file of run 07;"):
+        compute(root, results, experiment="tre")
+
+
+def test_speed_is_the_mean_over_frames_as_got10k_has_it(root: Path, results: Path) -> None:
+    save_text(results / "T" / "Deer.txt", truth_of(71))
+    (results / "T" / "times").mkdir()
+    np.savetxt(results / "T" / "times" / "Deer_time.txt", [0, 0.1, 0.5])
+    save_text(results / "U" / "Deer.txt", truth_of(71))
+    found = {each.name: each.mean(["Deer"]).fps for each in compute(root, results).trackers}
+    assert found == {"T": pytest.approx(6), "U": None}
+
+
+def test_curves_equal_the_metrics(root: Path, results: Path) -> None:
+    boxes = truth_of(71) + np.random.default_rng(0).normal(0, 6, (71, 4)) * (1, 1, 0, 0)
+    save_text(results / "T" / "Deer.txt", boxes.round(3))
+    (tracker,) = compute(root, results).trackers
+    result = metrics.summary(boxes.round(3) - (1, 1, 0, 0), truth_of(71) - (1, 1, 0, 0))
+    assert tracker.scores["Deer"].auc == pytest.approx(result.success_auc)
+    assert tracker.scores["Deer"].precision_20 == pytest.approx(result.precision_20)

@@ -1,0 +1,282 @@
+"""Fast mode: windows read out of maps are the windows of the paper's mode, and what is learned and kept."""
+
+import cv2
+import numpy as np
+import pytest
+
+from rpn2t import Config
+from rpn2t.nets.backbone import Backbone, BackboneSpec
+from rpn2t.errors import InputError
+from rpn2t.tracker.features import PatchFeatures, RegionFeatures
+from rpn2t.tracker.paper.head import Head, HeadGeometry
+from rpn2t.layers.parameters import read_parameters
+from rpn2t.tracker.fast.mode import MapAppearance
+from rpn2t.tracker.fast.head import MapHead
+from rpn2t.tracker.fast.reader import MapReader
+from rpn2t.tracker.modes import choose_mode
+from rpn2t.nets.caffe import Device, choose_device
+from rpn2t.tracker.fast.region import LARGEST, RegionGeometry
+from rpn2t.nets.caffemodel import find_set
+from rpn2t.tracker.paper.windows import from_array
+
+CPU = choose_device("cpu")
+STUDENT = BackboneSpec.find("student")
+GEOMETRY = RegionGeometry(STUDENT, 14)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return Backbone(STUDENT, find_set("shipped"), CPU)
+
+
+def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_auto_takes_paper_mode_on_a_gpu_and_fast_mode_on_a_cpu() -> None:
+    assert choose_mode("auto", Device("gpu")) == "paper"
+    assert choose_mode("auto", "cpu") == "fast"
+    assert choose_mode("paper", "cpu") == "paper"
+    assert choose_mode("fast", Device("gpu")) == "fast"
+    with pytest.raises(InputError, match="mode 'slow' is not known: use auto, paper or fast"):
+        choose_mode("slow", "cpu")
+
+
+def test_a_region_holds_all_boxes_that_may_be_drawn() -> None:
+    state = (50.0, 60.0, 30.0, 60.0)
+    rows, columns = GEOMETRY.shape(state, 0.6)
+    assert (
+        columns > rows > 14
+    )  # 0.6 of the mean side are more of the narrow target's widths than of its heights
+    corners = GEOMETRY.corners(state, (rows, columns))
+    moved = [(50 + dx, 60 + dy, 30, 60) for dx in (-27, 27) for dy in (-27, 27)]
+    windows = GEOMETRY.windows(np.array(moved, float), corners, (rows, columns))
+    assert GEOMETRY.inside(windows, (rows, columns)).all()
+    far = GEOMETRY.windows(np.array([(150.0, 60, 30, 60)]), corners, (rows, columns))
+    assert not GEOMETRY.inside(far, (rows, columns)).any()
+    assert max(GEOMETRY.shape((0, 0, 2, 200), 1.5)) == LARGEST
+
+
+def test_candidates_beyond_the_region_of_a_long_thin_target_score_nothing(backbone) -> None:
+    image, box = texture(300, 800), (200.0, 140.0, 300.0, 15.0)
+    config = Config.for_mode("fast")
+    geometry = HeadGeometry(config, 14)
+    patches, wide, rng = PatchFeatures(backbone, 1, 1), RegionFeatures(backbone), np.random.default_rng(0)
+    appearance = MapAppearance(config, patches, wide, geometry, box, None, 0, rng, CPU)
+    assert max(appearance.shape) == LARGEST
+    boxes = np.array([box, (200.0, 220.0, 300.0, 15.0)])
+    for probability in appearance.view(image, box, 0.6).probabilities(boxes):
+        assert probability[0].min() > 0
+        assert probability[1].max() == 0
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1e308, 1e308), (0, 0, 50, 1e-310), (0, 0, 1e308, 1)])
+def test_sides_beyond_reason_have_a_region_all_the_same(box) -> None:
+    assert all(14 <= n <= LARGEST for n in GEOMETRY.shape(box, 0.6))
+
+
+def test_conv5_of_a_region_is_that_of_patches_where_no_padding_is_seen(backbone) -> None:
+    """A box that is moved by whole steps of the map: the middle of its own patch's conv5.
+
+    Corners are rounded and inclusive, as the paper's, so patch and region differ by a fraction of a pixel.
+    """
+    image = cv2.resize(texture(60, 80), (400, 300), interpolation=cv2.INTER_CUBIC)
+    state = (150.0, 100.0, 75.0, 75.0)  # 1 px of the frame is 1 px of the input
+    corners = GEOMETRY.corners(state, (26, 26))
+    region = RegionFeatures(backbone).conv5(image, corners, (26, 26))
+    box = np.array([(150.0 + 16, 100.0 - 24, 75, 75)])
+    row, column, down, across = GEOMETRY.windows(box, corners, (26, 26))[0]
+    assert (down, across) == pytest.approx((1, 1), abs=0.01)
+    assert (row, column) == pytest.approx((6 - 3, 6 + 2), abs=0.1)
+    patch = PatchFeatures(backbone, 0).maps(image, box)[0]
+    seen = region[:, round(row) : round(row) + 14, round(column) : round(column) + 14]
+
+    def agreement(rows: slice, columns: slice) -> float:
+        return float(np.corrcoef(seen[:, rows, columns].ravel(), patch[:, rows, columns].ravel())[0, 1])
+
+    inner = agreement(slice(6, 9), slice(6, 9))
+    assert inner > 0.99
+    assert (
+        agreement(slice(2, 3), slice(2, 12)) < inner - 0.02
+    )  # what a patch's padding tells the paper's head
+
+
+def test_windows_on_the_maps_grid_score_as_windows_of_the_papers_head() -> None:
+    config = Config(position_groups=1)
+    geometry, rng = HeadGeometry(config, 14), np.random.default_rng(0)
+    region = rng.normal(0, 1, (256, 20, 22)).clip(0).astype(np.float32)
+    of_maps = MapHead(config, geometry, 256, None, 3, CPU)
+    of_windows = Head(config, geometry, 256, None, 3, CPU)
+    for name, blobs in of_windows.net.params.items():
+        for blob, other in zip(blobs, of_maps.net.params[name], strict=True):
+            blob.data[...] *= 20  # scores far from a half
+            other.data[...] = blob.data
+    places = [(0, 0), (3, 5), (6, 8)]
+    windows = np.array([(row, column, 1, 1) for row, column in places], float)
+    got = of_maps.probabilities(region, windows)
+    cut = np.stack([region[:, r + 1 : r + 13, c + 1 : c + 13] for r, c in places])
+    wanted = of_windows.probabilities(from_array(cut))
+    for one, other in zip(got, wanted, strict=True):
+        assert other.std() > 0.05
+        np.testing.assert_allclose(one, other, atol=2e-5)
+    scores = geometry.score(*got)
+    np.testing.assert_allclose(scores, of_windows.scores(from_array(cut)), atol=2e-5)
+
+
+def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone) -> None:
+    """Windows cut bilinearly out of conv5 against windows read out of the scores: not equal, but nearly."""
+    image, state = texture(300, 400, 1), (150.0, 100.0, 75.0, 75.0)
+    corners = GEOMETRY.corners(state, (26, 26))
+    region = RegionFeatures(backbone).conv5(image, corners, (26, 26))
+    config = Config(position_groups=1)
+    geometry, rng = HeadGeometry(config, 14), np.random.default_rng(0)
+    head, exact = (kind(config, geometry, 256, None, 3, CPU) for kind in (MapHead, Head))
+    windows = np.column_stack([rng.uniform(0, 12, (60, 2)), np.ones((60, 2))])
+    cut = MapReader(12, 1)
+    taps = cut.taps(windows, 26, 26)
+    flat = region.reshape(256, -1)
+    maps = sum(
+        flat[:, taps.corner + row * 26 + column] * taps.weights[row, column]
+        for row in (0, 1)
+        for column in (0, 1)
+    ).transpose(1, 0, 2, 3)
+    read = geometry.score(*head.probabilities(region, windows))
+    wanted = exact.scores(from_array(np.ascontiguousarray(maps, np.float32)))
+    assert np.abs(read - wanted).max() < 0.1 * (wanted.max() - wanted.min()) + 0.02
+    assert np.corrcoef(read, wanted)[0, 1] > 0.9
+
+
+def test_reading_is_bilinear_and_takes_each_position_from_its_group() -> None:
+    reader = MapReader(4, 1, groups=2)
+    assert reader.channels == 8
+    y, x = np.mgrid[:9, :9].astype(np.float32)
+    maps = np.stack([100 * channel + 10 * y + x for channel in range(8)])[None].astype(np.float32)
+    windows = np.array([[1.25, 2.5, 1, 0.5]])
+    values = reader.read(maps, np.array([0]), reader.taps(windows, 9, 9))[0]
+    for row in range(4):
+        for column in range(4):
+            place = 10 * (1.25 + 1 + row) + (2.5 + 0.5 * (1 + column))
+            group = 2 * (row // 2) + column // 2
+            assert values[0, row, column] == pytest.approx(100 * group + place)
+            assert values[1, row, column] == pytest.approx(100 * (4 + group) + place)
+
+
+def test_spreading_is_the_transpose_of_reading() -> None:
+    rng, reader = np.random.default_rng(0), MapReader(5, 1, groups=3)
+    maps = rng.normal(size=(2, reader.channels, 9, 8)).astype(np.float32)
+    windows = np.column_stack([rng.uniform(-1, 4, (6, 2)), rng.uniform(0.8, 1.3, (6, 2))])
+    which, taps = np.array([0, 1, 1, 0, 1, 0]), reader.taps(windows, 9, 8)
+    gradient = rng.normal(size=(6, 2, 5, 5)).astype(np.float32)
+    forth = (reader.read(maps, which, taps) * gradient).sum()
+    back = (maps * reader.spread(gradient, maps.shape, which, taps)).sum()
+    assert forth == pytest.approx(back, rel=1e-4)
+
+
+def map_head(**settings) -> MapHead:
+    config = Config(batch_negatives=3, mining_pool=9, **settings)
+    return MapHead(config, HeadGeometry(config, 14), 256, None, 0, CPU)
+
+
+def regions(n: int, size: int = 18) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    return [rng.normal(0, 1, (256, size, size)).clip(0).astype(np.float32) for _ in range(n)]
+
+
+def on_grid(*places) -> np.ndarray:
+    return np.array([(row, column, 1, 1) for row, column in places], float).reshape(-1, 4)
+
+
+def test_the_hardest_negatives_are_learned_from() -> None:
+    head, maps = map_head(learning_rate=0), regions(2)
+    head.net.params["score_quality"][0].data[...] *= 50
+    background = [on_grid((0, 0), (1, 1), (2, 2), (3, 3)), on_grid((0, 3), (3, 0), (2, 1))]
+    scored = [
+        head.probabilities(one, windows)[1].mean(axis=(1, 2))
+        for one, windows in zip(maps, background, strict=True)
+    ]
+    head.learn(maps, [on_grid((2, 2)), on_grid()], background)
+    kept = head.net.blobs["windows_quality"].data
+    assert head.net.blobs["flag"].data.tolist() == [1, 0, 0, 0]
+    likely = (1 / (1 + np.exp(kept[1:, 1] - kept[1:, 0]))).mean(axis=(1, 2))
+    np.testing.assert_allclose(likely, np.sort(np.concatenate(scored))[::-1][:3], rtol=1e-4)
+
+
+def test_learning_tells_the_targets_window_from_its_neighbours() -> None:
+    """The same places belong to both: only classifiers that know the position can."""
+    losses = {}
+    for groups in (1, 10):
+        head, maps = map_head(position_groups=groups), regions(1)
+        near = on_grid((0, 2), (4, 2), (2, 0), (2, 4))
+        losses[groups] = [head.learn(maps, [on_grid((2, 2))], [near]) for _ in range(25)]
+    assert losses[10][-1] < losses[10][0] / 3
+    assert losses[10][-1] < losses[1][-1] / 2
+
+
+def test_odd_parameters_of_the_layer_are_refused() -> None:
+    from rpn2t.layers.map_windows import MapWindowsParameters
+
+    for text, message in (
+        ('{"size": 3, "first": 0, "groups": 4, "negatives": 1}', "only 3 rows"),
+        ('{"size": 0, "first": 0, "groups": 1, "negatives": 1}', "whole number"),
+        ('{"size": 3, "first": 0, "groups": 1, "negatives": -1}', "not be negative"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_parameters(MapWindowsParameters, text)
+
+
+@pytest.fixture
+def appearance(backbone, small) -> MapAppearance:
+    config = Config.for_mode("fast").with_settings(f"{name}={value}" for name, value in small.items())
+    geometry = HeadGeometry(config, 14)
+    patches, wide = PatchFeatures(backbone, geometry.window_rim, 1), RegionFeatures(backbone)
+    box = (60.0, 50.0, 40.0, 40.0)
+    return MapAppearance(config, patches, wide, geometry, box, None, 0, np.random.default_rng(0), CPU)
+
+
+def test_where_the_search_was_extended_the_maps_middle_part_is_remembered(appearance) -> None:
+    image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
+    wide = appearance.view(image, state, 1.2)
+    assert wide._region.shape > appearance.shape
+    boxes = np.array([(70.0, 58.0, 40, 40), (66.0, 54, 40, 40)])
+    whole = wide.probabilities(boxes)
+    lesson = wide.lesson(boxes, boxes[:1])
+    assert lesson.conv5.shape[1:] == appearance.shape
+    part = appearance.head.probabilities(lesson.conv5, lesson.objects)
+    for one, other in zip(whole, part, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_array_equal(lesson.background, lesson.objects[:1])
+
+
+def test_the_survey_looks_at_other_places_than_the_targets(appearance) -> None:
+    image, target = texture(400, 600), (60.0, 50.0, 40.0, 40.0)
+    view = appearance.view(image, target, 0.6)
+    near, far = (80.0, 60.0, 40.0, 40.0), (400.0, 300.0, 42.0, 42.0)
+    negatives = np.array([near, far, (500.0, 20.0, 38.0, 38.0), (402.0, 303.0, 42.0, 42.0)])
+    own, *others = view.survey(np.array([target]), negatives)
+    assert (len(own.objects), len(own.background)) == (1, 1)
+    assert [len(each.background) for each in others] == [2, 1]
+    assert not any(len(each.objects) for each in others)
+
+
+def test_a_frame_without_positives_is_remembered_for_its_negatives(appearance) -> None:
+    image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
+    lesson = appearance.view(image, state, 1.2).lesson(np.empty((0, 4)), np.array([state]))
+    assert lesson.conv5.shape[1:] == appearance.shape
+    assert (len(lesson.objects), len(lesson.background)) == (0, 1)
+
+
+def test_memory_is_bounded(appearance) -> None:
+    image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
+    view = appearance.view(image, state, 0.6)
+    boxes = np.array([state])
+    for _ in range(appearance.config.long_term_frames + 5):
+        appearance.remember(view, boxes, boxes)
+    assert len(appearance._memory) == appearance.config.long_term_frames
+
+
+def test_a_backbone_that_takes_one_size_only_is_refused_with_the_cure(backbone, tmp_path) -> None:
+    text = (STUDENT.folder / "deploy.prototxt").read_text()
+    spec = BackboneSpec(tmp_path, "deploy.prototxt", "zf_student.caffemodel", "relu5", 107, 16, 4)
+    (tmp_path / "deploy.prototxt").write_text(text)
+    with pytest.raises(InputError, match="take --mode paper"):
+        RegionFeatures(Backbone(spec, find_set("shipped"), CPU))

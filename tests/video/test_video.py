@@ -1,0 +1,104 @@
+"""The annotated video and what is drawn on it."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rpn2t.video.annotate import BOX, TRUTH, annotate
+from rpn2t.errors import InputError
+from rpn2t.video.writer import VideoWriter
+
+
+def gradient(height: int, width: int) -> NDArray[np.uint8]:
+    """A smooth picture whose corners differ, of colours that a codec keeps."""
+    ys, xs = np.mgrid[:height, :width]
+    return np.stack([60 + 120 * xs / width, 60 + 120 * ys / height, 180 - 100 * xs / width], -1).astype(
+        np.uint8
+    )
+
+
+def decode(path: Path) -> list[NDArray[np.uint8]]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def test_a_video_is_h264_yuv420p_at_the_exact_rate(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, Fraction(30000, 1001)) as video:
+        for _ in range(7):
+            video.write(gradient(48, 64))
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == Fraction(30000, 1001)
+        assert stream.frames == 7
+    data = path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat"), "a browser wants the index first"
+
+
+def test_odd_sizes_are_padded_by_a_pixel_and_colours_kept(tmp_path: Path) -> None:
+    path, image = tmp_path / "a.mp4", gradient(75, 101)
+    with VideoWriter(path, Fraction(25)) as video:
+        video.write(image)
+    (back,) = decode(path)
+    assert back.shape == (76, 102, 3)
+    assert np.abs(back[:75, :101].astype(int) - image).mean() < 3
+    assert np.abs(back[75, :101].astype(int) - image[74]).mean() < 3
+
+
+def test_what_ends_early_leaves_a_playable_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+
+    def stopped() -> None:
+        with VideoWriter(path, Fraction(30)) as video:
+            video.write(gradient(48, 64))
+            video.write(gradient(48, 64))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert len(decode(path)) == 2
+
+
+def test_nothing_stands_under_the_name_before_the_end_or_without_frames(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, Fraction(30)) as video:
+        video.write(gradient(48, 64))
+        assert not path.exists()
+    assert list(tmp_path.iterdir()) == [path]
+    with VideoWriter(tmp_path / "b.mp4", Fraction(30)):
+        pass
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_size_and_an_unwritable_place_are_refused(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", Fraction(30)) as video:
+        video.write(gradient(48, 64))
+        with pytest.raises(ValueError, match="image of shape"):
+            video.write(gradient(64, 48))
+    with VideoWriter(tmp_path / "missing" / "a.mp4", Fraction(30)) as video, pytest.raises(InputError):
+        video.write(gradient(48, 64))
+
+
+@pytest.mark.parametrize(("height", "width"), [(144, 176), (1080, 1920)])
+def test_boxes_lie_on_their_own_pixels(height: int, width: int) -> None:
+    image = np.full((height, width, 3), 90, np.uint8)
+    picture = annotate(image, (60, 90, 31, 21), 0.5, 3, (110, 100, 20, 20))
+    assert (image == 90).all(), "the frame itself stays as it was"
+    for x, y in ((60, 90), (90, 90), (60, 110), (90, 110)):  # columns 60 to 90, rows 90 to 110
+        assert tuple(picture[y, x]) == BOX
+    assert tuple(picture[100, 75]) == (90, 90, 90)
+    assert tuple(picture[100, 110]) == TRUTH
+    caption = (picture != image).any(axis=2)[: height // 10, : width // 2]
+    assert caption.mean() > 0.1
+
+
+@pytest.mark.parametrize("box", [(np.nan,) * 4, (-1e9, 5, 1e6, 10), (500, 500, 10, 10)])
+def test_boxes_far_out_or_missing_do_no_harm(box: tuple[float, float, float, float]) -> None:
+    picture = annotate(np.full((144, 176, 3), 90, np.uint8), box, None, 0)
+    assert picture.shape == (144, 176, 3)
+    assert (picture[30:110] == 90).all()
