@@ -30,14 +30,16 @@ from numpy.typing import NDArray  # noqa: E402
 from reports import add_output_option, check_output, table, write_json  # noqa: E402
 from workers import Engine, Worker, pools  # noqa: E402
 
-from rpn2t.nets.backbone import BackboneSpec  # noqa: E402
 from rpn2t.config import Config  # noqa: E402
 from rpn2t.errors import InputError  # noqa: E402
-from rpn2t.tracker.paper.head import HeadGeometry  # noqa: E402
-from rpn2t.tracker.matching import label_map  # noqa: E402
+from rpn2t.nets.backbone import BackboneSpec  # noqa: E402
+from rpn2t.nets.caffe import load_caffe  # noqa: E402
+from rpn2t.nets.caffemodel import Layers, load_into, read_caffemodel  # noqa: E402
+from rpn2t.nets.weight_sets import find_set  # noqa: E402
 from rpn2t.paths import prototxt_dir  # noqa: E402
-from rpn2t.nets.caffe import choose_core, load_caffe  # noqa: E402
-from rpn2t.nets.caffemodel import Layers, find_set, load_into, read_caffemodel  # noqa: E402
+from rpn2t.system.processor import choose_core  # noqa: E402
+from rpn2t.tracker.matching import label_map  # noqa: E402
+from rpn2t.tracker.paper.head import HeadGeometry  # noqa: E402
 
 HERE = Path(__file__).parent
 LARGEST_ERROR = 1e-4

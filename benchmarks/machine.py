@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rpn2t.nets.caffe import choose_core, cpu_flags, cpu_name, load_caffe
+from rpn2t.nets.caffe import load_caffe
+from rpn2t.system.processor import choose_core, cpu_flags, cpu_name
 
 FLAGS = ("sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512_vnni", "amx_tile")
 

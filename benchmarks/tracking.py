@@ -18,8 +18,8 @@ from workers import Engine, pools
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.system.interruption import Interrupted, Interruption
-from rpn2t.tracker.modes import MODES
 from rpn2t.system.threads import SLEEP_AT_ONCE
+from rpn2t.tracker.modes import MODES
 
 HERE = Path(__file__).parent
 LOST = 0.5

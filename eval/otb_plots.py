@@ -15,15 +15,15 @@ from typing import Any
 
 try:
     from rpn2t.boxes import Floats
-    from rpn2t.sequences.registry import PROTOCOLS, Protocol, describe_absent
     from rpn2t.eval.otb import strips as strips_of
-    from rpn2t.eval.report.command_line import Parser, run, words
     from rpn2t.eval.otb.curves import KINDS, attribute_sheet, plot, saved
+    from rpn2t.eval.otb.scores import Evaluation, Score, compute
+    from rpn2t.eval.report.command_line import Parser, run, words
     from rpn2t.eval.report.output import RECORD, check_output, write
     from rpn2t.eval.report.page import page
-    from rpn2t.eval.results_files import EXPERIMENTS, Experiment
-    from rpn2t.eval.otb.scores import Evaluation, Score, compute
     from rpn2t.eval.report.tables import speed_text, tables
+    from rpn2t.eval.results_files import EXPERIMENTS, Experiment
+    from rpn2t.sequences.registry import PROTOCOLS, Protocol, describe_absent
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise

@@ -24,12 +24,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rpn2t.benchmark.otb_robustness import SEGMENTS, SHIFTS
+from rpn2t.benchmark.result_files import MANIFEST, store_name
 from rpn2t.boxes import Floats
+from rpn2t.errors import InputError
 from rpn2t.sequences.registry import PROTOCOLS, DataSet, Protocol, find_dataset
 from rpn2t.sequences.registry import Sequence as Target
-from rpn2t.errors import InputError
-from rpn2t.benchmark.result_files import MANIFEST, store_name
-from rpn2t.benchmark.otb_robustness import SEGMENTS, SHIFTS
 
 Experiment = Literal["ope", "tre", "sre"]
 

@@ -22,11 +22,10 @@ try:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset
-    from rpn2t.sequences.registry import Sequence as Target
+    from rpn2t.benchmark.vot_supervised import SupervisedRun, ground_truth, read_run
     from rpn2t.errors import InputError
-    from rpn2t.eval.report.command_line import Parser, run, words
     from rpn2t.eval.otb.curves import saved
+    from rpn2t.eval.report.command_line import Parser, run, words
     from rpn2t.eval.report.output import RECORD, check_output, write
     from rpn2t.eval.report.page import image, render, table_html
     from rpn2t.eval.report.published import ORIGIN, PARTIAL, published_rows
@@ -41,8 +40,9 @@ try:
         score,
         summary,
     )
+    from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset
+    from rpn2t.sequences.registry import Sequence as Target
     from rpn2t.sequences.vot_regions import FAILED, INITIALIZED, is_state
-    from rpn2t.benchmark.vot_supervised import SupervisedRun, ground_truth, read_run
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise

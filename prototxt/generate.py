@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from rpn2t.config import Config
-from rpn2t.tracker.matching import match_anchors
-from rpn2t.paths import prototxt_dir
-from rpn2t.nets.proposals import AnchorShapes, Sampling, Selection
 from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.proposals import AnchorShapes, Sampling, Selection
+from rpn2t.paths import prototxt_dir
+from rpn2t.tracker.matching import match_anchors
 
 caffe = load_caffe()
 L, P = caffe.layers, caffe.params

@@ -11,8 +11,8 @@ import numpy as np
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from rpn2t.paths import prototxt_dir
 from rpn2t.nets.caffe import load_caffe
+from rpn2t.paths import prototxt_dir
 
 TITLES = ("Term 1: anchors with IoU > 0.7", "Term 2: box quality")
 

@@ -12,7 +12,10 @@
 # tests: Caffe's own, then those of ours that make nets. Of OpenCV the bundle has resize alone, bit for bit.
 set -euo pipefail
 
-readonly TESTS=(test_layers test_patch test_backbone test_head test_learning test_windows test_tracker)
+readonly TESTS=(
+  nets/test_layers nets/test_patch nets/test_backbone
+  tracker/test_head tracker/test_learning tracker/test_windows tracker/test_tracker
+)
 readonly OPENCV=(libopencv-core-dev libopencv-imgproc-dev libtbb12)
 # what libcurl and libcrypto bring
 readonly CLOUD='libcurl libcrypto libssl libgnutls libkrb5 libk5 libgssapi libkeyutils libcom_err libldap liblber libsasl libssh libnghttp libnettle libhogweed libgmp libp11 libtasn libidn libunistring libpsl librtmp libbrotli libresolv'

@@ -34,8 +34,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.boxes import as_boxes, iou
-from rpn2t.sequences.registry import Protocol
 from rpn2t.errors import InputError
+from rpn2t.sequences.registry import Protocol
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

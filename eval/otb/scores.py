@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rpn2t.benchmark.otb_robustness import tre_starts
 from rpn2t.boxes import Floats
-from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Protocol, find_dataset
-from rpn2t.sequences.registry import Sequence as Target
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.results_files import (
@@ -23,7 +22,8 @@ from rpn2t.eval.results_files import (
     choose_trackers,
     find_trackers,
 )
-from rpn2t.benchmark.otb_robustness import tre_starts
+from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Protocol, find_dataset
+from rpn2t.sequences.registry import Sequence as Target
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rpn2t.boxes import Floats
-from rpn2t.sequences.registry import ATTRIBUTES, describe_absent
-from rpn2t.sequences.registry import Sequence as Target
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.curves import KINDS, plot, saved
 from rpn2t.eval.otb.scores import Evaluation
 from rpn2t.eval.otb.strips import can_draw, chosen_frames, picture
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
+from rpn2t.sequences.registry import ATTRIBUTES, describe_absent
+from rpn2t.sequences.registry import Sequence as Target
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 900, 130
 _LEFT, _BOTTOM = 30, 18
@@ -57,7 +57,7 @@ def render(
         notes: what was left out, and what is odd in the input.
         sections: heading -> HTML.
     """
-    template = (files("rpn2t.eval") / "page.html").read_text(encoding="utf-8")
+    template = (files("rpn2t.eval.report") / "page.html").read_text(encoding="utf-8")
     parts = {
         "TITLE": escape(title),
         "SCOPE": escape(scope),

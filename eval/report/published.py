@@ -38,6 +38,6 @@ def published(dataset: str) -> list[Published]:
 
 def published_rows(file: str, dataset: str) -> list[dict[str, str]]:
     """The rows of one of the package's tables of published figures on a data set, column -> text."""
-    text = (files("rpn2t.eval") / file).read_text(encoding="utf-8")
+    text = (files("rpn2t.eval.report") / file).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [row for row in csv.DictReader(lines) if row["dataset"] == dataset]

@@ -5,9 +5,9 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rpn2t.sequences.registry import find_dataset
-from rpn2t.eval.report.published import ORIGIN, PARTIAL, Published, published
 from rpn2t.eval.otb.scores import Evaluation, Score
+from rpn2t.eval.report.published import ORIGIN, PARTIAL, Published, published
+from rpn2t.sequences.registry import find_dataset
 
 SCORES: dict[str, tuple[str, Callable[[Score], float]]] = {
     "success": ("Success (AUC)", lambda score: score.auc),

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.sequences.vot_regions import Region, is_state, overlap
 from rpn2t.benchmark.vot_supervised import SupervisedRun
+from rpn2t.sequences.vot_regions import Region, is_state, overlap
 
 Floats = NDArray[np.float64]
 

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Clip, make_clip, set_options
 
 from rpn2t import Config
+from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.benchmark.variants import VARIANTS, find_variants
-from rpn2t.nets.backbone import Backbone, BackboneSpec, backbone_names
 from rpn2t.cli import main
 from rpn2t.errors import InputError
+from rpn2t.nets.backbone import Backbone, BackboneSpec, backbone_names
+from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.caffemodel import Layers, read_caffemodel, write_caffemodel
+from rpn2t.nets.device import choose_device
+from rpn2t.nets.install import import_backbone
+from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.paper.head import HeadGeometry
 from rpn2t.tracker.regression import BoxRegressor
-from rpn2t.nets.caffe import choose_device, load_caffe
-from rpn2t.benchmark.trackers import TrackerSpec
-from rpn2t.nets.caffemodel import Layers, find_set, read_caffemodel, write_caffemodel
-from rpn2t.nets.install import import_backbone
+from support import Clip, make_clip, set_options
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from conftest import command, make_clip, set_options
 from numpy.typing import NDArray
 
 from rpn2t.cli import main
 from rpn2t.sequences.box_files import read_boxes
+from support import command, make_clip, set_options
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from rpn2t.errors import InputError
 from rpn2t.benchmark.otb_robustness import SHIFTS, sre_box, tre_starts
+from rpn2t.errors import InputError
 
 
 def boxes(rows: int) -> np.ndarray:

@@ -8,10 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Box
-from rpn2t.sequences.registry import Entry, Sequence
-from rpn2t.errors import InputError
-from rpn2t.sequences.vot_regions import Region
 from rpn2t.benchmark.vot_supervised import (
     SupervisedRun,
     as_written,
@@ -21,6 +17,10 @@ from rpn2t.benchmark.vot_supervised import (
     run_text,
     times_table,
 )
+from rpn2t.boxes import Box
+from rpn2t.errors import InputError
+from rpn2t.sequences.registry import Entry, Sequence
+from rpn2t.sequences.vot_regions import Region
 
 Image = NDArray[np.uint8]
 

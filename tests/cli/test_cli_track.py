@@ -12,17 +12,17 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import FRAMES, Clip, TrackedRun, command, set_options
 
 from rpn2t.cli import main
 from rpn2t.cli.actions.track import parse_frames
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import summary
+from rpn2t.run.first_box import find_truth, from_file, from_source
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.tracker.modes import choose_mode
 from rpn2t.video.sources import open_source
-from rpn2t.run.first_box import find_truth, from_file, from_source
+from support import FRAMES, Clip, TrackedRun, command, set_options
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

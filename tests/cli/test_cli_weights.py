@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from rpn2t.cli import main
+from rpn2t.nets.caffemodel import ZF_SHAPES, read_caffemodel, write_caffemodel
+from rpn2t.nets.weight_sets import FILES
 from rpn2t.paths import models_dir
-from rpn2t.nets.caffemodel import FILES, ZF_SHAPES, read_caffemodel, write_caffemodel
 
 
 @pytest.fixture(autouse=True)

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from conftest import Clip, make_clip
 from numpy.typing import NDArray
 
 import rpn2t.eval
 from rpn2t.cli import main
+from rpn2t.eval.otb.scores import compute
 from rpn2t.eval.otb_plots import evaluate
 from rpn2t.eval.otb_plots import main as script
-from rpn2t.eval.otb.scores import compute
+from support import Clip, make_clip
 
 Boxes = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from rpn2t.sequences.registry import PROTOCOLS, Protocol, find_dataset
 from rpn2t.eval.otb import metrics
+from rpn2t.sequences.registry import PROTOCOLS, Protocol, find_dataset
 
 NAN_BOX = [math.nan] * 4
 

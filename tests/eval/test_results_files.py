@@ -8,13 +8,13 @@ import pytest
 import scipy.io
 from numpy.typing import NDArray
 
-from rpn2t.sequences.registry import DataSet, Protocol, find_dataset
+from rpn2t.benchmark.otb_robustness import SHIFTS, tre_starts
+from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
-from rpn2t.eval.results_files import Experiment, choose_trackers, find_trackers
 from rpn2t.eval.otb.scores import compute
-from rpn2t.benchmark.result_files import ResultFolder
-from rpn2t.benchmark.otb_robustness import SHIFTS, tre_starts
+from rpn2t.eval.results_files import Experiment, choose_trackers, find_trackers
+from rpn2t.sequences.registry import DataSet, Protocol, find_dataset
 
 Boxes = NDArray[np.float64]
 

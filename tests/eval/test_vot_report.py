@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from rpn2t.benchmark.vot_supervised import SupervisedRun, run_text
 from rpn2t.cli import main
-from rpn2t.sequences.registry import find_dataset
 from rpn2t.eval.vot.metrics import (
     SENSITIVITY,
     Fragment,
@@ -29,7 +29,8 @@ from rpn2t.eval.vot.metrics import (
 )
 from rpn2t.eval.vot_report import compute, read_runs, report
 from rpn2t.eval.vot_report import main as script
-from rpn2t.benchmark.vot_supervised import SupervisedRun, run_text
+from rpn2t.sequences.registry import find_dataset
+from support import DATA
 
 START, FAILED, NOTHING = (1.0,), (2.0,), (0.0,)
 BOX, HALF = (10.0, 10.0, 20.0, 10.0), (10.0, 10.0, 10.0, 10.0)
@@ -160,7 +161,7 @@ def test_without_arguments_it_says_what_it_wants(capsys: pytest.CaptureFixture[s
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """The toolkit's figures for a made-up tracker, and a folder with its sequences and results."""
-    case = json.loads((Path(__file__).parent / "data" / "vot_analysis.json").read_text())
+    case = json.loads((DATA / "vot_analysis.json").read_text())
     folder = tmp_path_factory.mktemp("made")
     image = np.zeros((case["size"][1], case["size"][0]), np.uint8)
     cv2.imwrite(str(folder / "image.png"), image)

@@ -4,13 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.errors import InputError
-from rpn2t.tracker.features import PatchFeatures
+from rpn2t.nets.backbone import Backbone, BackboneSpec
+from rpn2t.nets.caffemodel import read_caffemodel, write_caffemodel
+from rpn2t.nets.device import choose_device
 from rpn2t.nets.patch import cut_patches
+from rpn2t.nets.weight_sets import find_set
 from rpn2t.paths import prototxt_dir
-from rpn2t.nets.caffe import choose_device
-from rpn2t.nets.caffemodel import find_set, read_caffemodel, write_caffemodel
+from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.paper.windows import WindowStore
 
 

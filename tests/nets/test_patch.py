@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rpn2t.errors import InputError
-from rpn2t.nets.patch import as_bgr, cut_patches, widened_corners
 from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.patch import as_bgr, cut_patches, widened_corners
 
 caffe = load_caffe()
 

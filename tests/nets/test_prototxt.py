@@ -5,9 +5,9 @@ import json
 from google.protobuf import text_format
 
 from rpn2t import Config
+from rpn2t.nets.caffe import load_caffe
 from rpn2t.paths import prototxt_dir
 from rpn2t.prototxt.generate import networks
-from rpn2t.nets.caffe import load_caffe
 
 caffe = load_caffe()
 

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rpn2t import weights, weights_install
 from rpn2t.errors import InputError
-from rpn2t.paths import models_dir, prototxt_dir
+from rpn2t.nets import caffemodel, install, weight_sets
 from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.caffemodel import Layers, read_caffemodel, write_caffemodel
+from rpn2t.paths import models_dir, prototxt_dir
+from rpn2t.system.files import sha256
 
 NET = """
 input: "data" input_shape { dim: 1 dim: 3 dim: 5 dim: 5 }
@@ -46,7 +47,7 @@ def net_layers() -> Layers:
 
 @pytest.fixture(scope="module")
 def zf() -> Layers:
-    return random_layers(weights.ZF_SHAPES)
+    return random_layers(caffemodel.ZF_SHAPES)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_caffe_reads_what_is_written(net: Any, net_layers: Layers, tmp_path: Pat
 
 
 def test_what_caffe_saves_is_read(net: Any, net_layers: Layers, tmp_path: Path) -> None:
-    weights.load_into(net, net_layers, source="made")
+    caffemodel.load_into(net, net_layers, source="made")
     net.save(str(tmp_path / "saved.caffemodel"))
     assert same(read_caffemodel(tmp_path / "saved.caffemodel"), net_layers)
 
@@ -124,7 +125,7 @@ def test_old_files_with_four_sizes(
 
     layers = read_caffemodel(path)
     assert [array.shape for array in layers["conv"]] == [(4, 3, 3, 3), (1, 1, 1, 4)]
-    assert weights.load_into(net, layers, source=path) == {"conv": "conv", "fc": "fc"}
+    assert caffemodel.load_into(net, layers, source=path) == {"conv": "conv", "fc": "fc"}
     assert same({name: [b.data for b in blobs] for name, blobs in net.params.items()}, net_layers)
 
 
@@ -170,38 +171,38 @@ def test_wrong_shape_names_the_first_layer_and_changes_nothing(net: Any, net_lay
     with pytest.raises(
         InputError, match=r"w\.caffemodel: layer fc does not fit: it is 2 x 35 and 2, and 2 x 36"
     ):
-        weights.load_into(net, wrong, source="w.caffemodel")
+        caffemodel.load_into(net, wrong, source="w.caffemodel")
     assert same({name: [b.data for b in blobs] for name, blobs in net.params.items()}, before)
 
 
 def test_same_size_in_another_shape_does_not_fit(net: Any, net_layers: Layers) -> None:
     turned = net_layers | {"conv": [net_layers["conv"][0].reshape(3, 4, 3, 3), net_layers["conv"][1]]}
     with pytest.raises(InputError, match="layer conv does not fit: it is 3 x 4 x 3 x 3 and 4"):
-        weights.load_into(net, turned, source="f")
+        caffemodel.load_into(net, turned, source="f")
 
 
 def test_missing_bias_does_not_fit(net: Any, net_layers: Layers) -> None:
     with pytest.raises(InputError, match="layer conv does not fit"):
-        weights.load_into(net, net_layers | {"conv": net_layers["conv"][:1]}, source="f")
+        caffemodel.load_into(net, net_layers | {"conv": net_layers["conv"][:1]}, source="f")
 
 
 def test_required_layers(net: Any, net_layers: Layers) -> None:
     conv = {"conv": net_layers["conv"]}
     with pytest.raises(InputError, match=r"f: has no layer fc \(it has conv\)"):
-        weights.load_into(net, conv, source="f")
+        caffemodel.load_into(net, conv, source="f")
     with pytest.raises(InputError, match="f: has no layer fc or ip1"):
-        weights.load_into(net, conv, source="f", aliases={"fc": ["ip1"]}, required=["fc"])
-    assert weights.load_into(net, conv, source="f", required=["conv"]) == {"conv": "conv"}
-    assert weights.load_into(net, {"extra": net_layers["fc"]}, source="f", required=False) == {}
+        caffemodel.load_into(net, conv, source="f", aliases={"fc": ["ip1"]}, required=["fc"])
+    assert caffemodel.load_into(net, conv, source="f", required=["conv"]) == {"conv": "conv"}
+    assert caffemodel.load_into(net, {"extra": net_layers["fc"]}, source="f", required=False) == {}
 
 
 def test_aliases_are_second_to_the_layers_own_name(net: Any, net_layers: Layers) -> None:
     other = random_layers({"old_fc": [(2, 36), (2,)]}, seed=5)
     renamed = {"conv": net_layers["conv"], **other}
     aliases = {"fc": ("ip1", "old_fc")}
-    assert weights.load_into(net, renamed, source="f", aliases=aliases)["fc"] == "old_fc"
+    assert caffemodel.load_into(net, renamed, source="f", aliases=aliases)["fc"] == "old_fc"
     np.testing.assert_array_equal(net.params["fc"][0].data, other["old_fc"][0])
-    assert weights.load_into(net, net_layers | other, source="f", aliases=aliases)["fc"] == "fc"
+    assert caffemodel.load_into(net, net_layers | other, source="f", aliases=aliases)["fc"] == "fc"
     np.testing.assert_array_equal(net.params["fc"][0].data, net_layers["fc"][0])
 
 
@@ -209,37 +210,37 @@ def test_aliases_are_second_to_the_layers_own_name(net: Any, net_layers: Layers)
 
 
 def test_shipped_set_is_whole() -> None:
-    shipped = weights.find_set("shipped")
+    shipped = weight_sets.find_set("shipped")
     assert shipped.folder == models_dir()
-    assert weights.verify(shipped) == dict.fromkeys(weights.FILES.values(), "ok")
+    assert weight_sets.verify(shipped) == dict.fromkeys(weight_sets.FILES.values(), "ok")
     for part in ("student", "teacher"):
         layers = read_caffemodel(shipped.file(part))
-        weights.check_zf(layers, source=part)
+        caffemodel.check_zf(layers, source=part)
         rpn = ["conv_proposal1", "rpn_cls_score", "rpn_bbox_pred"] if part == "teacher" else []
-        assert list(layers) == [*weights.ZF_SHAPES, *rpn]
+        assert list(layers) == [*caffemodel.ZF_SHAPES, *rpn]
         assert all(np.isfinite(array).all() for arrays in layers.values() for array in arrays)
-    assert weights.rpn_conv3x3(shipped) is not None
+    assert weight_sets.rpn_conv3x3(shipped) is not None
 
 
 def test_checksum_file_is_sha256sums() -> None:
     subprocess.run(
-        ["sha256sum", "--check", "--strict", "--quiet", weights.SUMS], cwd=models_dir(), check=True
+        ["sha256sum", "--check", "--strict", "--quiet", weight_sets.SUMS], cwd=models_dir(), check=True
     )
 
 
 def test_imported_set_is_found_and_listed(home: Path, zf_file: Path, rpn_file: Path) -> None:
-    made = weights_install.import_set("mine", zf_file, rpn_file)
-    assert made == weights.find_set("mine")
+    made = install.import_set("mine", zf_file, rpn_file)
+    assert made == weight_sets.find_set("mine")
     assert made.folder == home / "mine"
-    assert [each.name for each in weights.installed_sets()] == ["shipped", "mine"]
-    assert weights.verify(made) == dict.fromkeys(weights.FILES.values(), "ok")
+    assert [each.name for each in weight_sets.installed_sets()] == ["shipped", "mine"]
+    assert weight_sets.verify(made) == dict.fromkeys(weight_sets.FILES.values(), "ok")
     assert made.file("student").read_bytes() == zf_file.read_bytes()
     assert [path.name for path in home.iterdir()] == ["mine"]
 
 
 def test_set_without_a_teacher(home: Path, zf_file: Path) -> None:
-    made = weights_install.import_set("student-only", zf_file)
-    assert weights.rpn_conv3x3(made) is None
+    made = install.import_set("student-only", zf_file)
+    assert weight_sets.rpn_conv3x3(made) is None
     with pytest.raises(InputError, match=r"weights student-only: the set has no zf_teacher\.caffemodel"):
         made.file("teacher")
 
@@ -248,45 +249,48 @@ def test_any_folder_is_a_set(home: Path, zf_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "some" / "folder"
     folder.mkdir(parents=True)
     with pytest.raises(InputError, match=f"weights {folder}: no zf_student"):
-        weights.find_set(folder)
+        weight_sets.find_set(folder)
     (folder / "zf_student.caffemodel").write_bytes(zf_file.read_bytes())
-    found = weights.find_set(str(folder))
+    found = weight_sets.find_set(str(folder))
     assert (found.name, found.folder, list(found.files)) == ("folder", folder, ["student"])
-    assert weights.verify(found) == {"zf_student.caffemodel": "unlisted"}
+    assert weight_sets.verify(found) == {"zf_student.caffemodel": "unlisted"}
 
 
 def test_unknown_set_is_named_as_typed(home: Path) -> None:
     with pytest.raises(InputError, match=r"weights nobody's: no such set or folder \(installed: shipped\)"):
-        weights.find_set("nobody's")
+        weight_sets.find_set("nobody's")
 
 
 def test_verify_sees_a_changed_and_a_missing_file(home: Path, zf_file: Path) -> None:
-    made = weights_install.import_set("mine", zf_file, zf_file)
+    made = install.import_set("mine", zf_file, zf_file)
     with made.file("student").open("r+b") as file:
         file.seek(1000)
         file.write(b"x")
     made.file("teacher").unlink()
-    assert weights.verify(made) == {"zf_student.caffemodel": "changed", "zf_teacher.caffemodel": "missing"}
+    assert weight_sets.verify(made) == {
+        "zf_student.caffemodel": "changed",
+        "zf_teacher.caffemodel": "missing",
+    }
 
 
 def test_user_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RPN2T_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
-    assert weights.user_weights_dir() == Path.home() / ".local/share/rpn2t/weights"
+    assert weight_sets.user_weights_dir() == Path.home() / ".local/share/rpn2t/weights"
     monkeypatch.setenv("XDG_DATA_HOME", "/x")
-    assert weights.user_weights_dir() == Path("/x/rpn2t/weights")
+    assert weight_sets.user_weights_dir() == Path("/x/rpn2t/weights")
     monkeypatch.setenv("RPN2T_HOME", "/r")
-    assert weights.user_weights_dir() == Path("/r/weights")
+    assert weight_sets.user_weights_dir() == Path("/r/weights")
 
 
-@pytest.mark.parametrize("name", weights.RPN_CONV3X3)
+@pytest.mark.parametrize("name", caffemodel.RPN_CONV3X3)
 @pytest.mark.parametrize("part", ["student", "teacher"])
 def test_3x3_layer_by_each_name_in_either_file(tmp_path: Path, name: str, part: str) -> None:
     rpn = random_layers({name: [(256, 256, 3, 3), (1, 1, 1, 256)]}, seed=1)
-    files = {each: tmp_path / file for each, file in weights.FILES.items()}
+    files = {each: tmp_path / file for each, file in weight_sets.FILES.items()}
     for each, path in files.items():
         write_caffemodel(path, rpn if each == part else {"other": [np.zeros(1, np.float32)]})
-    found = weights.rpn_conv3x3(weights.WeightSet("t", tmp_path, files))
+    found = weight_sets.rpn_conv3x3(weight_sets.WeightSet("t", tmp_path, files))
     assert found is not None
     np.testing.assert_array_equal(found[0], rpn[name][0])
     np.testing.assert_array_equal(found[1], rpn[name][1].ravel())
@@ -296,7 +300,7 @@ def test_3x3_layer_of_another_size_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "vgg.caffemodel"
     write_caffemodel(path, random_layers({"rpn_conv/3x3": [(2, 2, 3, 3), (2,)]}))
     with pytest.raises(InputError, match=r"vgg\.caffemodel: layer rpn_conv/3x3 does not fit"):
-        weights.rpn_conv3x3(weights.WeightSet("t", tmp_path, {"teacher": path}))
+        weight_sets.rpn_conv3x3(weight_sets.WeightSet("t", tmp_path, {"teacher": path}))
 
 
 # Import
@@ -308,27 +312,27 @@ def test_import_refuses_what_is_no_zf_net(home: Path, zf: Layers, zf_file: Path,
     with pytest.raises(
         InputError, match=r"wrong\.caffemodel: layer conv4 does not fit: it is 384 x 192 x 3 x 3"
     ):
-        weights_install.import_set("mine", zf_file, wrong)
+        install.import_set("mine", zf_file, wrong)
     write_caffemodel(wrong, {name: arrays for name, arrays in zf.items() if name != "conv2"})
     with pytest.raises(InputError, match=r"wrong\.caffemodel: has no layer conv2"):
-        weights_install.import_set("mine", wrong)
+        install.import_set("mine", wrong)
     assert list(home.iterdir()) == []
 
 
 def test_import_replaces_only_when_forced(home: Path, zf_file: Path, rpn_file: Path) -> None:
-    weights_install.import_set("mine", zf_file, rpn_file)
+    install.import_set("mine", zf_file, rpn_file)
     with pytest.raises(InputError, match=r"weights mine: already installed .* --force"):
-        weights_install.import_set("mine", rpn_file)
-    made = weights_install.import_set("mine", rpn_file, force=True)
-    assert weights.verify(made) == {"zf_student.caffemodel": "ok"}
-    assert weights.rpn_conv3x3(made) is not None
+        install.import_set("mine", rpn_file)
+    made = install.import_set("mine", rpn_file, force=True)
+    assert weight_sets.verify(made) == {"zf_student.caffemodel": "ok"}
+    assert weight_sets.rpn_conv3x3(made) is not None
     assert [path.name for path in home.iterdir()] == ["mine"]
 
 
 @pytest.mark.parametrize("name", ["shipped", "", "..", "a/b", ".hidden", "two words"])
 def test_import_refuses_names_that_are_no_folder_names(home: Path, zf_file: Path, name: str) -> None:
     with pytest.raises(InputError, match="not a name for a set"):
-        weights_install.import_set(name, zf_file)
+        install.import_set(name, zf_file)
 
 
 def test_import_into_a_place_that_cannot_be_written(
@@ -337,7 +341,7 @@ def test_import_into_a_place_that_cannot_be_written(
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("RPN2T_HOME", str(tmp_path / "file"))
     with pytest.raises(InputError, match="weights mine: cannot write to"):
-        weights_install.import_set("mine", zf_file)
+        install.import_set("mine", zf_file)
 
 
 # The two pretrained sources
@@ -368,9 +372,9 @@ MATLAB = ("conv_proposal1", "proposal_cls_score", "proposal_bbox_pred")
     [
         (("rpn_conv/3x3", *CANONICAL[1:]), FRCNN_MEAN, False),
         (("rpn_conv1", *CANONICAL[1:]), FRCNN_MEAN, True),
-        (("rpn_conv1", *CANONICAL[1:]), weights_install.GREY, False),
+        (("rpn_conv1", *CANONICAL[1:]), install.GREY, False),
         (CANONICAL, FRCNN_MEAN, False),
-        (MATLAB, weights_install.GREY, True),
+        (MATLAB, install.GREY, True),
     ],
 )
 def test_other_names_or_another_mean_are_made_ours(
@@ -378,7 +382,7 @@ def test_other_names_or_another_mean_are_made_ours(
 ) -> None:
     rpn = rpn_layers(*names)
     (write_old if old else write_caffemodel)(tmp_path / "zf.caffemodel", zf | rpn)
-    made = weights_install.import_set("mine", teacher=tmp_path / "zf.caffemodel", mean=mean)
+    made = install.import_set("mine", teacher=tmp_path / "zf.caffemodel", mean=mean)
     layers = read_caffemodel(made.file("teacher"))
     change = np.array([[[128 - m]] for m in mean])
     conv1 = [zf["conv1"][0], zf["conv1"][1] + (zf["conv1"][0] * change).sum((1, 2, 3))]
@@ -386,9 +390,9 @@ def test_other_names_or_another_mean_are_made_ours(
     want = zf | {"conv1": [conv1[0], layers["conv1"][1]]}
     want |= {ours: rpn[theirs] for ours, theirs in zip(CANONICAL, names, strict=True)}
     assert same(layers, want)
-    assert same(read_caffemodel(made.file("student")), {name: layers[name] for name in weights.ZF_SHAPES})
-    assert weights.verify(made) == dict.fromkeys(weights.FILES.values(), "ok")
-    assert weights.rpn_conv3x3(made) is not None
+    assert same(read_caffemodel(made.file("student")), {name: layers[name] for name in caffemodel.ZF_SHAPES})
+    assert weight_sets.verify(made) == dict.fromkeys(weight_sets.FILES.values(), "ok")
+    assert weight_sets.rpn_conv3x3(made) is not None
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -397,32 +401,34 @@ def test_the_authors_form_is_copied_as_it_is(home: Path, zf: Layers, tmp_path: P
     write = write_old if old else write_caffemodel
     write(files[0], zf)
     write(files[1], zf | rpn_layers(*CANONICAL))
-    made = weights_install.import_set("mine", *files)
-    assert [made.file(part).read_bytes() for part in weights.FILES] == [file.read_bytes() for file in files]
+    made = install.import_set("mine", *files)
+    assert [made.file(part).read_bytes() for part in weight_sets.FILES] == [
+        file.read_bytes() for file in files
+    ]
 
 
 def test_a_teacher_alone_is_its_own_student(home: Path, zf: Layers, tmp_path: Path) -> None:
     write_old(tmp_path / "teacher", zf | rpn_layers(*CANONICAL))
-    made = weights_install.import_set("mine", teacher=tmp_path / "teacher")
+    made = install.import_set("mine", teacher=tmp_path / "teacher")
     assert made.file("teacher").read_bytes() == (tmp_path / "teacher").read_bytes()
     assert same(read_caffemodel(made.file("student")), zf)
 
 
 def test_with_the_mean_folded_in_the_net_computes_the_same(home: Path, tmp_path: Path) -> None:
     """Of a picture minus 128 what the original does of it minus its own mean, away from the padding."""
-    original = read_caffemodel(weights.find_set("shipped").file("teacher"))
+    original = read_caffemodel(weight_sets.find_set("shipped").file("teacher"))
     write_old(tmp_path / "frcnn", original | rpn_layers("rpn_conv1", *CANONICAL[1:]))
-    made = weights_install.import_set("mine", teacher=tmp_path / "frcnn", mean=FRCNN_MEAN)
+    made = install.import_set("mine", teacher=tmp_path / "frcnn", mean=FRCNN_MEAN)
     picture = np.random.default_rng(2).integers(0, 256, (1, 3, 203, 203)).astype(np.float32)
     caffe = load_caffe()
     maps = []
     for layers, mean in (
         (original, FRCNN_MEAN),
-        (read_caffemodel(made.file("teacher")), weights_install.GREY),
-        (original, weights_install.GREY),
+        (read_caffemodel(made.file("teacher")), install.GREY),
+        (original, install.GREY),
     ):
         net = caffe.Net(str(prototxt_dir() / "teacher/deploy.prototxt"), caffe.TEST)
-        weights.load_into(net, layers, source="made")
+        caffemodel.load_into(net, layers, source="made")
         net.blobs["data"].data[...] = picture - np.array(mean, np.float32).reshape(3, 1, 1)
         net.forward()
         maps.append(net.blobs["conv5"].data.copy())
@@ -447,13 +453,13 @@ def test_import_refuses_an_rpn_that_does_not_fit(
     file = tmp_path / "vgg.caffemodel"
     write_caffemodel(file, zf | random_layers({layer: shapes}))
     with pytest.raises(InputError, match=rf"vgg\.caffemodel: layer {layer} does not fit"):
-        weights_install.import_set("mine", **{part: file})
+        install.import_set("mine", **{part: file})
     assert list(home.iterdir()) == []
 
 
 def test_import_of_nothing(home: Path) -> None:
     with pytest.raises(InputError, match="weights mine: nothing to import; give --teacher FILE, --student"):
-        weights_install.import_set("mine")
+        install.import_set("mine")
 
 
 # Scale
@@ -480,8 +486,8 @@ def test_scaled_features_give_the_same_proposals(
     layers = zf | random_layers({rpn: [(256, 256, 3, 3), (256,)]}, seed=1)
     net.blobs["conv4"].data[...] = np.random.default_rng(2).standard_normal((2, 384, 6, 5))
     conv5, proposal = [], []
-    for each in (layers, weights.scale_conv5(layers, factor)):
-        weights.load_into(net, each, source="made")
+    for each in (layers, caffemodel.scale_conv5(layers, factor)):
+        caffemodel.load_into(net, each, source="made")
         net.forward()
         conv5.append(net.blobs["conv5"].data.copy())
         proposal.append(net.blobs["proposal"].data.copy())
@@ -495,7 +501,7 @@ def test_scaled_features_give_the_same_proposals(
 def test_scaling_leaves_every_other_array(zf: Layers) -> None:
     layers = zf | rpn_layers(*CANONICAL)
     copy = {name: [array.copy() for array in arrays] for name, arrays in layers.items()}
-    scaled = weights.scale_conv5(layers, 3)
+    scaled = caffemodel.scale_conv5(layers, 3)
     assert same(layers, copy)
     assert list(scaled) == list(layers)
     changed = {name for name in layers if not same({name: layers[name]}, {name: scaled[name]})}
@@ -507,24 +513,24 @@ def test_scaling_leaves_every_other_array(zf: Layers) -> None:
 @pytest.mark.parametrize("factor", [0, -1, 1e-300, float("nan"), float("inf")])
 def test_a_factor_that_is_none_is_refused(zf: Layers, factor: float) -> None:
     with pytest.raises(InputError, match=f"factor {factor}: give a number from"):
-        weights.scale_conv5(zf, factor)
+        caffemodel.scale_conv5(zf, factor)
 
 
 def test_a_scaled_set(home: Path, zf: Layers, zf_file: Path, rpn_file: Path, tmp_path: Path) -> None:
-    mine = weights_install.import_set("mine", zf_file, rpn_file)
-    made = weights_install.scale_set(mine, 0.5, tmp_path / "new" / "half")
-    assert made == weights.find_set(tmp_path / "new" / "half")
-    assert weights.verify(made) == dict.fromkeys(weights.FILES.values(), "ok")
-    for part in weights.FILES:
+    mine = install.import_set("mine", zf_file, rpn_file)
+    made = install.scale_set(mine, 0.5, tmp_path / "new" / "half")
+    assert made == weight_sets.find_set(tmp_path / "new" / "half")
+    assert weight_sets.verify(made) == dict.fromkeys(weight_sets.FILES.values(), "ok")
+    for part in weight_sets.FILES:
         layers = read_caffemodel(mine.file(part))
-        assert same(read_caffemodel(made.file(part)), weights.scale_conv5(layers, 0.5))
+        assert same(read_caffemodel(made.file(part)), caffemodel.scale_conv5(layers, 0.5))
     with pytest.raises(InputError, match=f"{made.folder}: not an empty folder"):
-        weights_install.scale_set(mine, 0.25, made.folder)
+        install.scale_set(mine, 0.25, made.folder)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["half"]
     (tmp_path / "empty").mkdir()
-    assert weights.verify(weights_install.scale_set(made, 2, tmp_path / "empty"))
+    assert weight_sets.verify(install.scale_set(made, 2, tmp_path / "empty"))
     assert (tmp_path / "empty" / "zf_student.caffemodel").read_bytes() == zf_file.read_bytes()
-    rounded = weights_install.scale_set(mine, 1, tmp_path / "rounded", half=True)
+    rounded = install.scale_set(mine, 1, tmp_path / "rounded", half=True)
     for name, arrays in read_caffemodel(rounded.file("student")).items():
         for array, exact in zip(arrays, zf[name], strict=True):
             assert (array == array.astype(np.float16)).all()
@@ -562,26 +568,26 @@ def remote(zf_file: Path, rpn_file: Path, tmp_path: Path, monkeypatch: pytest.Mo
     return folder
 
 
-def remote_files(folder: Path) -> list[weights_install.RemoteFile]:
+def remote_files(folder: Path) -> list[install.RemoteFile]:
     parts = {"student": "learned", "teacher": "proposal"}
-    ids = {part: weights_install.git_blob_id(folder / name) for part, name in parts.items()}
-    return [weights_install.RemoteFile(part, name, ids[part]) for part, name in parts.items()]
+    ids = {part: install.git_blob_id(folder / name) for part, name in parts.items()}
+    return [install.RemoteFile(part, name, ids[part]) for part, name in parts.items()]
 
 
 def test_git_blob_id_of_a_known_text(tmp_path: Path) -> None:
     (tmp_path / "hello").write_text("hello\n")
-    assert weights_install.git_blob_id(tmp_path / "hello") == "ce013625030ba8dba906f756967f9e9ca394464a"
+    assert install.git_blob_id(tmp_path / "hello") == "ce013625030ba8dba906f756967f9e9ca394464a"
 
 
 def test_fetch_makes_a_verified_set(home: Path, remote: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     with served(remote) as url:
-        made = weights_install.fetch_authors(
+        made = install.fetch_authors(
             url + "/", remote_files(remote), progress=lambda *step: seen.append(step)
         )
-    assert made == weights.find_set("authors")
-    assert weights.verify(made) == dict.fromkeys(weights.FILES.values(), "ok")
-    assert weights.rpn_conv3x3(made) is not None
+    assert made == weight_sets.find_set("authors")
+    assert weight_sets.verify(made) == dict.fromkeys(weight_sets.FILES.values(), "ok")
+    assert weight_sets.rpn_conv3x3(made) is not None
     sizes = {name: (remote / name).stat().st_size for name in ("learned", "proposal")}
     assert {name: (here, total) for name, here, total in seen} == {k: (v, v) for k, v in sizes.items()}
 
@@ -589,12 +595,14 @@ def test_fetch_makes_a_verified_set(home: Path, remote: Path) -> None:
 def test_fetch_refuses_another_file_and_leaves_the_old_set(home: Path, remote: Path) -> None:
     files = remote_files(remote)
     with served(remote) as url:
-        weights_install.fetch_authors(url, files)
+        install.fetch_authors(url, files)
         content = (remote / "proposal").read_bytes()
         (remote / "proposal").write_bytes(content[:-1])
         with pytest.raises(InputError, match="/proposal: not the authors' file, or not all of it"):
-            weights_install.fetch_authors(url, files, force=True)
-    assert weights.verify(weights.find_set("authors")) == dict.fromkeys(weights.FILES.values(), "ok")
+            install.fetch_authors(url, files, force=True)
+    assert weight_sets.verify(weight_sets.find_set("authors")) == dict.fromkeys(
+        weight_sets.FILES.values(), "ok"
+    )
     assert [path.name for path in home.iterdir()] == ["authors"]
 
 
@@ -605,13 +613,13 @@ def test_fetch_of_a_file_that_is_not_there(home: Path, remote: Path) -> None:
         served(remote) as url,
         pytest.raises(InputError, match=r"/learned: cannot be fetched .*not found") as caught,
     ):
-        weights_install.fetch_authors(url, files)
+        install.fetch_authors(url, files)
     assert "\n" not in str(caught.value)
     assert list(home.iterdir()) == []
 
 
 def test_the_authors_files_are_the_published_ones() -> None:
-    assert {file.name: file.git_blob for file in weights_install.AUTHORS_FILES} == {
+    assert {file.name: file.git_blob for file in install.AUTHORS_FILES} == {
         "ZF_iter_160000": "615bc03a41e867eae9e3ed10aebddd8e91329dd7",
         "proposal_learn_160k_voc_5_9000": "54a3343dd95f07460237c61905fc11f7185e5297",
     }
@@ -619,4 +627,4 @@ def test_the_authors_files_are_the_published_ones() -> None:
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc" * 1000)
-    assert weights.sha256(tmp_path / "f") == hashlib.sha256(b"abc" * 1000).hexdigest()
+    assert sha256(tmp_path / "f") == hashlib.sha256(b"abc" * 1000).hexdigest()

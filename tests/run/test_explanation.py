@@ -7,21 +7,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Clip, set_options
 
 from rpn2t import Config, Tracker
-from rpn2t.nets.backbone import BackboneSpec
-from rpn2t.tracker.candidates import Best
 from rpn2t.cli import main
-from rpn2t.run.explainer import Explainer, parse_list
 from rpn2t.errors import InputError
+from rpn2t.nets.backbone import BackboneSpec
 from rpn2t.run.explain import SIZE, explain, mean_map
-from rpn2t.tracker.paper.learning import Update
+from rpn2t.run.explainer import Explainer, parse_list
+from rpn2t.run.session import Step
+from rpn2t.tracker.candidates import Best
+from rpn2t.tracker.fast.region import RegionGeometry
 from rpn2t.tracker.modes import MODES
 from rpn2t.tracker.observation import Observation, Term
-from rpn2t.tracker.fast.region import RegionGeometry
-from rpn2t.run.session import Step
+from rpn2t.tracker.paper.learning import Update
 from rpn2t.video.sources import Frame
+from support import Clip, set_options
 
 PLACES = RegionGeometry(BackboneSpec.find("student"), 14).places(2)
 SPOT = np.array([52.0, 33.0])  # x, y in the frame, where the object is by the hand-made maps

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FRAMES, Clip, TrackedRun, set_options
 
-from rpn2t import profile
-from rpn2t.tracker.modes import MODES, choose_mode
+from rpn2t.run import profile
 from rpn2t.run.profile import REST, STAGES, Phase, Profile, Stage, find
+from rpn2t.tracker.modes import MODES, choose_mode
+from support import FRAMES, Clip, TrackedRun, set_options
 
 NAMES = [name for stage in STAGES for name in stage.functions]
 ROW = re.compile(r"  (.{36})\s*([\d.]+)\s+(\d+)?\s+([\d.]+)%\s+([\d.]+)")
@@ -30,7 +30,10 @@ def test_every_enclosing_stage_exists() -> None:
     assert {stage.within for stage in STAGES} - {None} <= set(names)
 
 
-@pytest.mark.parametrize("name", ["rpn2t.nets.patch:gone", "rpn2t.tracker.paper.head:Head.gone", "rpn2t.tracker.paper.head:Gone.scores"])
+@pytest.mark.parametrize(
+    "name",
+    ["rpn2t.nets.patch:gone", "rpn2t.tracker.paper.head:Head.gone", "rpn2t.tracker.paper.head:Gone.scores"],
+)
 def test_a_function_that_is_gone_is_noticed(name: str) -> None:
     with pytest.raises(AttributeError):
         find(name)

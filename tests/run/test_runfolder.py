@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from rpn2t.errors import InputError
+from rpn2t.run.folder import RunFolder
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.system.interruption import Interrupted
-from rpn2t.run.folder import RunFolder
 
 BOXES = [(10.0, 20.0, 30.0, 40.0), (10.12345, 19.98765, 30.5, 41.25)]
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
-from conftest import Clip
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box, iou
 from rpn2t.errors import InputError
-from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.run.session import Step, run
+from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.video.sources import Frame, open_source
+from support import Clip
 
 
 class TemplateTracker:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rpn2t.cli import main
-from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Entry, dataset_names, find_dataset
 from rpn2t.errors import InputError
+from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Entry, dataset_names, find_dataset
 
 Maker = Callable[..., Path]
 

@@ -1,13 +1,13 @@
 """VOT's regions: the toolkit's rules for overlap, on cases counted by hand and on figures it gave."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rpn2t.boxes import iou
 from rpn2t.sequences.vot_regions import as_region, is_state, overlap, upright_box
+from support import DATA
 
 SIZE = (100, 80)
 
@@ -53,7 +53,7 @@ def test_a_state_and_an_empty_box_overlap_nothing() -> None:
 
 def test_agrees_with_the_toolkit() -> None:
     """Overlaps that vot-toolkit 0.9.0 gave for random regions; tests/vot asks the toolkit itself."""
-    cases = json.loads((Path(__file__).parent / "data" / "vot_overlaps.json").read_text())
+    cases = json.loads((DATA / "vot_overlaps.json").read_text())
     assert len(cases) == 300
     for first, second, size, wanted in cases:
         assert overlap(tuple(first), tuple(second), tuple(size)) == wanted, (first, second)

@@ -14,8 +14,8 @@ from rpn2t.cli import main
 from rpn2t.errors import InputError
 from rpn2t.run.folder import RunFolder
 from rpn2t.video.sources import open_source
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
 MOUNT = '-v "$PWD":/work'
 CALLER = '--user "$(id -u):$(id -g)"'
 

@@ -13,11 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import command
 
 from rpn2t.cli import main
 from rpn2t.errors import InputError
 from rpn2t.toolkits.trax_workspace import write_entry
+from support import command
 
 pytest.importorskip("trax", reason="vot-trax has a wheel for x86-64 alone")
 

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from rpn2t import Config
-from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.errors import InputError
-from rpn2t.tracker.features import PatchFeatures, RegionFeatures
-from rpn2t.tracker.paper.head import Head, HeadGeometry
 from rpn2t.layers.parameters import read_parameters
-from rpn2t.tracker.fast.mode import MapAppearance
+from rpn2t.nets.backbone import Backbone, BackboneSpec
+from rpn2t.nets.device import Device, choose_device
+from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker.fast.head import MapHead
+from rpn2t.tracker.fast.mode import MapAppearance
 from rpn2t.tracker.fast.reader import MapReader
-from rpn2t.tracker.modes import choose_mode
-from rpn2t.nets.caffe import Device, choose_device
 from rpn2t.tracker.fast.region import LARGEST, RegionGeometry
-from rpn2t.nets.caffemodel import find_set
+from rpn2t.tracker.features import PatchFeatures, RegionFeatures
+from rpn2t.tracker.modes import choose_mode
+from rpn2t.tracker.paper.head import Head, HeadGeometry
 from rpn2t.tracker.paper.windows import from_array
 
 CPU = choose_device("cpu")

@@ -5,9 +5,10 @@ import pytest
 from google.protobuf import text_format
 
 from rpn2t import Config
-from rpn2t.tracker.paper.head import Head, HeadGeometry
+from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.device import choose_device
 from rpn2t.paths import prototxt_dir
-from rpn2t.nets.caffe import choose_device, load_caffe
+from rpn2t.tracker.paper.head import Head, HeadGeometry
 from rpn2t.tracker.paper.windows import Windows, from_array
 
 caffe = load_caffe()

@@ -5,11 +5,11 @@ import pytest
 
 from rpn2t import Config
 from rpn2t.errors import InputError
+from rpn2t.nets.device import choose_device
 from rpn2t.tracker.paper.head import Head, HeadGeometry
 from rpn2t.tracker.paper.learning import Update, due_update, train_head, update_head
 from rpn2t.tracker.paper.memory import Memory, memory_capacity
 from rpn2t.tracker.paper.mining import hardest
-from rpn2t.nets.caffe import choose_device
 from rpn2t.tracker.paper.windows import Windows, WindowStore, from_array
 
 SMALL = Config(batch_positives=4, batch_negatives=6, mining_pool=12, iterations_later=3)

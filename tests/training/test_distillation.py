@@ -12,10 +12,17 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import command
 
 from rpn2t.boxes import as_boxes, centre_size
 from rpn2t.cli.commands.distill import distill
+from rpn2t.errors import InputError
+from rpn2t.nets.caffe import load_caffe, read_message
+from rpn2t.nets.caffemodel import read_caffemodel, write_caffemodel
+from rpn2t.nets.device import choose_device
+from rpn2t.nets.patch import cut_patches
+from rpn2t.nets.weight_sets import find_set, verify
+from rpn2t.paths import prototxt_dir
+from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.training.crops import CropStream, draw_boxes, random_box
 from rpn2t.training.distillation import (
     BATCH,
@@ -26,14 +33,9 @@ from rpn2t.training.distillation import (
     Statistics,
     open_teacher,
 )
-from rpn2t.errors import InputError
-from rpn2t.system.interruption import Interrupted, Interruption
-from rpn2t.nets.patch import cut_patches
-from rpn2t.paths import prototxt_dir
 from rpn2t.training.photographs import Photograph, find_photographs, hold_out
-from rpn2t.nets.caffe import choose_device, load_caffe, read_message
 from rpn2t.training.solver_loop import TrainingFolder, train
-from rpn2t.nets.caffemodel import find_set, read_caffemodel, verify, write_caffemodel
+from support import command
 
 SETTINGS = DistillationSettings(preset="hour", crops=16, passes=1, images_per_pass=4, rate=1e-5, seed=3)
 """Two iterations."""

@@ -8,16 +8,18 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from conftest import command
 
 from rpn2t.boxes import iou, iou_matrix
+from rpn2t.nets.caffe import load_caffe, read_message
+from rpn2t.nets.caffemodel import ZF_SHAPES, read_caffemodel
+from rpn2t.nets.device import choose_device
+from rpn2t.nets.proposals import AnchorShapes, Sampling, Selection, assign, decode, encode, found, propose
+from rpn2t.nets.weight_sets import find_set, rpn_conv3x3, verify
 from rpn2t.paths import prototxt_dir
 from rpn2t.training.photographs import find_photographs, hold_out
-from rpn2t.nets.proposals import AnchorShapes, Sampling, Selection, assign, decode, encode, found, propose
-from rpn2t.training.teacher import Proposer, RPNSettings, RPNTraining, scaled
-from rpn2t.nets.caffe import choose_device, load_caffe, read_message
 from rpn2t.training.solver_loop import TrainingFolder
-from rpn2t.nets.caffemodel import ZF_SHAPES, find_set, read_caffemodel, rpn_conv3x3, verify
+from rpn2t.training.teacher import Proposer, RPNSettings, RPNTraining, scaled
+from support import command
 
 caffe = load_caffe()
 

@@ -13,8 +13,8 @@ import pytest
 from google.protobuf import text_format
 
 from rpn2t.errors import InputError
-from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.nets.caffe import load_caffe
+from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.training.solver_loop import CURVE, SETTINGS, TrainingFolder, draw_curve, train
 
 caffe = load_caffe()

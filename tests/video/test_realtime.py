@@ -13,17 +13,17 @@ from threading import Condition, Event, current_thread, get_ident
 
 import numpy as np
 import pytest
-from conftest import FRAMES, Clip, set_options
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
+from rpn2t.run.profile import REST, Profile
+from rpn2t.run.session import run
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.system.interruption import Interrupted, Interruption
-from rpn2t.run.profile import REST, Profile
 from rpn2t.video.live import Realtime, Report
-from rpn2t.run.session import run
 from rpn2t.video.sources import Frame, open_source
+from support import FRAMES, Clip, set_options
 
 BOX = (1.0, 2.0, 3.0, 4.0)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rpn2t.video.annotate import BOX, TRUTH, annotate
 from rpn2t.errors import InputError
+from rpn2t.video.annotate import BOX, TRUTH, annotate
 from rpn2t.video.writer import VideoWriter
 
 

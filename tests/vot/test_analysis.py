@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from rpn2t.benchmark.vot_supervised import SupervisedRun
 from rpn2t.eval.vot.metrics import INTERVALS, overlaps_of, score, summary
 from rpn2t.eval.vot_report import read_runs
 from rpn2t.sequences.vot_regions import Region, as_region, overlap
-from rpn2t.benchmark.vot_supervised import SupervisedRun
 
 SCRIPT = Path(__file__).with_name("toolkit_scores.py")
 PUBLISHED = Path(os.environ.get("RPN2T_PUBLISHED", ""))

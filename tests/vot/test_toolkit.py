@@ -20,18 +20,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import command, make_clip, set_options
 from numpy.typing import NDArray
 
+from rpn2t.benchmark.trackers import TrackerSpec
+from rpn2t.benchmark.vot_supervised import SupervisedRun, as_written, ground_truth, read_run
 from rpn2t.boxes import as_box
-from rpn2t.sequences.registry import Sequence, find_dataset
 from rpn2t.eval import vot_metrics
 from rpn2t.eval.vot_report import compute
-from rpn2t.sequences.vot_regions import INITIALIZED, is_state
 from rpn2t.run.session import run
+from rpn2t.sequences.registry import Sequence, find_dataset
+from rpn2t.sequences.vot_regions import INITIALIZED, is_state
 from rpn2t.video.sources import ImageSource
-from rpn2t.benchmark.vot_supervised import SupervisedRun, as_written, ground_truth, read_run
-from rpn2t.benchmark.trackers import TrackerSpec
+from support import command, make_clip, set_options
 
 PYTHON = Path(os.environ.get("RPN2T_VOT_PYTHON", ""))
 

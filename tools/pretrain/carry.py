@@ -13,16 +13,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rpn2t.nets.caffemodel import (
-    FILES,
-    ZF_SHAPES,
-    Layers,
-    check_zf,
-    find_set,
-    read_caffemodel,
-    write_caffemodel,
-    write_sums,
-)
+from rpn2t.nets.caffemodel import ZF_SHAPES, Layers, check_zf, read_caffemodel, write_caffemodel
+from rpn2t.nets.weight_sets import FILES, find_set, write_sums
 
 
 def carried(backbone: Layers, teacher: Layers, student: Layers) -> Layers:

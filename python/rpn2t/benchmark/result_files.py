@@ -20,9 +20,9 @@ from typing import Literal, get_args
 from numpy.typing import ArrayLike
 
 from rpn2t.boxes import as_boxes
-from rpn2t.system.container import denied_hint
-from rpn2t.sequences.registry import DataSet, Entry
 from rpn2t.errors import InputError
+from rpn2t.sequences.registry import DataSet, Entry
+from rpn2t.system.container import denied_hint
 
 Experiment = Literal["ope", "tre", "sre", "vot"]
 

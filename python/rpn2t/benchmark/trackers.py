@@ -99,7 +99,8 @@ class TrackerSpec:
 
     def _rpn2t_identity(self) -> dict[str, Any]:
         from rpn2t.nets.backbone import BackboneSpec
-        from rpn2t.nets.caffemodel import find_set, sha256
+        from rpn2t.nets.weight_sets import find_set
+        from rpn2t.system.files import sha256
 
         weights = find_set(self.weights)
         backbone = BackboneSpec.find(self.backbone)

@@ -8,10 +8,10 @@ were trained to classify. Every other setting stays.
 
 from dataclasses import dataclass, replace
 
-from rpn2t.nets.backbone import BackboneSpec
-from rpn2t.errors import InputError
 from rpn2t.benchmark.trackers import TrackerSpec
-from rpn2t.nets.caffemodel import find_set
+from rpn2t.errors import InputError
+from rpn2t.nets.backbone import BackboneSpec
+from rpn2t.nets.weight_sets import find_set
 
 
 @dataclass(frozen=True)

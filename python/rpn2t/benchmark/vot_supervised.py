@@ -29,8 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
-from rpn2t.sequences.registry import Sequence as Target
 from rpn2t.errors import InputError
+from rpn2t.run.session import FrameTracker
+from rpn2t.sequences.registry import Sequence as Target
 from rpn2t.sequences.vot_regions import (
     FAILED,
     INITIALIZED,
@@ -41,7 +42,6 @@ from rpn2t.sequences.vot_regions import (
     overlap,
     upright_box,
 )
-from rpn2t.run.session import FrameTracker
 
 REPETITIONS = 15
 """Runs of each sequence; VOT's."""

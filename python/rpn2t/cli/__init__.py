@@ -30,7 +30,7 @@ class _Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         name = cmd_name.replace("-", "_")
-        command = getattr(importlib.import_module(f"rpn2t.cli.{name}"), name)
+        command = getattr(importlib.import_module(f"rpn2t.cli.commands.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -4,11 +4,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.config import Config
 from rpn2t.errors import InputError
+from rpn2t.nets.device import has_cuda
 from rpn2t.tracker.modes import choose_mode
-from rpn2t.nets.caffe import has_cuda
-from rpn2t.benchmark.trackers import TrackerSpec
 
 _MADE_FOR = {"quarter": "paper", "fast": "fast"}
 """The mode of each named configuration: it would undo the other mode's own numbers."""

@@ -17,17 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
+from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
+from rpn2t.nets.caffemodel import RPN_CONV3X3, find_conv3x3, load_into, read_caffemodel
+from rpn2t.nets.device import Device
+from rpn2t.nets.weight_sets import WeightSet, rpn_conv3x3, user_backbones_dir
 from rpn2t.paths import prototxt_dir
-from rpn2t.nets.caffe import Device, load_caffe, make_from_message, read_message
-from rpn2t.nets.caffemodel import (
-    RPN_CONV3X3,
-    WeightSet,
-    find_conv3x3,
-    load_into,
-    read_caffemodel,
-    rpn_conv3x3,
-    user_backbones_dir,
-)
 
 Maps = NDArray[np.float32]
 

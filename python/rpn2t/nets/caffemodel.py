@@ -1,18 +1,7 @@
-"""Weights: Caffe's binary files, the nets they fill, and the named sets of them.
+"""Caffe's binary files of weights, and the nets that they fill."""
 
-A set is a folder with ``zf_student.caffemodel`` (conv1 to conv5 of the tracker's features) and, in
-most, ``zf_teacher.caffemodel`` (conv1 to conv5 of the net the student was distilled from, and the
-region proposal network's 3x3 layer, from which the tracker's head starts). ``SHA256SUMS`` beside
-them says what they are meant to be. ``shipped`` is part of the package; ``rpn2t weights import`` and
-``fetch`` add others to the user's folder.
-"""
-
-import hashlib
 import math
-import os
-import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,14 +10,9 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
-from rpn2t.paths import models_dir
 from rpn2t.nets.caffe import load_caffe
 
 Layers = dict[str, list[NDArray[np.float32]]]
-
-SHIPPED = "shipped"
-SUMS = "SHA256SUMS"
-FILES = {"student": "zf_student.caffemodel", "teacher": "zf_teacher.caffemodel"}
 
 # Weights and biases of the ZF net, in file and net: (out, in, height, width) and (out,).
 ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
@@ -221,104 +205,6 @@ def scale_conv5(layers: Mapping[str, Sequence[NDArray[np.float32]]], factor: flo
     }
 
 
-def _same(have: tuple[int, ...], want: tuple[int, ...]) -> bool:
-    return have == want or have == (1,) * (4 - len(want)) + want
-
-
-def _sizes(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape)) or "a single number"
-
-
-# Sets
-
-
-@dataclass(frozen=True)
-class WeightSet:
-    """A folder of weights. ``files`` has the parts that are there: ``student`` and ``teacher``."""
-
-    name: str
-    folder: Path
-    files: dict[str, Path]
-
-    def file(self, part: str) -> Path:
-        """Path of a part; InputError where the set has none."""
-        if part not in self.files:
-            raise InputError(f"weights {self.name}: the set has no {FILES[part]} in {self.folder}")
-        return self.files[part]
-
-
-def user_weights_dir() -> Path:
-    """Folder of the user's own sets: weights/ in $RPN2T_HOME or ~/.local/share/rpn2t."""
-    if home := os.environ.get("RPN2T_HOME"):
-        return Path(home).expanduser() / "weights"
-    share = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(share).expanduser() / "rpn2t" / "weights"
-
-
-def user_backbones_dir() -> Path:
-    """Folder of the user's own weights of classification networks: backbones/ beside weights/."""
-    return user_weights_dir().with_name("backbones")
-
-
-def installed_sets() -> list[WeightSet]:
-    """The shipped set, then the user's in order of name. A damaged set is listed too."""
-    home = user_weights_dir()
-    folders = [path for path in home.glob("*/") if is_set_name(path.name)]
-    return [_open(SHIPPED, models_dir()), *(_open(path.name, path) for path in sorted(folders))]
-
-
-def find_set(name_or_dir: str | Path) -> WeightSet:
-    """The installed set of this name, or the one in this folder. An installed name goes first.
-
-    Raises:
-        InputError: there is no such set or folder, or it holds no weights.
-    """
-    sets = {each.name: each for each in installed_sets()}
-    found = sets.get(str(name_or_dir))
-    if found is None:
-        folder = Path(name_or_dir).expanduser()
-        if not folder.is_dir():
-            raise InputError(f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)})")
-        found = _open(folder.resolve().name, folder)
-    if not found.files:
-        raise InputError(f"weights {name_or_dir}: no {' or '.join(FILES.values())} in {found.folder}")
-    return found
-
-
-def is_set_name(name: str) -> bool:
-    """Whether a user's set may be called this (a plain folder name, and not ``shipped``)."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)) and name != SHIPPED
-
-
-def verify(weights: WeightSet) -> dict[str, str]:
-    """State of each file of a set against its SHA256SUMS.
-
-    Returns:
-        File name to ``ok``, ``changed``, ``missing``, or ``unlisted`` (SHA256SUMS does not name it).
-    """
-    sums = _read_sums(weights.folder / SUMS)
-    names = {FILES["student"], *sums, *(path.name for path in weights.files.values())}
-    return {name: _state(weights.folder / name, sums.get(name)) for name in sorted(names)}
-
-
-def rpn_conv3x3(weights: WeightSet) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Initial weights (256, 256, 3, 3) and bias (256,) of the head's 3x3 layer, or None.
-
-    They are the region proposal network's own 3x3 layer, looked for in the teacher's file and then in
-    the student's, under each of the names in ``RPN_CONV3X3``.
-
-    Raises:
-        InputError: a layer of that name has another shape, or a file cannot be read.
-    """
-    for part in ("teacher", "student"):
-        if part not in weights.files:
-            continue
-        path = weights.files[part]
-        if found := find_conv3x3(read_caffemodel(path), 256, source=path):
-            return found
-    return None
-
-
 def find_conv3x3(
     layers: Layers, channels: int, *, source: str | Path
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
@@ -335,33 +221,9 @@ def find_conv3x3(
     return None
 
 
-def sha256(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _same(have: tuple[int, ...], want: tuple[int, ...]) -> bool:
+    return have == want or have == (1,) * (4 - len(want)) + want
 
 
-def write_sums(folder: Path) -> None:
-    """Write SHA256SUMS for the weights in a folder, as ``sha256sum`` does."""
-    files = (folder / name for name in FILES.values())
-    lines = [f"{sha256(path)}  {path.name}\n" for path in files if path.exists()]
-    (folder / SUMS).write_text("".join(lines))
-
-
-def _open(name: str, folder: Path) -> WeightSet:
-    return WeightSet(name, folder, {p: folder / f for p, f in FILES.items() if (folder / f).is_file()})
-
-
-def _read_sums(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    rows = (line.split(maxsplit=1) for line in path.read_text(errors="replace").splitlines())
-    return {row[1].removeprefix("*"): row[0].lower() for row in rows if len(row) == 2}
-
-
-def _state(path: Path, expected: str | None) -> str:
-    if not path.is_file():
-        return "missing"
-    if expected is None:
-        return "unlisted"
-    return "ok" if sha256(path) == expected else "changed"
+def _sizes(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "a single number"

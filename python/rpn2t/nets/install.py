@@ -18,28 +18,30 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.system.container import denied_hint
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.caffemodel import (
-    FILES,
     RPN_CONV3X3,
     RPN_NAMES,
     TEACHER_LAYERS,
     Layers,
-    WeightSet,
     check_zf,
-    find_set,
     fit,
-    is_set_name,
     load_into,
     read_caffemodel,
     scale_conv5,
+    write_caffemodel,
+)
+from rpn2t.nets.weight_sets import (
+    FILES,
+    WeightSet,
+    find_set,
+    is_set_name,
     user_backbones_dir,
     user_weights_dir,
-    write_caffemodel,
     write_sums,
 )
+from rpn2t.system.container import denied_hint
 
 # Called with the file's name, the bytes that are here, and the bytes expected (0: not known).
 Progress = Callable[[str, int, int], None]

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box, Floats, centre_size, iou
-from rpn2t.video.annotate import BOX, TRUTH, Colour
-from rpn2t.tracker.paper.learning import Update
-from rpn2t.tracker.observation import Observation, Term
 from rpn2t.nets.patch import Image
+from rpn2t.tracker.observation import Observation, Term
+from rpn2t.tracker.paper.learning import Update
+from rpn2t.video.annotate import BOX, TRUTH, Colour
 
 _WIDTH, _HEIGHT = 640, 420  # px of a panel
 _GAP, _LINE = 8, 30  # between panels; of a line of text

@@ -8,9 +8,9 @@ import cv2
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
 from rpn2t.run.explain import explain
-from rpn2t.tracker.observation import Observation
 from rpn2t.run.folder import require_writable, writing
 from rpn2t.run.session import Step
+from rpn2t.tracker.observation import Observation
 
 Ranges = list[tuple[int, int | None]]
 

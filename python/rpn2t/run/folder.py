@@ -12,10 +12,10 @@ from typing import Any, TextIO
 import numpy as np
 
 from rpn2t.boxes import Box
-from rpn2t.system.container import denied_hint
 from rpn2t.errors import InputError
-from rpn2t.system.interruption import Interrupted
+from rpn2t.system.container import denied_hint
 from rpn2t.system.files import lock
+from rpn2t.system.interruption import Interrupted
 from rpn2t.video.writer import partial_path
 
 

@@ -46,7 +46,11 @@ _STEPS = "learning: solver steps"
 STAGES = (
     Stage(
         "load Caffe, nets and weights",
-        ("rpn2t.tracker.loop:Tracker.__init__", "rpn2t.tracker.paper.head:Head.__init__", "rpn2t.tracker.fast.head:MapHead.__init__"),
+        (
+            "rpn2t.tracker.loop:Tracker.__init__",
+            "rpn2t.tracker.paper.head:Head.__init__",
+            "rpn2t.tracker.fast.head:MapHead.__init__",
+        ),
     ),
     Stage("read frames", ("rpn2t.video.sources:Source.frames", "rpn2t.video.live:Realtime.frames")),
     Stage(
@@ -77,8 +81,13 @@ STAGES = (
         "head: scores of candidates",
         ("rpn2t.tracker.paper.head:Head.probabilities", "rpn2t.tracker.fast.head:MapHead.probabilities"),
     ),
-    Stage("box regression", ("rpn2t.tracker.regression:BoxRegressor.fit", "rpn2t.tracker.regression:BoxRegressor.predict")),
-    Stage("hard negative mining: copy windows", ("rpn2t.tracker.paper.windows:Windows.copy_to",), within=_MINING),
+    Stage(
+        "box regression",
+        ("rpn2t.tracker.regression:BoxRegressor.fit", "rpn2t.tracker.regression:BoxRegressor.predict"),
+    ),
+    Stage(
+        "hard negative mining: copy windows", ("rpn2t.tracker.paper.windows:Windows.copy_to",), within=_MINING
+    ),
     Stage("hard negative mining: scores", ("rpn2t.tracker.paper.head:Head.probabilities",), within=_MINING),
     Stage(_MINING, ("rpn2t.tracker.paper.mining:hardest",)),
     Stage("learning: copy windows", ("rpn2t.tracker.paper.windows:Windows.copy_to",), within=_STEPS),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rpn2t.sequences.registry import DataSet, Entry, Protocol, Sequence, open_sequence
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import valid_truth
+from rpn2t.sequences.registry import DataSet, Entry, Protocol, Sequence, open_sequence
 from rpn2t.video.sources import ImageSource
 
 

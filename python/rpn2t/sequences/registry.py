@@ -19,8 +19,8 @@ from typing import Literal, get_args
 
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
-from rpn2t.sequences.box_files import is_one_based, read_boxes, read_regions
 from rpn2t.paths import data_dir
+from rpn2t.sequences.box_files import is_one_based, read_boxes, read_regions
 
 Kind = Literal["otb", "vot"]
 Protocol = Literal["otb", "got10k", "pysot"]

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import scipy.io
 
+from rpn2t.benchmark.result_files import ResultFolder, write_whole
 from rpn2t.boxes import Floats
-from rpn2t.sequences.registry import DataSet, Entry, Protocol
 from rpn2t.errors import InputError
 from rpn2t.eval.results_files import run_names
 from rpn2t.sequences.box_files import read_boxes
-from rpn2t.benchmark.result_files import ResultFolder, write_whole
+from rpn2t.sequences.registry import DataSet, Entry, Protocol
 
 Runs = list[tuple[str, Floats, Floats]]
 """(label, boxes in the file's own 1-based numbers, seconds) of a target's runs."""

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rpn2t.nets.backbone import Backbone, Maps
 from rpn2t.boxes import as_boxes
 from rpn2t.errors import InputError
-from rpn2t.nets.patch import cut_corners_into, cut_into
+from rpn2t.nets.backbone import Backbone, Maps
 from rpn2t.nets.caffe import forward
+from rpn2t.nets.patch import cut_corners_into, cut_into
 from rpn2t.tracker.fast.region import RegionGeometry
 from rpn2t.tracker.paper.windows import Windows, WindowStore
 

@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rpn2t
-from rpn2t.tracker.mode import Appearance
-from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.boxes import Box, Floats, as_box, iou
+from rpn2t.config import Config
+from rpn2t.errors import InputError
+from rpn2t.nets.backbone import Backbone, BackboneSpec
+from rpn2t.nets.caffe import blas_report, load_caffe
+from rpn2t.nets.device import choose_device
+from rpn2t.nets.patch import Image, as_bgr
+from rpn2t.nets.weight_sets import find_set
+from rpn2t.system.files import sha256
+from rpn2t.system.processor import cpu_name
 from rpn2t.tracker.candidates import (
     approach,
     best_candidates,
@@ -19,17 +26,13 @@ from rpn2t.tracker.candidates import (
     next_translation,
     success_score,
 )
-from rpn2t.config import Config
-from rpn2t.errors import InputError
-from rpn2t.tracker.paper.learning import due_update
+from rpn2t.tracker.fast.region import RegionGeometry
+from rpn2t.tracker.mode import Appearance
 from rpn2t.tracker.modes import TargetMaker, choose_mode
 from rpn2t.tracker.observation import Observation, Observer, Term
-from rpn2t.nets.patch import Image, as_bgr
+from rpn2t.tracker.paper.learning import due_update
 from rpn2t.tracker.regression import BoxRegressor
-from rpn2t.nets.caffe import blas_report, choose_device, cpu_name, load_caffe
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
-from rpn2t.tracker.fast.region import RegionGeometry
-from rpn2t.nets.caffemodel import find_set, sha256
 
 
 class Tracker:

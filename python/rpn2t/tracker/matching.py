@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.tracker.anchor import anchor_iou_map
 from rpn2t.boxes import Floats
+from rpn2t.tracker.anchor import anchor_iou_map
 
 OBJECT, BACKGROUND, IGNORED = 0, 1, -1
 """Class indices of the label maps: channel 0 of a score map is the object's."""

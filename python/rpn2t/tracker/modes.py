@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rpn2t.tracker.mode import Appearance
-from rpn2t.nets.backbone import Backbone
 from rpn2t.boxes import Box
 from rpn2t.config import Config
 from rpn2t.errors import InputError
-from rpn2t.tracker.features import PatchFeatures, RegionFeatures
-from rpn2t.tracker.paper.head import HeadGeometry, ProposalWeights
+from rpn2t.nets.backbone import Backbone
+from rpn2t.nets.device import Device, choose_device
 from rpn2t.tracker.fast.mode import MapAppearance
+from rpn2t.tracker.features import PatchFeatures, RegionFeatures
+from rpn2t.tracker.mode import Appearance
+from rpn2t.tracker.paper.head import HeadGeometry, ProposalWeights
 from rpn2t.tracker.paper.mode import PatchAppearance
-from rpn2t.nets.caffe import Device, choose_device
 
 MODES = ("paper", "fast")
 
@@ -23,7 +23,7 @@ def choose_mode(mode: str, device: str | Device) -> str:
 
     Args:
         mode: one of these three.
-        device: a device, or what chooses one; see :func:`rpn2t.nets.caffe.choose_device`.
+        device: a device, or what chooses one; see :func:`rpn2t.nets.device.choose_device`.
 
     Raises:
         InputError: there is no such mode.

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from rpn2t.tracker.anchor import anchor_iou_map
-from rpn2t.nets.backbone import Maps
 from rpn2t.boxes import Box, Floats, centre_size, from_centre_size
 from rpn2t.config import Config
 from rpn2t.errors import InputError
+from rpn2t.nets.backbone import Maps
+from rpn2t.tracker.anchor import anchor_iou_map
 
 _RIDGE = 0.001  # added to the targets' variances before whitening
 

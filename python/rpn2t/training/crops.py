@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Box, Floats, as_box
 from rpn2t.nets.patch import Image, cut_patches
-from rpn2t.training.photographs import Photograph
 from rpn2t.tracker.sampling import Sampler
+from rpn2t.training.photographs import Photograph
 
 RANGES = ((0.1, 5), (1, 5))
 """Translation and scale range of the gaussian draws around an object: half of the crops each, in order."""

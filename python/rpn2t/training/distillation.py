@@ -13,26 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.boxes import Floats
-from rpn2t.training.crops import CropStream, cut_views
 from rpn2t.errors import InputError
-from rpn2t.system.interruption import Interrupted, Interruption
+from rpn2t.nets.backbone import Backbone, BackboneSpec
+from rpn2t.nets.caffe import load_caffe, read_message
+from rpn2t.nets.caffemodel import ZF_SHAPES, Layers, load_into, read_caffemodel, write_caffemodel
+from rpn2t.nets.device import Device
 from rpn2t.nets.patch import Image
+from rpn2t.nets.weight_sets import FILES, WeightSet, write_sums
 from rpn2t.paths import prototxt_dir
+from rpn2t.system.interruption import Interrupted, Interruption
+from rpn2t.training.crops import CropStream, cut_views
 from rpn2t.training.photographs import Photograph
-from rpn2t.nets.caffe import Device, load_caffe, read_message
 from rpn2t.training.solver_loop import TrainingFolder
-from rpn2t.nets.caffemodel import (
-    FILES,
-    ZF_SHAPES,
-    Layers,
-    WeightSet,
-    load_into,
-    read_caffemodel,
-    write_caffemodel,
-    write_sums,
-)
 
 BATCH = 32
 STATISTICS = "statistics.npz"

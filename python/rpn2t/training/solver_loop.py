@@ -7,11 +7,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
-from rpn2t.errors import InputError
-from rpn2t.system.interruption import Interrupted, Interruption
-from rpn2t.system.files import lock
 from rpn2t.benchmark.result_files import write_whole
+from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message
+from rpn2t.system.files import lock
+from rpn2t.system.interruption import Interrupted, Interruption
 
 LOG, CURVE, SETTINGS, LATEST = "log.jsonl", "loss.png", "training.json", "latest.json"
 _SNAPSHOT = "snapshot"

@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
-from rpn2t.nets.patch import GREY_LEVEL, Image
-from rpn2t.paths import prototxt_dir
-from rpn2t.training.photographs import Photograph
-from rpn2t.nets.proposals import found
-from rpn2t.nets.caffe import Device, load_caffe, read_message
-from rpn2t.training.solver_loop import TrainingFolder
+from rpn2t.nets.caffe import load_caffe, read_message
 from rpn2t.nets.caffemodel import (
-    FILES,
     RPN_NAMES,
     TEACHER_LAYERS,
     ZF_SHAPES,
@@ -26,8 +20,14 @@ from rpn2t.nets.caffemodel import (
     load_into,
     read_caffemodel,
     write_caffemodel,
-    write_sums,
 )
+from rpn2t.nets.device import Device
+from rpn2t.nets.patch import GREY_LEVEL, Image
+from rpn2t.nets.proposals import found
+from rpn2t.nets.weight_sets import FILES, write_sums
+from rpn2t.paths import prototxt_dir
+from rpn2t.training.photographs import Photograph
+from rpn2t.training.solver_loop import TrainingFolder
 
 RECALL_AT = (0.5, 0.7)
 

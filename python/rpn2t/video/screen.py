@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
-from rpn2t.system.container import in_container
 from rpn2t.errors import InputError
+from rpn2t.system.container import in_container
 
 _TITLE = "RPN2T"
 _ESCAPE = 27

@@ -25,9 +25,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
-from rpn2t.system.container import denied_hint, missing_hint
 from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import is_one_based, read_boxes
+from rpn2t.system.container import denied_hint, missing_hint
 
 Image = NDArray[np.uint8]
 

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rpn2t.benchmark.runner import Benchmark
-from rpn2t.cli.chosen import TrackerOptions
-from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.benchmark.cluster import connected, cores
-from rpn2t.sequences.registry import DataSet, Sequence, as_protocol, describe_absent, find_dataset, root_of
-from rpn2t.errors import InputError
-from rpn2t.system.interruption import Interrupted, Interruption
-from rpn2t.system.files import lock
 from rpn2t.benchmark.manifest import Manifest
 from rpn2t.benchmark.result_files import Experiment, ResultFolder, as_experiment
+from rpn2t.benchmark.runner import Benchmark
 from rpn2t.benchmark.trackers import TrackerSpec
+from rpn2t.cli.chosen import TrackerOptions
+from rpn2t.cli.console import RunProgress, duration, say
+from rpn2t.errors import InputError
+from rpn2t.sequences.registry import DataSet, Sequence, as_protocol, describe_absent, find_dataset, root_of
+from rpn2t.system.files import lock
+from rpn2t.system.interruption import Interrupted, Interruption
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rpn2t.cli.console import Meter, duration, say
 from rpn2t.cli.actions.train_rpn import interruptible, run_training
-from rpn2t.training.distillation import BATCH, PRESETS, Distillation, DistillationSettings, settings_for
+from rpn2t.cli.console import Meter, duration, say
 from rpn2t.errors import InputError
+from rpn2t.nets.device import Device, choose_device
+from rpn2t.nets.weight_sets import WeightSet, find_set
+from rpn2t.system.files import sha256
+from rpn2t.training.distillation import BATCH, PRESETS, Distillation, DistillationSettings, settings_for
 from rpn2t.training.photographs import Photograph, find_photographs, fingerprint, hold_out
-from rpn2t.nets.caffe import Device, choose_device
 from rpn2t.training.solver_loop import TrainingFolder
-from rpn2t.nets.caffemodel import WeightSet, find_set, sha256
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,20 +15,20 @@ from rpn2t import Tracker
 from rpn2t.boxes import Box, as_box, iou
 from rpn2t.cli.chosen import chosen_config
 from rpn2t.cli.console import Progress, say
-from rpn2t.run.explainer import Explainer, explainer_of
-from rpn2t.video.annotate import annotate
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import summary
+from rpn2t.run.explainer import Explainer, explainer_of
+from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
+from rpn2t.run.folder import RunFolder
+from rpn2t.run.profile import Profile
+from rpn2t.run.session import Step, run
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.tracker.modes import choose_mode
-from rpn2t.run.profile import Profile
+from rpn2t.video.annotate import annotate
 from rpn2t.video.live import Realtime
-from rpn2t.run.folder import RunFolder
-from rpn2t.run.session import Step, run
-from rpn2t.video.sources import Frame, Source, open_source
-from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
-from rpn2t.video.writer import VideoWriter
 from rpn2t.video.screen import Window, require_screen, select_box
+from rpn2t.video.sources import Frame, Source, open_source
+from rpn2t.video.writer import VideoWriter
 
 
 @dataclass(frozen=True, kw_only=True)

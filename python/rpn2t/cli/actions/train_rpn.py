@@ -8,12 +8,13 @@ from typing import Any, Self
 
 from rpn2t.cli.console import Meter, say
 from rpn2t.errors import InputError
+from rpn2t.nets.device import choose_device
+from rpn2t.nets.weight_sets import find_set
+from rpn2t.system.files import sha256
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.training.photographs import find_photographs, fingerprint, hold_out
-from rpn2t.training.teacher import RPNSettings, RPNTraining, start_from
-from rpn2t.nets.caffe import choose_device
 from rpn2t.training.solver_loop import Task, TrainingFolder, train
-from rpn2t.nets.caffemodel import find_set, sha256
+from rpn2t.training.teacher import RPNSettings, RPNTraining, start_from
 
 
 class TrainingProgress(Meter):

@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
-from rpn2t.benchmark.trackers import TrackerSpec
 
 TIMEOUT = 1800
 """Seconds after which the toolkit gives up an answer: its own 30 are less than a first frame takes."""
@@ -90,8 +90,8 @@ def _write(options: TraxOptions, spec: TrackerSpec, workspace: str) -> None:
 def _anywhere(value: str) -> str:
     """A file or folder by its absolute path; a name stays."""
     from rpn2t.nets.backbone import backbone_names
+    from rpn2t.nets.weight_sets import installed_sets
     from rpn2t.paths import configs_dir
-    from rpn2t.nets.caffemodel import installed_sets
 
     names = {*backbone_names(), *(each.name for each in installed_sets())}
     if value in names or (configs_dir() / f"{value}.toml").is_file():

@@ -74,9 +74,9 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
 
     from tqdm import tqdm
 
-    from rpn2t.sequences.registry import as_protocol, find_dataset, root_of
-    from rpn2t.sequences.check import check_sequence
     from rpn2t.errors import InputError
+    from rpn2t.sequences.check import check_sequence
+    from rpn2t.sequences.registry import as_protocol, find_dataset, root_of
 
     found = find_dataset(dataset)
     folder = Path(root_of(dataset, root)).expanduser()

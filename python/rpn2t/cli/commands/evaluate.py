@@ -2,8 +2,8 @@
 
 import click
 
-from rpn2t.cli.console import say
 from rpn2t.cli.commands.datasets import PROTOCOL
+from rpn2t.cli.console import say
 
 
 @click.command()
@@ -41,11 +41,11 @@ def evaluate(
     them have. `python eval/otb_plots.py` is the same without Caffe or OpenCV. For VOT see `python
     eval/vot_report.py`.
     """
-    from rpn2t.sequences.registry import as_protocol, find_dataset, root_of
     from rpn2t.errors import InputError
     from rpn2t.eval import otb_plots
     from rpn2t.eval.report.command_line import words
     from rpn2t.eval.results_files import EXPERIMENTS
+    from rpn2t.sequences.registry import as_protocol, find_dataset, root_of
 
     found, place = find_dataset(dataset), root_of(dataset, root)
     if found.kind == "vot":

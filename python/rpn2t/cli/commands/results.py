@@ -2,8 +2,8 @@
 
 import click
 
-from rpn2t.cli.console import say
 from rpn2t.cli.commands.datasets import PROTOCOL
+from rpn2t.cli.console import say
 
 _RESULTS = click.option(
     "--results", metavar="DIR", default="results", show_default=True, help="Folder of all results."
@@ -22,8 +22,8 @@ def list_results(results: str) -> None:
     import json
     from pathlib import Path
 
-    from rpn2t.errors import InputError
     from rpn2t.benchmark.result_files import MANIFEST
+    from rpn2t.errors import InputError
 
     found = sorted(Path(results).expanduser().glob(f"*/*/{MANIFEST}"))
     if not found:
@@ -73,10 +73,10 @@ def export(
     """
     from pathlib import Path
 
-    from rpn2t.sequences.registry import as_protocol, find_dataset
-    from rpn2t.errors import InputError
-    from rpn2t.toolkits.export import export as write
     from rpn2t.benchmark.result_files import ResultFolder, as_experiment
+    from rpn2t.errors import InputError
+    from rpn2t.sequences.registry import as_protocol, find_dataset
+    from rpn2t.toolkits.export import export as write
 
     found = find_dataset(dataset)
     folder = ResultFolder(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rpn2t.errors import InputError
 from rpn2t.cli.options import Decorated
+from rpn2t.errors import InputError
 
 if TYPE_CHECKING:
-    from rpn2t.nets.caffemodel import WeightSet
+    from rpn2t.nets.weight_sets import WeightSet
 
 
 def _mean(context: click.Context, parameter: click.Parameter, text: str) -> tuple[float, ...]:
@@ -60,7 +60,7 @@ def list_sets() -> None:
     starts; without one the head starts from a gaussian. Looking is no test: the exit status is 0
     even where a file is damaged. `rpn2t weights verify` is the test.
     """
-    from rpn2t.nets.caffemodel import installed_sets, verify
+    from rpn2t.nets.weight_sets import installed_sets, verify
 
     for each in installed_sets():
         click.echo(f"{each.name}  {each.folder}")
@@ -78,7 +78,7 @@ def verify_sets(context: click.Context, names: tuple[str, ...]) -> None:
     Exit status 1 if a file is damaged: changed, missing, unreadable, or not a ZF net's weights. A
     file that SHA256SUMS does not list is read and its shapes are checked.
     """
-    from rpn2t.nets.caffemodel import find_set, installed_sets, verify
+    from rpn2t.nets.weight_sets import find_set, installed_sets, verify
 
     damaged = False
     for each in [find_set(name) for name in names] or installed_sets():
@@ -137,8 +137,8 @@ def scale(source: str, factor: float, output: str, half: bool) -> None:
     better at another scale. The RPN's 3x3 layer, which reads conv5, is divided by FACTOR, so that its
     proposals stay what they were.
     """
-    from rpn2t.nets.caffemodel import find_set
     from rpn2t.nets.install import scale_set
+    from rpn2t.nets.weight_sets import find_set
 
     made = scale_set(find_set(source), factor, output, half=half)
     click.echo(f"wrote {', '.join(path.name for path in made.files.values())} to {made.folder}")
@@ -184,7 +184,7 @@ def _say_installed(made: "WeightSet") -> None:
 
 
 def _file_line(path: Path, state: str) -> str:
-    from rpn2t.nets.caffemodel import sha256
+    from rpn2t.system.files import sha256
 
     if state == "missing":
         return f"{path.name}  missing"
@@ -192,7 +192,7 @@ def _file_line(path: Path, state: str) -> str:
 
 
 def _conv3x3(each: "WeightSet") -> str:
-    from rpn2t.nets.caffemodel import rpn_conv3x3
+    from rpn2t.nets.weight_sets import rpn_conv3x3
 
     try:
         return "none (the head starts from a gaussian)" if rpn_conv3x3(each) is None else "yes"

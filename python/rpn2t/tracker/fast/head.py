@@ -14,14 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.nets.backbone import Maps
 from rpn2t.boxes import Floats
 from rpn2t.config import Config
-from rpn2t.tracker.paper.head import HeadGeometry, ProposalWeights, label_settings, lay_over_learning, make_nets
-from rpn2t.tracker.fast.reader import MapReader, object_probability
+from rpn2t.nets.backbone import Maps
+from rpn2t.nets.caffe import forward, read_message
+from rpn2t.nets.device import Device
 from rpn2t.paths import prototxt_dir
-from rpn2t.nets.caffe import Device, forward, read_message
+from rpn2t.tracker.fast.reader import MapReader, object_probability
 from rpn2t.tracker.fast.region import Windows
+from rpn2t.tracker.paper.head import (
+    HeadGeometry,
+    ProposalWeights,
+    label_settings,
+    lay_over_learning,
+    make_nets,
+)
 
 
 class MapHead:

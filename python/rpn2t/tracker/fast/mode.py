@@ -12,18 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.nets.backbone import Maps
 from rpn2t.boxes import Box, Floats, as_box, as_boxes
-from rpn2t.tracker.candidates import Best
 from rpn2t.config import Config
+from rpn2t.nets.backbone import Maps
+from rpn2t.nets.device import Device
+from rpn2t.nets.patch import Image
+from rpn2t.tracker.candidates import Best
+from rpn2t.tracker.fast.head import MapHead
+from rpn2t.tracker.fast.region import Windows
 from rpn2t.tracker.features import PatchFeatures, RegionFeatures
 from rpn2t.tracker.paper.head import HeadGeometry, ProposalWeights
 from rpn2t.tracker.paper.learning import Update, require_finite
-from rpn2t.tracker.fast.head import MapHead
-from rpn2t.nets.patch import Image
-from rpn2t.nets.caffe import Device
 from rpn2t.tracker.sampling import epochs
-from rpn2t.tracker.fast.region import Windows
 
 
 @dataclass(frozen=True)

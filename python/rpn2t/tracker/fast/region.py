@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.nets.backbone import BackboneSpec
 from rpn2t.boxes import Box, Floats, as_boxes, centre_size, round_half_up
+from rpn2t.nets.backbone import BackboneSpec
 
 Windows = Floats
 """Where n boxes' maps lie on a region's map, (n, 4): row and column of a box's position (0, 0), and the steps

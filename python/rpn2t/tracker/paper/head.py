@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from rpn2t.boxes import Floats
 from rpn2t.config import Config
 from rpn2t.errors import InputError
-from rpn2t.tracker.matching import Matching, match_anchors
+from rpn2t.nets.caffe import forward, load_caffe, make_from_message, read_message
+from rpn2t.nets.device import Device
 from rpn2t.paths import prototxt_dir
-from rpn2t.nets.caffe import Device, forward, load_caffe, make_from_message, read_message
+from rpn2t.tracker.matching import Matching, match_anchors
 from rpn2t.tracker.paper.windows import Windows
 
 ProposalWeights = tuple[NDArray[np.float32], NDArray[np.float32]]

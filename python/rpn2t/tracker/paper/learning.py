@@ -15,8 +15,8 @@ from rpn2t.errors import InputError
 from rpn2t.tracker.paper.head import Head
 from rpn2t.tracker.paper.memory import Memory
 from rpn2t.tracker.paper.mining import hardest
-from rpn2t.tracker.sampling import epochs
 from rpn2t.tracker.paper.windows import Windows
+from rpn2t.tracker.sampling import epochs
 
 
 class Update(Enum):

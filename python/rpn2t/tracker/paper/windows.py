@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rpn2t.nets.backbone import Maps
 from rpn2t.errors import InputError
+from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import load_caffe
 
 _LARGEST_BLOB = 2**31 - 1  # numbers in it
