@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe
-from rpn2t.nets.patch import as_bgr, cut_patches, widened_corners
+from rpn2t.nets.patch import cut_patches, widened_corners
 
 caffe = load_caffe()
 
@@ -121,11 +120,3 @@ def test_a_crop_that_cannot_be_cut_is_an_error_and_no_abort() -> None:
 def test_widened_corners_by_hand() -> None:
     # 75 px wide -> 107 px wide about the same centre; both ends inclusive
     assert widened_corners((100, 200, 75, 75), 107, 16).tolist() == [[84, 184, 191, 291]]
-
-
-def test_grey_becomes_three_channels_and_other_types_are_refused() -> None:
-    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert (as_bgr(grey) == grey[:, :, None]).all()
-    for bad in (np.zeros((3, 4, 3)), np.zeros((3, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)):
-        with pytest.raises(InputError, match="image: expected"):
-            as_bgr(bad)

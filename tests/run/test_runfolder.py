@@ -70,7 +70,8 @@ def test_an_early_end_is_recorded(tmp_path: Path, end: BaseException, status: st
 def test_a_new_run_replaces_the_old_results_only_when_it_starts(tmp_path: Path) -> None:
     record(tmp_path, {"seed": 1})
     (tmp_path / "video.mp4").write_bytes(b"old")
-    (tmp_path / ".video.mp4.part").write_bytes(b"of a run that was killed")
+    for part in (".video.mp4.part", ".run.json.x7.part"):
+        (tmp_path / part).write_bytes(b"of a run that was killed")
     (tmp_path / "notes.txt").write_text("mine")
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     folder = RunFolder(tmp_path)

@@ -209,7 +209,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"), TrainingFolder(tmp_path / "file").opened({}):
+    with pytest.raises(InputError, match="cannot write there"), TrainingFolder(tmp_path / "file").opened({}):
         pass
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rpn2t.benchmark.result_files import write_whole
 from rpn2t.errors import InputError
+from rpn2t.system.files import write_whole
 
 
 class Manifest:

@@ -11,18 +11,14 @@ otb50 and otb2013 are parts of otb100 and share its folder. Names are got10k's (
 is written whole or not at all, its times before its boxes: a file of boxes that is there is a finished run.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Literal, get_args
 
 from numpy.typing import ArrayLike
 
 from rpn2t.boxes import as_boxes
-from rpn2t.errors import InputError
 from rpn2t.sequences.registry import DataSet, Entry
-from rpn2t.system.container import denied_hint
 
 Experiment = Literal["ope", "tre", "sre", "vot"]
 
@@ -89,22 +85,3 @@ def boxes_text(boxes: ArrayLike) -> str:
 def times_text(seconds: Iterable[float]) -> str:
     """Seconds as a result file has them, a line a frame."""
     return "".join(f"{value:.8f}\n" for value in seconds)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that at any moment it is there as a whole or not at all.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
-            part.write(text)
-            part.flush()
-            os.fsync(part.fileno())
-            os.fchmod(part.fileno(), 0o644)
-        os.replace(part.name, path)
-    except OSError as error:
-        reason = f"{error.strerror or error}{denied_hint(error)}"
-        raise InputError(f"{path}: cannot write: {reason}") from error

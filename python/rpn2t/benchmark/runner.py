@@ -23,7 +23,7 @@ from distributed import Client, Future, KilledWorker, as_completed, get_worker
 
 from rpn2t.benchmark.manifest import Manifest
 from rpn2t.benchmark.otb_robustness import SHIFTS, sre_box, tre_starts
-from rpn2t.benchmark.result_files import Experiment, ResultFolder, boxes_text, times_text, write_whole
+from rpn2t.benchmark.result_files import Experiment, ResultFolder, boxes_text, times_text
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.benchmark.vot_supervised import (
     SAME_RUNS,
@@ -38,6 +38,7 @@ from rpn2t.boxes import Box, as_box, as_boxes
 from rpn2t.errors import InputError, one_line
 from rpn2t.run.session import FrameTracker, run
 from rpn2t.sequences.registry import Sequence
+from rpn2t.system.files import write_whole
 from rpn2t.system.interruption import Interruption
 from rpn2t.system.processor import cpu_name
 from rpn2t.video.sources import Frame, ImageSource

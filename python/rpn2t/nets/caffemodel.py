@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe
+from rpn2t.system.files import write_whole
 
 Layers = dict[str, list[NDArray[np.float32]]]
 
@@ -72,6 +73,9 @@ def write_caffemodel(path: str | Path, layers: Mapping[str, Sequence[NDArray[Any
     """Write arrays as a binary NetParameter file (float32, type Convolution), in the order given.
 
     At any moment the file is there as a whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
     """
     net = load_caffe().proto.caffe_pb2.NetParameter()
     for name, arrays in layers.items():
@@ -80,9 +84,7 @@ def write_caffemodel(path: str | Path, layers: Mapping[str, Sequence[NDArray[Any
             blob = layer.blobs.add()
             blob.shape.dim.extend(array.shape)
             blob.data.extend(np.asarray(array, np.float32).ravel().tolist())
-    part = Path(path).with_name(f".{Path(path).name}.part")
-    part.write_bytes(net.SerializeToString(deterministic=True))
-    part.replace(path)
+    write_whole(path, net.SerializeToString(deterministic=True))
 
 
 def _array(blob: Any, where: str) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
+from rpn2t.nets.backbone import CLASSIFIERS, BackboneSpec, backbone_names
 from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.caffemodel import (
     RPN_CONV3X3,
@@ -170,8 +171,6 @@ def import_backbone(
     Raises:
         InputError: no such network, the file is not its weights, or something is installed already.
     """
-    from rpn2t.nets.backbone import CLASSIFIERS, BackboneSpec, backbone_names
-
     if name not in CLASSIFIERS:
         what = "no classification network" if name in backbone_names() else "no such backbone"
         raise InputError(
@@ -188,13 +187,7 @@ def import_backbone(
     layers = {layer: [blob.data.copy() for blob in blobs] for layer, blobs in net.params.items()}
     first = next(iter(layers))
     layers[first] = _fold_mean(layers[first], mean)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".new.") as scratch:
-            write_caffemodel(Path(scratch) / place.name, layers)
-            (Path(scratch) / place.name).rename(place)
-    except OSError as error:
-        raise InputError(f"{place}: cannot write ({error.strerror}){denied_hint(error)}") from error
+    write_caffemodel(place, layers)
     return place
 
 

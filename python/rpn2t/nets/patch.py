@@ -4,33 +4,16 @@ The box is widened about its centre so that `context` px are left on each side a
 the aspect ratio is not kept. What lies outside the frame is 0 after the subtraction of 128.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.boxes import as_boxes, centre_size, round_half_up
-from rpn2t.errors import InputError
+from rpn2t.images import Image
 from rpn2t.nets.caffe import load_caffe
 
-Image = NDArray[np.uint8]
-
 GREY_LEVEL = 128
-
-
-def as_bgr(image: NDArray[np.generic]) -> Image:
-    """A frame as uint8 BGR of shape (height, width, 3); grey is copied to three channels.
-
-    Raises:
-        InputError: any other type or shape.
-    """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.size == 0:
-        raise InputError(f"image: expected a uint8 array with pixels, not {_told(image)}")
-    if image.ndim == 2:
-        return np.repeat(image[:, :, None], 3, axis=2)
-    if image.ndim == 3 and image.shape[2] == 3:
-        return cast(Image, image)
-    raise InputError(f"image: expected (height, width, 3) in BGR or (height, width), not {_told(image)}")
 
 
 def widened_corners(boxes: ArrayLike, side: int, context: int) -> NDArray[np.int64]:
@@ -94,7 +77,3 @@ def cut_corners_into(blob: Any, image: Image, corners: NDArray[np.int64]) -> Non
     sources = np.concatenate([inside_first, inside_last - inside_first + 1], axis=1)
     targets = np.concatenate([offset, size], axis=1).astype(np.int64)
     load_caffe().resize_crops(image, sources, targets, GREY_LEVEL, blob)
-
-
-def _told(image: object) -> str:
-    return f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rpn2t.errors import InputError
 from rpn2t.nets.caffemodel import find_conv3x3, read_caffemodel
 from rpn2t.paths import models_dir
-from rpn2t.system.files import sha256
+from rpn2t.system.files import sha256, write_whole
 
 SHIPPED = "shipped"
 SUMS = "SHA256SUMS"
@@ -116,7 +116,7 @@ def write_sums(folder: Path) -> None:
     """Write SHA256SUMS for the weights in a folder, as ``sha256sum`` does."""
     files = (folder / name for name in FILES.values())
     lines = [f"{sha256(path)}  {path.name}\n" for path in files if path.exists()]
-    (folder / SUMS).write_text("".join(lines))
+    write_whole(folder / SUMS, "".join(lines))
 
 
 def _open(name: str, folder: Path) -> WeightSet:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box, Floats, centre_size, iou
-from rpn2t.nets.patch import Image
+from rpn2t.images import Image
 from rpn2t.tracker.observation import Observation, Term
 from rpn2t.tracker.paper.learning import Update
 from rpn2t.video.annotate import BOX, TRUTH, Colour
@@ -167,7 +167,7 @@ class _Panel:
         x, y = np.floor((first + last - size) / 2 + 0.5).astype(int)
         return cls((int(x), int(y), int(size[0]), int(size[1])))
 
-    def show(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def show(self, image: Image) -> Image:
         """This part of the frame; the ground's colour where there is none."""
         x, y, w, h = self.view
         height, width = image.shape[:2]
@@ -178,9 +178,7 @@ class _Panel:
         how = cv2.INTER_AREA if w > _WIDTH else cv2.INTER_CUBIC
         return np.asarray(cv2.resize(part, (_WIDTH, _HEIGHT), interpolation=how), np.uint8)
 
-    def outline(
-        self, picture: NDArray[np.uint8], box: Sequence[float], colour: Colour, thickness: int
-    ) -> None:
+    def outline(self, picture: Image, box: Sequence[float], colour: Colour, thickness: int) -> None:
         """A box of the frame, onto what `show` gave."""
         x, y, w, h = self.view
         scale = np.array([_WIDTH / w, _HEIGHT / h])
@@ -191,14 +189,14 @@ class _Panel:
         cv2.rectangle(picture, tuple(corners[0]), tuple(corners[1]), colour, thickness)
 
 
-def _boxes(panel: _Panel, picture: NDArray[np.uint8], boxes: list[tuple[Box, Colour]]) -> None:
+def _boxes(panel: _Panel, picture: Image, boxes: list[tuple[Box, Colour]]) -> None:
     for box, _ in boxes:
         panel.outline(picture, box, _RIM, 4)
     for box, colour in boxes:
         panel.outline(picture, box, colour, 2)
 
 
-def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> NDArray[np.uint8]:
+def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> Image:
     """The frame in grey, and the map in colour where candidates looked."""
     x, y, w, h = panel.view
     mean, weight = mean_map(seen.boxes - np.array([x, y, 0, 0]), seen.places, term, (h, w))
@@ -212,7 +210,7 @@ def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> NDAr
     return np.asarray(grey * (1 - opacity) + _colours(probability) * opacity, np.uint8)
 
 
-def _candidates(panel: _Panel, picture: NDArray[np.uint8], seen: Observation) -> int:
+def _candidates(panel: _Panel, picture: Image, seen: Observation) -> int:
     """The best candidates and some of the others, the best on top; how many."""
     best = seen.best.indices
     ranked = np.argsort(seen.scores, kind="stable")
@@ -225,7 +223,7 @@ def _candidates(panel: _Panel, picture: NDArray[np.uint8], seen: Observation) ->
     return len(order)
 
 
-def _colours(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+def _colours(values: NDArray[np.floating]) -> Image:
     """BGR of values in [0, 1], shape (rows, columns)."""
     levels = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
     return np.asarray(cv2.applyColorMap(levels, _COLOURS), np.uint8)
@@ -248,7 +246,7 @@ def _caption(seen: Observation, index: int, truth: Box | None) -> Words:
     return words
 
 
-def _legend(canvas: NDArray[np.uint8], top: int, seen: Observation, with_truth: bool) -> None:
+def _legend(canvas: Image, top: int, seen: Observation, with_truth: bool) -> None:
     """What colours mean."""
     left = _write(canvas, (_GAP, top), [("probability, score  0", _QUIET)], scale=0.5) - _GAP
     bar = canvas[top + 8 : top + 22, left : left + 200]
@@ -262,7 +260,7 @@ def _legend(canvas: NDArray[np.uint8], top: int, seen: Observation, with_truth: 
         left = _write(canvas, (left + 30, top), [(word, _QUIET)], scale=0.5) + 2 * _GAP
 
 
-def _write(canvas: NDArray[np.uint8], corner: tuple[int, int], words: Words, scale: float = 0.6) -> int:
+def _write(canvas: Image, corner: tuple[int, int], words: Words, scale: float = 0.6) -> int:
     """A line of words, their line's upper left corner given; where the next would begin."""
     left, top = corner
     for word, colour in words:

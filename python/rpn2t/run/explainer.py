@@ -8,8 +8,8 @@ import cv2
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
 from rpn2t.run.explain import explain
-from rpn2t.run.folder import require_writable, writing
 from rpn2t.run.session import Step
+from rpn2t.system.files import require_writable, write_whole, writing
 from rpn2t.tracker.observation import Observation
 
 Ranges = list[tuple[int, int | None]]
@@ -98,8 +98,7 @@ class Explainer:
             return
         picture = explain(step.frame.image, seen, step.frame.index, truth)
         path = self.folder / f"explained_{step.frame.index:06d}.png"
-        with writing(path):
-            path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        write_whole(path, cv2.imencode(".png", picture)[1].tobytes())
         self.written.append(step.frame.index)
 
     def _chosen(self, index: int, failed: bool) -> bool:

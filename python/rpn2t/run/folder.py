@@ -6,15 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, TextIO
 
 import numpy as np
 
 from rpn2t.boxes import Box
-from rpn2t.errors import InputError
-from rpn2t.system.container import denied_hint
-from rpn2t.system.files import lock
+from rpn2t.system.files import lock, require_writable, unfinished, write_whole, writing
 from rpn2t.system.interruption import Interrupted
 from rpn2t.video.writer import partial_path
 
@@ -47,7 +44,6 @@ class RunFolder:
         self.video = self.path / "video.mp4"
         self.profile = self.path / "profile.txt"
         self.files = (self.boxes, self.report, self.video, self.profile)
-        self._partial_report = self.path / ".run.json.part"
         self.frames: list[dict[str, Any]] = []
         self.closing: dict[str, Any] = {}
         self._stream: TextIO | None = None
@@ -74,7 +70,7 @@ class RunFolder:
         with boxes:
             lock(boxes, f"{self.path}: another run is writing here; choose another --output")
             with writing(self.path):
-                parts = (self._partial_report, partial_path(self.video))
+                parts = {*unfinished(self.report), *unfinished(self.profile), partial_path(self.video)}
                 for old in {*self.files, *parts} - {self.boxes}:
                     old.unlink(missing_ok=True)
                 boxes.truncate(0)
@@ -121,49 +117,14 @@ class RunFolder:
         Raises:
             InputError: the file cannot be written.
         """
-        with writing(self.profile):
-            self.profile.write_text(table, encoding="utf-8")
+        write_whole(self.profile, table)
 
     def _write_report(self, header: Mapping[str, Any], status: str, error: str | None) -> None:
-        """Writes run.json through a temporary file, so that it is whole or not there."""
         report = {**_plain(header), **_plain(self.closing), "status": status, "error": error}
         head = json.dumps(report, indent=2, allow_nan=False).removesuffix("\n}")
         # One frame a line: run.json stays readable.
         rows = ",".join("\n    " + json.dumps(_plain(frame), allow_nan=False) for frame in self.frames)
-        text = f'{head},\n  "frames": [{rows}\n  ]\n}}\n'
-        with writing(self.report):
-            self._partial_report.write_text(text, encoding="utf-8")
-            self._partial_report.replace(self.report)
-
-
-def require_writable(path: Path, option: str) -> None:
-    """Check that a folder can be written, or made, and change nothing.
-
-    Args:
-        path: the folder.
-        option: by which the user chose it.
-
-    Raises:
-        InputError: it cannot.
-    """
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if not there.is_dir():
-        raise InputError(f"{path}: {there} is not a folder; choose another {option}")
-    try:
-        TemporaryFile(dir=there).close()
-    except OSError as error:
-        cure = denied_hint(error) or f"; choose another {option}"
-        raise InputError(f"{path}: cannot write in {there} ({error.strerror}){cure}") from error
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the system in the block into a line that names the file."""
-    try:
-        yield
-    except OSError as error:
-        reason = f"{error.strerror or error}{denied_hint(error)}"
-        raise InputError(f"{path}: cannot write: {reason}") from error
+        write_whole(self.report, f'{head},\n  "frames": [{rows}\n  ]\n}}\n')
 
 
 def _plain(value: Any) -> Any:

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rpn2t.boxes import Box
+from rpn2t.images import Image
 from rpn2t.system.interruption import Interruption
 
 if TYPE_CHECKING:
@@ -26,10 +24,10 @@ if TYPE_CHECKING:
 class FrameTracker(Protocol):
     """What the loop asks of a tracker. Images are uint8 BGR, boxes (x, y, w, h) in pixels, 0-based."""
 
-    def init(self, image: NDArray[np.uint8], box: Box) -> None:
+    def init(self, image: Image, box: Box) -> None:
         """Learns the object in the box."""
 
-    def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
+    def update(self, image: Image) -> tuple[Box, float]:
         """Finds it in the next frame: box and score."""
 
 

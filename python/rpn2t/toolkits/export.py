@@ -5,18 +5,20 @@ Skating2).
 """
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.io
 
-from rpn2t.benchmark.result_files import ResultFolder, write_whole
+from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.results_files import run_names
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.sequences.registry import DataSet, Entry, Protocol
+from rpn2t.system.files import write_whole
 
 Runs = list[tuple[str, Floats, Floats]]
 """(label, boxes in the file's own 1-based numbers, seconds) of a target's runs."""
@@ -91,11 +93,9 @@ def _write_matlab(
 
 
 def _save_matlab(path: Path, content: dict[str, Any]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scipy.io.savemat(path, content)
-    except OSError as error:
-        raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
+    file = BytesIO()
+    scipy.io.savemat(file, content)
+    write_whole(path, file.getvalue())
 
 
 def _write_got10k(

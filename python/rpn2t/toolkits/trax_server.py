@@ -29,9 +29,10 @@ from rpn2t.benchmark.vot_supervised import as_written
 from rpn2t.boxes import Box
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError, one_line
+from rpn2t.images import Image
 from rpn2t.run.session import FrameTracker
 from rpn2t.sequences.vot_regions import Region, is_state, upright_box
-from rpn2t.video.sources import Image, decode_image
+from rpn2t.video.sources import decode_image
 
 _EMPTY: Box = (0.0, 0.0, 0.0, 0.0)
 

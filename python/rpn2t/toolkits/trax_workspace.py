@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from rpn2t.benchmark.result_files import write_whole
 from rpn2t.errors import InputError
 from rpn2t.system.container import missing_hint
+from rpn2t.system.files import write_whole
 
 REGISTRY = "trackers.ini"
 

@@ -11,10 +11,10 @@ import rpn2t
 from rpn2t.boxes import Box, Floats, as_box, iou
 from rpn2t.config import Config
 from rpn2t.errors import InputError
+from rpn2t.images import Image, as_bgr
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.caffe import blas_report, load_caffe
 from rpn2t.nets.device import choose_device
-from rpn2t.nets.patch import Image, as_bgr
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.system.files import sha256
 from rpn2t.system.processor import cpu_name

@@ -10,8 +10,8 @@ mode is here: to see a frame, to score boxes in it, to keep samples of it, and t
 from typing import Any, Protocol
 
 from rpn2t.boxes import Box, Floats
+from rpn2t.images import Image
 from rpn2t.nets.backbone import Maps
-from rpn2t.nets.patch import Image
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.paper.learning import Update
 

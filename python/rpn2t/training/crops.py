@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Box, Floats, as_box
-from rpn2t.nets.patch import Image, cut_patches
+from rpn2t.images import Image
+from rpn2t.nets.patch import cut_patches
 from rpn2t.tracker.sampling import Sampler
 from rpn2t.training.photographs import Photograph
 

@@ -1,11 +1,10 @@
 """Distillation: the student learns the teacher's conv5 of the same crops (section 3.3)."""
 
 import math
-import os
-import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
@@ -15,13 +14,14 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
+from rpn2t.images import Image
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.caffe import load_caffe, read_message
 from rpn2t.nets.caffemodel import ZF_SHAPES, Layers, load_into, read_caffemodel, write_caffemodel
 from rpn2t.nets.device import Device
-from rpn2t.nets.patch import Image
 from rpn2t.nets.weight_sets import FILES, WeightSet, write_sums
 from rpn2t.paths import prototxt_dir
+from rpn2t.system.files import write_whole
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.training.crops import CropStream, cut_views
 from rpn2t.training.photographs import Photograph
@@ -150,9 +150,9 @@ class Statistics:
 
     def save(self, path: Path) -> None:
         """Write them, whole or not at all."""
-        part = path.with_suffix(".part.npz")
-        np.savez(part, count=self.count, sum=self._sum, squares=self._squares)
-        os.replace(part, path)
+        archive = BytesIO()
+        np.savez(archive, count=self.count, sum=self._sum, squares=self._squares)
+        write_whole(path, archive.getvalue())
 
     @classmethod
     def load(cls, path: Path, shape: tuple[int, ...]) -> "Statistics":
@@ -324,9 +324,7 @@ class Distillation:
         net = self.solver.net
         student = {name: [blob.data for blob in net.params[name]] for name in ZF_SHAPES}
         write_caffemodel(folder / FILES["student"], student)
-        part = folder / f".{FILES['teacher']}.part"
-        shutil.copyfile(self._teacher_file, part)
-        part.replace(folder / FILES["teacher"])
+        write_whole(folder / FILES["teacher"], self._teacher_file.read_bytes())
         write_sums(folder)
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
-from rpn2t.benchmark.result_files import write_whole
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message
-from rpn2t.system.files import lock
+from rpn2t.system.files import alone, write_whole
 from rpn2t.system.interruption import Interrupted, Interruption
 
 LOG, CURVE, SETTINGS, LATEST = "log.jsonl", "loss.png", "training.json", "latest.json"
@@ -66,13 +65,8 @@ class TrainingFolder:
         Raises:
             InputError: the folder cannot be written, another process trains there, or it was begun otherwise.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            stream = (self.path / "lock").open("w")
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror}); choose another") from None
-        with stream:
-            lock(stream, f"{self.path}: another run trains there; choose another --output")
+        busy = f"{self.path}: another run trains there; choose another --output"
+        with alone(self.path / "lock", "--output", busy):
             yield self._agreed(dict(settings))
 
     def keep_settings(self, settings: Mapping[str, Any]) -> None:

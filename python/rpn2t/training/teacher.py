@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
+from rpn2t.images import Image
 from rpn2t.nets.caffe import load_caffe, read_message
 from rpn2t.nets.caffemodel import (
     RPN_NAMES,
@@ -22,7 +23,7 @@ from rpn2t.nets.caffemodel import (
     write_caffemodel,
 )
 from rpn2t.nets.device import Device
-from rpn2t.nets.patch import GREY_LEVEL, Image
+from rpn2t.nets.patch import GREY_LEVEL
 from rpn2t.nets.proposals import found
 from rpn2t.nets.weight_sets import FILES, write_sums
 from rpn2t.paths import prototxt_dir

@@ -2,7 +2,9 @@
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from rpn2t.images import Image
 
 Colour = tuple[int, int, int]
 
@@ -15,13 +17,13 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(
-    image: NDArray[np.uint8],
+    image: Image,
     box: ArrayLike,
     score: float | None,
     index: int,
     truth: ArrayLike | None = None,
     text: str = "",
-) -> NDArray[np.uint8]:
+) -> Image:
     """A copy of the frame with the tracked box, the frame's number and the score.
 
     Args:
@@ -56,7 +58,7 @@ def annotate(
 Corners = tuple[tuple[int, int], tuple[int, int]]
 
 
-def _corners(image: NDArray[np.uint8], box: ArrayLike) -> Corners | None:
+def _corners(image: Image, box: ArrayLike) -> Corners | None:
     """The box's first and last pixel: w pixels from x are the columns x to x + w - 1."""
     x, y, w, h = np.asarray(box, dtype=np.float64)
     if not np.isfinite([x, y, w, h]).all():
@@ -68,7 +70,7 @@ def _corners(image: NDArray[np.uint8], box: ArrayLike) -> Corners | None:
     return (left, top), (right, bottom)
 
 
-def _draw_caption(picture: NDArray[np.uint8], words: list[tuple[str, Colour]], avoid: Corners | None) -> None:
+def _draw_caption(picture: Image, words: list[tuple[str, Colour]], avoid: Corners | None) -> None:
     """One line on a dark strip, upper left, or lower left where the box is in the way."""
     height, width = picture.shape[:2]
     scale = max(0.35, min(height, width) / 800)

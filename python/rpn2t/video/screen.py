@@ -5,11 +5,10 @@ from types import TracebackType
 from typing import Self
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
+from rpn2t.images import Image
 from rpn2t.system.container import in_container
 
 _TITLE = "RPN2T"
@@ -27,7 +26,7 @@ def require_screen(option: str) -> None:
         raise InputError(f"{option} needs a screen, and there is none (DISPLAY is not set)")
 
 
-def select_box(image: NDArray[np.uint8]) -> Box:
+def select_box(image: Image) -> Box:
     """Lets the user draw the box, (x, y, w, h) in pixels, 0-based.
 
     Raises:
@@ -54,7 +53,7 @@ class Window:
     ) -> None:
         cv2.destroyAllWindows()
 
-    def show(self, image: NDArray[np.uint8]) -> bool:
+    def show(self, image: Image) -> bool:
         """Shows an image; False when the user pressed q or Esc to end the run."""
         cv2.imshow(_TITLE, image)
         return cv2.waitKey(1) & 0xFF not in (ord("q"), _ESCAPE)

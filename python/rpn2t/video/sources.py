@@ -22,16 +22,13 @@ import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
+from rpn2t.images import IMAGE_SUFFIXES, Image
 from rpn2t.sequences.box_files import is_one_based, read_boxes
 from rpn2t.system.container import denied_hint, missing_hint
 
-Image = NDArray[np.uint8]
-
-IMAGE_SUFFIXES = {".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 IMAGE_FOLDERS = ("img", "color")
 TRUTH_NAMES = ("groundtruth_rect.txt", "groundtruth_rect.*.txt", "groundtruth.txt")
 DEFAULT_FPS = Fraction(30)

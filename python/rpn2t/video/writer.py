@@ -13,9 +13,9 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
+from rpn2t.images import Image
 
 # libswscale turns RGB into BT.601 in the narrow range. Players guess BT.709 for large frames that do
 # not say, and shift the colours: so say it.
@@ -52,7 +52,7 @@ class VideoWriter:
     ) -> None:
         self.close()
 
-    def write(self, image: NDArray[np.uint8]) -> None:
+    def write(self, image: Image) -> None:
         """Appends one image, uint8 (height, width, 3) BGR, all of one size.
 
         An odd width or height is padded by one pixel, the edge repeated: yuv420p has one colour

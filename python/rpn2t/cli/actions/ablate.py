@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rpn2t.benchmark.result_files import ResultFolder, write_whole
+from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.benchmark.variants import Variant, find_variants
 from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over
 from rpn2t.cli.console import say
@@ -14,6 +14,7 @@ from rpn2t.eval.otb.metrics import Summary, summary
 from rpn2t.eval.report.tables import Table
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.sequences.registry import DataSet, Sequence, as_protocol
+from rpn2t.system.files import write_whole
 
 _HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "sequences")
 

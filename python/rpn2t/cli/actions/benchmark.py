@@ -1,7 +1,5 @@
 """What ``rpn2t benchmark`` does."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rpn2t.benchmark.cluster import connected, cores
@@ -13,7 +11,7 @@ from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.errors import InputError
 from rpn2t.sequences.registry import DataSet, Sequence, as_protocol, describe_absent, find_dataset, root_of
-from rpn2t.system.files import lock
+from rpn2t.system.files import alone
 from rpn2t.system.interruption import Interrupted, Interruption
 
 
@@ -79,7 +77,8 @@ def run_over(
         "seed": options.seed,
         **spec.identity(),
     }
-    with _alone(folder), Interruption() as interruption:
+    busy = f"{folder.path}: another run is writing there; wait for it, or give another --name"
+    with alone(folder.path / ".lock", "--results", busy), Interruption() as interruption:
         manifest = Manifest(folder.manifest, identity)
         work = Benchmark(
             spec, sequences, folder, manifest, seed=options.seed, repetitions=options.repetitions
@@ -134,18 +133,3 @@ def _experiment(options: BenchmarkOptions, dataset: DataSet) -> Experiment:
             f"--experiment {options.experiment}: is OTB's; VOT sequences have the supervised experiment alone"
         )
     return "vot"
-
-
-@contextmanager
-def _alone(folder: ResultFolder) -> Iterator[None]:
-    """Keep a second run out of the folder."""
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        held = (folder.path / ".lock").open("a")
-    except OSError as error:
-        raise InputError(
-            f"{folder.path}: cannot write there ({error.strerror}); choose another --results"
-        ) from error
-    with held:
-        lock(held, f"{folder.path}: another run is writing there; wait for it, or give another --name")
-        yield

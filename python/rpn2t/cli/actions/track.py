@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rpn2t import Tracker
 from rpn2t.boxes import Box, as_box, iou
@@ -17,6 +16,7 @@ from rpn2t.cli.chosen import chosen_config
 from rpn2t.cli.console import Progress, say
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import summary
+from rpn2t.images import Image
 from rpn2t.run.explainer import Explainer, explainer_of
 from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
 from rpn2t.run.folder import RunFolder
@@ -236,7 +236,7 @@ def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
 
 
-def _picture(step: Step, truth: Truth | None) -> NDArray[np.uint8]:
+def _picture(step: Step, truth: Truth | None) -> Image:
     index, true = step.frame.index, _true_box(step, truth)
     if true is None:
         return annotate(step.frame.image, step.box, step.score, index)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Box, Floats, as_box, as_boxes
 from rpn2t.config import Config
+from rpn2t.images import Image
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.device import Device
-from rpn2t.nets.patch import Image
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.head import MapHead
 from rpn2t.tracker.fast.region import Windows

@@ -4,9 +4,9 @@ import numpy as np
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.config import Config
+from rpn2t.images import Image
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.device import Device
-from rpn2t.nets.patch import Image
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.paper.head import Head, HeadGeometry, ProposalWeights

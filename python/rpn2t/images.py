@@ -1,0 +1,32 @@
+"""Images: uint8 arrays of shape (height, width, 3) in BGR order, and the names of their files."""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rpn2t.errors import InputError
+
+Image = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = {".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+"""Of the files that OpenCV reads, in lower case."""
+
+
+def as_bgr(image: NDArray[np.generic]) -> Image:
+    """A frame as uint8 BGR of shape (height, width, 3); grey is copied to three channels.
+
+    Raises:
+        InputError: any other type or shape.
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.size == 0:
+        raise InputError(f"image: expected a uint8 array with pixels, not {_told(image)}")
+    if image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    if image.ndim == 3 and image.shape[2] == 3:
+        return cast(Image, image)
+    raise InputError(f"image: expected (height, width, 3) in BGR or (height, width), not {_told(image)}")
+
+
+def _told(image: object) -> str:
+    return f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
