@@ -2,9 +2,9 @@
 
     python benchmarks/cpu.py --stock STOCK/bin/python --torch TORCH/bin/python --output FILE.json
 
-Every engine is a process of its own that lives for the whole run (worker_caffe.py, worker_torch.py) and is
-asked in turn for a timing, round after round, so that all see the same machine. All compute the same numbers
-from the same weights and inputs, which is checked; README.md says what is timed.
+Every engine is a process of its own that lives for the whole run (helpers/worker_caffe.py,
+helpers/worker_torch.py) and is asked in turn for a timing, round after round, so that all see the same machine.
+All compute the same numbers from the same weights and inputs, which is checked; README.md says what is timed.
 """
 
 import argparse
@@ -25,10 +25,10 @@ from rpn2t.system.threads import SLEEP_AT_ONCE, sleep_at_once
 sleep_at_once()
 
 import numpy as np  # noqa: E402
-from machine import describe_machine, headline  # noqa: E402
+from helpers.machine import describe_machine, headline  # noqa: E402
+from helpers.reports import add_output_option, check_output, table, write_json  # noqa: E402
+from helpers.workers import Engine, Worker, pools  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
-from reports import add_output_option, check_output, table, write_json  # noqa: E402
-from workers import Engine, Worker, pools  # noqa: E402
 
 from rpn2t.config import Config  # noqa: E402
 from rpn2t.errors import InputError  # noqa: E402
@@ -41,7 +41,6 @@ from rpn2t.system.processor import choose_core  # noqa: E402
 from rpn2t.tracker.matching import label_map  # noqa: E402
 from rpn2t.tracker.paper.head import HeadGeometry  # noqa: E402
 
-HERE = Path(__file__).parent
 LARGEST_ERROR = 1e-4
 ROUNDING = 5e-6
 """More than the engines' sums differ by, relative to the mean."""
@@ -64,7 +63,7 @@ def find_engines(stock: str | None, torch: str | None, folder: Path, threads: in
     core = {"OPENBLAS_CORETYPE": core} if (core := choose_core()) else {}
 
     def caffe(name: str, python: str, **switches: str) -> Engine:
-        command = [python, str(HERE / "worker_caffe.py"), str(folder)]
+        command = [python, "-m", "helpers.worker_caffe", str(folder)]
         return Engine(name, command, pools(threads) | quiet | core | switches)
 
     engines = [caffe("stock Caffe", stock)] if stock else []
@@ -74,7 +73,7 @@ def find_engines(stock: str | None, torch: str | None, folder: Path, threads: in
         caffe("Caffe", sys.executable),
     ]
     if torch:
-        command = [torch, str(HERE / "worker_torch.py"), str(folder), str(threads)]
+        command = [torch, "-m", "helpers.worker_torch", str(folder), str(threads)]
         engines.append(Engine("PyTorch", command, pools(threads)))
     return engines
 

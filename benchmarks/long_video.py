@@ -12,11 +12,10 @@ from dataclasses import asdict
 from statistics import mean
 from typing import Any
 
-from clips import Clip
-from machine import describe_machine
-from reports import row, table, write_json
-from tqdm import tqdm
-from tracking import (
+from helpers.clips import Clip
+from helpers.machine import describe_machine
+from helpers.reports import row, table, write_json
+from helpers.tracking import (
     Subject,
     add_clip_options,
     add_mode_option,
@@ -26,7 +25,8 @@ from tracking import (
     positive,
     print_heading,
 )
-from workers import Worker
+from helpers.workers import Worker
+from tqdm import tqdm
 
 AT_ONCE = 10
 """Frames that the worker is asked for at once: no more are lost by Ctrl-C."""

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
-from clips import Clip
-from machine import describe_machine
-from reports import table, write_json
-from tracking import (
+from helpers.clips import Clip
+from helpers.machine import describe_machine
+from helpers.reports import table, write_json
+from helpers.tracking import (
     QUANTITIES,
     Subject,
     Track,
@@ -29,7 +29,7 @@ from tracking import (
     print_heading,
     summarise,
 )
-from workers import Worker
+from helpers.workers import Worker
 
 from rpn2t.tracker.modes import MODES
 

@@ -11,10 +11,10 @@ import sys
 from dataclasses import asdict, replace
 from typing import Any
 
-from clips import Clip, Size
-from machine import describe_machine
-from reports import table, write_json
-from tracking import (
+from helpers.clips import Clip, Size
+from helpers.machine import describe_machine
+from helpers.reports import table, write_json
+from helpers.tracking import (
     QUANTITIES,
     Subject,
     Track,
@@ -28,7 +28,7 @@ from tracking import (
     sizes,
     summarise,
 )
-from workers import Worker
+from helpers.workers import Worker
 
 FRAME_SIZES = "320x240,640x480,1280x720,1920x1080"
 TARGETS = "20x20,60x60,150x150,30x90"

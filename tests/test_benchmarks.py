@@ -31,7 +31,7 @@ def test_an_interpreter_that_is_not_there(option: str) -> None:
 
 def test_an_environment_that_lacks_the_engine(tmp_path: Path) -> None:
     bare = tmp_path / "python"
-    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')  # without site-packages
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # without site-packages
     bare.chmod(0o755)
     done = run(str(SCRIPT), "--torch", str(bare))
     assert (done.returncode, done.stdout) == (2, "")
@@ -58,7 +58,7 @@ assert relative_error(wanted, wanted) == 0
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     monkeypatch.syspath_prepend(str(FOLDER))
-    return {name: importlib.import_module(name) for name in ("clips", "modes", "reports")}
+    return {name: importlib.import_module(name) for name in ("helpers.clips", "modes")}
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def quick(tiny: dict[str, int]) -> list[str]:
 
 
 def test_the_clip_shows_its_target_where_the_truth_says(modules: dict[str, ModuleType]) -> None:
-    clips = modules["clips"]
+    clips = modules["helpers.clips"]
     clip = clips.Clip(clips.Size(97, 71), clips.Size(30, 20), turn=60, seed=3)
     x, y, w, h = map(int, clip.box(0))
     target = clip.image(0)[y : y + h, x : x + w]

@@ -1,4 +1,6 @@
-"""A tracker on a clip, in a process of its own: worker_track.py JSON, with tracking.py's `Subject` in it.
+"""A tracker on a clip, in a process of its own: python -m helpers.worker_track JSON.
+
+The JSON is a `Subject` of tracking.py.
 
 The process that started it decides when it ends, so Ctrl-C does not reach it.
 """
@@ -14,10 +16,9 @@ from typing import Any
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-from clips import Clip, Size  # noqa: E402
-from machine import describe_caffe, memory  # noqa: E402
-from serving import answer  # noqa: E402
-
+from helpers.clips import Clip, Size  # noqa: E402
+from helpers.machine import describe_caffe, memory  # noqa: E402
+from helpers.serving import answer  # noqa: E402
 from rpn2t.boxes import iou  # noqa: E402
 from rpn2t.config import Config  # noqa: E402
 from rpn2t.run.profile import Profile  # noqa: E402

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +14,10 @@ from rpn2t.system.threads import SLEEP_AT_ONCE
 
 @dataclass(frozen=True)
 class Engine:
-    """Something that can be timed: a command, and what it gets added to the environment."""
+    """Something that can be timed: a command of a Python, and what it gets added to the environment.
+
+    The command runs in benchmarks/, where Python finds ``-m helpers.worker_track``.
+    """
 
     name: str
     command: list[str]
@@ -32,9 +36,11 @@ class Worker:
         self.engine = engine
 
     def __enter__(self) -> Self:
+        python, *arguments = self.engine.command
         environment = {name: value for name, value in os.environ.items() if name not in SLEEP_AT_ONCE}
         self._process = subprocess.Popen(
-            self.engine.command,
+            [str(Path(python).absolute()), *arguments],
+            cwd=Path(__file__).parents[1],
             env=environment | self.engine.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ from typing import Any
 
 from rpn2t.errors import InputError
 
-BUILD = Path(__file__).parents[1] / "build"
+BUILD = Path(__file__).parents[2] / "build"
 
 
 def add_output_option(parser: argparse.ArgumentParser, question: str) -> None:

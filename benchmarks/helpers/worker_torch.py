@@ -1,12 +1,16 @@
-"""PyTorch as an engine of cpu.py: worker_torch.py FOLDER THREADS. Needs PyTorch and NumPy, nothing else."""
+"""PyTorch as an engine of cpu.py: python -m helpers.worker_torch FOLDER THREADS.
+
+It needs PyTorch and NumPy, nothing else.
+"""
 
 import sys
 from pathlib import Path
 
 import torch
-from serving import Arrays, Case, read_problem, serve
 from torch import Tensor, nn
 from torch.nn import functional
+
+from helpers.serving import Arrays, Case, read_problem, serve
 
 
 class LRN(nn.Module):

@@ -1,14 +1,17 @@
-"""Caffe as an engine of cpu.py: worker_caffe.py FOLDER. Needs Caffe, and rpn2t for its layers in Python."""
+"""Caffe as an engine of cpu.py: python -m helpers.worker_caffe FOLDER.
+
+It needs Caffe, and rpn2t for its layers in Python.
+"""
 
 import sys
 from pathlib import Path
 from typing import Any
 
 import caffe
-from machine import describe_caffe
-from serving import Arrays, Case, read_problem, serve
 
 import rpn2t.layers  # noqa: F401  the head's training net uses them
+from helpers.machine import describe_caffe
+from helpers.serving import Arrays, Case, read_problem, serve
 
 PARTS = ("weight", "bias")
 

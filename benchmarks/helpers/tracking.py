@@ -10,18 +10,16 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, Protocol
 
-from clips import Clip, Size
-from machine import headline
-from reports import add_output_option, check_output
-from workers import Engine, pools
-
+from helpers.clips import Clip, Size
+from helpers.machine import headline
+from helpers.reports import add_output_option, check_output
+from helpers.workers import Engine, pools
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.system.threads import SLEEP_AT_ONCE
 from rpn2t.tracker.modes import MODES
 
-HERE = Path(__file__).parent
 LOST = 0.5
 """A mean overlap below which the times are those of a tracker that looks for its target."""
 
@@ -49,7 +47,7 @@ class Subject:
 
     def engine(self, threads: int) -> Engine:
         """The worker that tracks it."""
-        command = [sys.executable, str(HERE / "worker_track.py"), json.dumps(asdict(self))]
+        command = [sys.executable, "-m", "helpers.worker_track", json.dumps(asdict(self))]
         return Engine(f"{self.mode} mode", command, {**SLEEP_AT_ONCE, **pools(threads)})
 
 
