@@ -31,7 +31,7 @@ SMALL = {
     "iterations_first": 10,
     "iterations_later": 3,
 }
-"""The paper's loop with sample numbers that take seconds, for `Config.from_mapping` and `--set`."""
+"""The paper's loop with sample numbers that take seconds, for `Config` and `--set`."""
 
 TINY = SMALL | {
     "positives_first": 16,

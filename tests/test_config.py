@@ -1,6 +1,7 @@
 """The table of hyper-parameters: the paper's values, and what it refuses."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,13 @@ def test_defaults_are_the_papers() -> None:
     assert (config.learning_rate, config.momentum, config.weight_decay) == (0.0005, 0.9, 0.0005)
 
 
-def test_unknown_name_names_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"^candidate: no such setting; did you mean candidates\?$"):
-        Config.from_mapping({"candidate": 3})
+def test_unknown_name_names_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("candidate = 3\n")
+    with pytest.raises(
+        InputError, match=r"mine\.toml: candidate: no such setting; did you mean candidates\?$"
+    ):
+        Config.load(file)
     with pytest.raises(InputError, match="did you mean matching_iou"):
         Config().with_settings(["matching_iuo=0.5"])
 
@@ -48,7 +53,7 @@ def test_settings_change_only_what_they_name() -> None:
     assert changed == dataclasses.replace(Config(), candidates=64, alpha=2.0)
 
 
-def test_load_by_path_and_by_name(tmp_path) -> None:
+def test_load_by_path_and_by_name(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("candidates = 32\n")
     assert Config.load(file) == Config(candidates=32)
@@ -74,15 +79,34 @@ def test_quarter_takes_a_quarter_of_every_sample_number_and_nothing_else() -> No
         assert quarter[name] == full[name] // 4
 
 
-def test_fast_mode_has_numbers_of_its_own_and_files_are_laid_over_them() -> None:
+def test_fast_mode_has_numbers_of_its_own_and_a_file_changes_them(tmp_path: Path) -> None:
     assert Config.for_mode("paper") == Config()
     fast = Config.for_mode("fast")
     assert fast.iterations_later < Config().iterations_later
-    quarter = Config.load("quarter", "fast")
-    assert quarter.candidates == Config.load("quarter").candidates
-    assert quarter.iterations_later == fast.iterations_later
+    file = tmp_path / "mine.toml"
+    file.write_text("candidates = 64\n")
+    mine = Config.load(file, "fast")
+    assert mine.candidates == Config.load(file).candidates == 64
+    assert mine.iterations_later == fast.iterations_later
+
+
+def test_a_file_says_which_mode_it_is_made_for(tmp_path: Path) -> None:
+    message = r"^--config quarter: is made for paper mode; add --mode paper$"
+    with pytest.raises(InputError, match=message):
+        Config.load("quarter", "fast")
+    with pytest.raises(InputError, match=r"^--config fast: is made for fast mode; add --mode fast$"):
+        Config.load("fast")
+    assert Config.load("fast", "fast") == Config.for_mode("fast")
+    file = tmp_path / "mine.toml"
+    file.write_text('mode = "fast"\ncandidates = 64\n')
+    assert Config.load(file, "fast").candidates == 64
+    with pytest.raises(InputError, match=r"mine\.toml: is made for fast mode; add --mode fast$"):
+        Config.load(file)
+    file.write_text('mode = "slow"\n')
+    with pytest.raises(InputError, match=r"mine\.toml: mode = 'slow': there are paper and fast$"):
+        Config.load(file)
 
 
 def test_to_dict_round_trips() -> None:
     config = Config(candidates=17, beta=3)
-    assert Config.from_mapping(config.to_dict()) == config
+    assert Config(**config.to_dict()) == config

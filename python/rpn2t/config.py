@@ -7,7 +7,7 @@ authors' public release. Lengths are in pixels of the network's input unless a c
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -111,12 +111,10 @@ class Config:
     batch_negatives: int = 96
     mining_pool: int = 1024  # negatives scored to find a batch's hardest
 
-    # Fast mode alone (docs/fast.md); its other numbers differ from these in data/configs/fast.toml
-    position_groups: int = (
-        10  # the 1x1 layers tell so many groups of a window's positions apart, on each axis
-    )
+    # Only for fast mode (docs/fast.md), whose other numbers differ from these in data/configs/fast.toml
+    position_groups: int = 10  # of a window, on each axis, which the 1x1 layers tell apart
     batch_maps: int = 4  # frames that an iteration of an update learns from
-    survey_maps: int = 12  # of the first frame, beside the target's own region
+    survey_maps: int = 12  # of the first frame, besides the target's own region
     batch_survey_maps: int = 3  # of them in an iteration
 
     def __post_init__(self) -> None:
@@ -144,26 +142,25 @@ class Config:
             )
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Defaults with the given values; an unknown name is refused, with the one that was meant."""
-        return cls()._with(values)
-
-    def _with(self, values: Mapping[str, Any]) -> Self:
-        for name in values:
-            _known(name)
-        return dataclasses.replace(self, **values)
-
-    @classmethod
     def for_mode(cls, mode: str) -> Self:
-        """A mode's own numbers: those of ``paper`` are the defaults, those of ``fast`` in a file."""
-        return cls() if mode == "paper" else cls()._laid_over(mode)
+        """A mode's own numbers: those of ``paper`` are the defaults, those of ``fast`` are in a file."""
+        return cls() if mode == "paper" else cls()._changed_by(mode, mode)
 
     @classmethod
     def load(cls, name_or_path: str | Path, mode: str = "paper") -> Self:
-        """A mode's own numbers, changed by a TOML file or by one of the package's own, as ``quarter``."""
-        return cls.for_mode(mode)._laid_over(name_or_path)
+        """A mode's own numbers, changed by a TOML file.
 
-    def _laid_over(self, name_or_path: str | Path) -> Self:
+        Args:
+            name_or_path: a file, or the name of one of the package's own, as ``quarter``. A key ``mode`` in
+                it says which mode it is made for: it would undo the other mode's own numbers.
+            mode: ``paper`` or ``fast``.
+
+        Raises:
+            InputError: there is no such file, it is made for the other mode, or a setting cannot be used.
+        """
+        return cls.for_mode(mode)._changed_by(name_or_path, mode)
+
+    def _changed_by(self, name_or_path: str | Path, mode: str) -> Self:
         named = configs_dir() / f"{name_or_path}.toml"
         path = named if named.is_file() else Path(name_or_path)
         try:
@@ -172,9 +169,18 @@ class Config:
             names = ", ".join(sorted(file.stem for file in configs_dir().glob("*.toml")))
             raise InputError(f"{name_or_path}: no such configuration file; named ones are: {names}") from None
         try:
-            return self._with(tomllib.loads(text))
+            values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{name_or_path}: not a TOML file: {error}") from None
+        made_for = values.pop("mode", mode)
+        if made_for not in _MODES:
+            raise InputError(f"{name_or_path}: mode = {made_for!r}: there are {' and '.join(_MODES)}")
+        if made_for != mode:
+            raise InputError(f"--config {name_or_path}: is made for {made_for} mode; add --mode {made_for}")
+        try:
+            for name in values:
+                _known(name)
+            return dataclasses.replace(self, **values)
         except InputError as error:
             raise InputError(f"{name_or_path}: {error}") from None
 
@@ -196,6 +202,8 @@ class Config:
         """Every name and value, in the table's order."""
         return dataclasses.asdict(self)
 
+
+_MODES = ("paper", "fast")
 
 _LARGEST = 1_000_000
 

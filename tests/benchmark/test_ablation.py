@@ -97,7 +97,7 @@ def test_the_networks_give_square_maps(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["term1", "term2", "iou-0.9", "teacher-half", "undistilled"])
 def test_a_variant_tracks(name: str, clip: Clip, tiny: dict[str, int]) -> None:
-    spec = TrackerSpec(config=Config.from_mapping(tiny), device="cpu")
+    spec = TrackerSpec(config=Config(**tiny), device="cpu")
     tracker = variant(name).of(spec).make(0)
     tracker.init(clip.images[0], tuple(clip.truth[0]))
     box, score = tracker.update(clip.images[1])
@@ -114,7 +114,7 @@ def test_a_classification_network_tracks_once_its_weights_are_there(
     assert main(["weights", "import-backbone", "alexnet", str(tmp_path / "bvlc_alexnet.caffemodel")]) == 0
     assert str(home / "backbones" / "alexnet.caffemodel") in capsys.readouterr().out
     assert alexnet.lacking("shipped") is None
-    tracker = alexnet.of(TrackerSpec(config=Config.from_mapping(tiny), device="cpu")).make(0)
+    tracker = alexnet.of(TrackerSpec(config=Config(**tiny), device="cpu")).make(0)
     tracker.init(clip.images[0], tuple(clip.truth[0]))
     assert 0 < tracker.update(clip.images[1])[1] < 1
 
@@ -163,7 +163,7 @@ def test_a_vgg_tracks_with_its_512_channels_a_few_patches_at_a_time(
         "positives_first", "negatives_first", "regressor_positives", "candidates", "best_candidates",
         "positives_later", "negatives_later", "iterations_first",
     )  # fmt: skip
-    config = Config.from_mapping(tiny | dict.fromkeys(one, 1))
+    config = Config(**tiny | dict.fromkeys(one, 1))
     tracker = variant("vgg16").of(TrackerSpec(config=config, device="cpu")).make(0)
     assert (tracker._maker.patches.batch, tracker._maker.patches.shape) == (8, (512, 12, 12))
     tracker.init(clip.images[0], tuple(clip.truth[0]))

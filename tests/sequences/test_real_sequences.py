@@ -23,7 +23,8 @@ def test_follows_a_real_target(name: str, mode: str) -> None:
     """Random weights lose these within a dozen frames."""
     with open_source(str(ROOT / name)) as source:
         truth = source.ground_truth
-        tracker = Tracker(Config.load("quarter", mode), mode=mode, device="cpu")
+        config = Config.load("quarter") if mode == "paper" else Config.for_mode(mode)
+        tracker = Tracker(config, mode=mode, device="cpu")
         steps = list(islice(run(tracker, source.frames(), tuple(truth[0])), 15))
     result = summary(np.array([step.box for step in steps]), truth[:15])
     assert result.success_auc > 0.65

@@ -6,12 +6,8 @@ from dataclasses import dataclass
 
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.config import Config
-from rpn2t.errors import InputError
 from rpn2t.nets.device import has_cuda
 from rpn2t.tracker.modes import choose_mode
-
-_MADE_FOR = {"quarter": "paper", "fast": "fast"}
-"""The mode of each named configuration: it would undo the other mode's own numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +62,7 @@ def chosen_config(mode: str, config: str | None, settings: tuple[str, ...]) -> C
     """What a mode's own numbers, ``--config`` and ``--set`` say together.
 
     Raises:
-        InputError: one of them cannot be used, or a named one is made for the other mode.
+        InputError: one of them cannot be used, or the configuration is made for the other mode.
     """
-    made_for = _MADE_FOR.get(config or "", mode)
-    if made_for != mode:
-        raise InputError(f"--config {config}: is made for {made_for} mode; add --mode {made_for}")
     chosen = Config.load(config, mode) if config else Config.for_mode(mode)
     return chosen.with_settings(settings)
