@@ -287,6 +287,23 @@ def test_a_run_that_is_missing_leaves_the_sequence_out(root: Path, results: Path
         compute(root, results, experiment="tre")
 
 
+@pytest.mark.parametrize("layout", ["text", "mat"])
+def test_other_runs_than_the_compared_frames_ask_for_leave_the_sequence_out(
+    root: Path, results: Path, layout: str
+) -> None:
+    """Runs over all 71 frames are twenty; of the first 30 frames there would be nineteen."""
+    if layout == "text":
+        for run, boxes in runs_of("tre").items():
+            save_text(results / "OTB2015-TRE" / "T" / f"Deer_{run}.txt", boxes)
+    else:
+        save_mat(
+            results / "results_TRE" / "deer_T.mat",
+            *({"type": "rect", "res": boxes, "len": float(len(boxes))} for boxes in runs_of("tre").values()),
+        )
+    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: 20 runs of 19;"):
+        compute(root, results, experiment="tre", frames=30)
+
+
 def test_speed_is_the_mean_over_frames_as_got10k_has_it(root: Path, results: Path) -> None:
     save_text(results / "T" / "Deer.txt", truth_of(71))
     (results / "T" / "times").mkdir()
