@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 try:
+    from rpn2t.benchmark.experiments import OTB_EXPERIMENTS, OtbExperiment
     from rpn2t.boxes import Floats
     from rpn2t.eval.otb import strips as strips_of
     from rpn2t.eval.otb.curves import KINDS, attribute_sheet, plot, saved
@@ -22,8 +23,8 @@ try:
     from rpn2t.eval.report.output import RECORD, check_output, write
     from rpn2t.eval.report.page import page
     from rpn2t.eval.report.tables import speed_text, tables
-    from rpn2t.eval.results_files import EXPERIMENTS, Experiment
-    from rpn2t.sequences.registry import PROTOCOLS, Protocol, describe_absent
+    from rpn2t.sequences.registry import describe_absent
+    from rpn2t.sequences.target import PROTOCOLS, Protocol
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise
@@ -43,7 +44,7 @@ def evaluate(
     attributes: Sequence[str] = (),
     sequences: Sequence[str] = (),
     frames: int | None = None,
-    experiment: Experiment = "ope",
+    experiment: OtbExperiment = "ope",
     normalised: bool = False,
     strips: bool = True,
     say: Callable[[str], None] = print,
@@ -173,7 +174,7 @@ def _parser() -> Parser:
     add("--output", metavar="DIR", required=True, help="folder to write")
     add("--dataset", default="otb100", metavar="NAME", help="otb100, otb50, otb2013 or a folder [otb100]")
     add("--protocol", choices=PROTOCOLS, default="otb", help="whose rules [otb]")
-    add("--experiment", choices=EXPERIMENTS, default="ope", help="[ope]")
+    add("--experiment", choices=OTB_EXPERIMENTS, default="ope", help="[ope]")
     add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
     add("--attributes", type=words, default=(), metavar="A,B", help="which [all that occur]")
     add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")

@@ -41,7 +41,7 @@ try:
         summary,
     )
     from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset
-    from rpn2t.sequences.registry import Sequence as Target
+    from rpn2t.sequences.target import Target
     from rpn2t.sequences.vot_regions import FAILED, INITIALIZED, is_state
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":

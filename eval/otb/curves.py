@@ -14,7 +14,7 @@ from rpn2t.boxes import Floats
 from rpn2t.eval.otb.metrics import PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
 from rpn2t.eval.otb.scores import Evaluation, Score
 from rpn2t.eval.report.styles import style_of
-from rpn2t.sequences.registry import ATTRIBUTES
+from rpn2t.sequences.target import ATTRIBUTES
 
 _INSIDE = 10
 """So many trackers find room in a legend within the axes."""

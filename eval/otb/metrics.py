@@ -35,10 +35,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.boxes import as_boxes, iou
 from rpn2t.errors import InputError
-from rpn2t.sequences.registry import Protocol
+from rpn2t.sequences.target import Protocol, valid_truth
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 SUCCESS_THRESHOLDS: Floats = np.arange(21) / 20
 """Overlaps 0, 0.05 ... 1 at which success is counted."""
@@ -108,19 +107,6 @@ def as_tracked(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb
     usable = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
     latest = np.maximum.accumulate(np.where(usable, np.arange(len(boxes)), 0))
     return boxes[latest]
-
-
-def valid_truth(truth: ArrayLike) -> Flags:
-    """Which rows of the ground truth are boxes: all four numbers positive in OTB's 1-based pixels.
-
-    Args:
-        truth: (n, 4) ground truth, 0-based here as everywhere.
-
-    Returns:
-        Shape (n,).
-    """
-    valid: Flags = np.all(_one_based(truth) > 0, axis=1)
-    return valid
 
 
 def overlaps(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb") -> Floats:

@@ -4,26 +4,20 @@ All trackers are compared on the same sequences, as published tables are: one th
 the root lacks, is left out of every mean and named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rpn2t.benchmark.otb_robustness import tre_starts
+from rpn2t.benchmark.experiments import OtbExperiment
+from rpn2t.benchmark.result_files import run_starts
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
-from rpn2t.eval.results_files import (
-    Experiment,
-    Run,
-    TrackerFiles,
-    align,
-    choose_trackers,
-    find_trackers,
-)
-from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Protocol, find_dataset
-from rpn2t.sequences.registry import Sequence as Target
+from rpn2t.eval.otb.tracker_files import Run, TrackerFiles, align, choose_trackers, find_trackers
+from rpn2t.sequences.registry import DataSet, find_dataset
+from rpn2t.sequences.target import ATTRIBUTES, Protocol, Target
 
 
 @dataclass(frozen=True)
@@ -106,7 +100,7 @@ class Evaluation:
     """
 
     dataset: DataSet
-    experiment: Experiment
+    experiment: OtbExperiment
     protocol: Protocol
     frames: int | None
     sequences: tuple[Target, ...]
@@ -139,7 +133,7 @@ def compute(
     attributes: Sequence[str] = (),
     sequences: Sequence[str] = (),
     frames: int | None = None,
-    experiment: Experiment = "ope",
+    experiment: OtbExperiment = "ope",
 ) -> Evaluation:
     """Read everything and measure it; nothing is written.
 
@@ -201,31 +195,27 @@ class _Part:
 
 
 def _read(
-    files: TrackerFiles, target: Target, protocol: Protocol, frames: int | None, experiment: Experiment
+    files: TrackerFiles, target: Target, protocol: Protocol, frames: int | None, experiment: OtbExperiment
 ) -> list[_Part]:
-    """A tracker's runs over a sequence.
+    """A tracker's runs over a target.
 
     Raises:
-        LookupError: it has none, or not all of them.
+        LookupError: it has none, or others than the experiment makes of the compared frames.
     """
-    missing = files.missing(target.name)
-    if missing:
-        raise LookupError(f"{files.name}: {missing}")
-    runs = files.read(target.name)
-    if experiment == "ope":
-        try:
+    compared = target.head(frames)
+    starts = run_starts(experiment, compared.truth)
+    try:
+        runs = files.read(target.name, starts)
+        if experiment == "ope":
             boxes = align(runs[0], target, protocol, frames)
-        except LookupError as error:
-            raise LookupError(f"{files.name}: {error.args[0]}") from None
-        return [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
-    return _parts(files.name, runs, target.head(frames), experiment)
+            return [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
+    except LookupError as error:
+        raise LookupError(f"{files.name}: {error.args[0]}") from None
+    return _parts(runs, compared, starts.values())
 
 
-def _parts(tracker: str, runs: list[Run], target: Target, experiment: Experiment) -> list[_Part]:
+def _parts(runs: list[Run], target: Target, starts: Iterable[int]) -> list[_Part]:
     """TRE's or SRE's runs, each with the truth from its own first frame on."""
-    starts = tre_starts(target.truth) if experiment == "tre" else [0] * 12
-    if len(runs) != len(starts):
-        raise LookupError(f"{tracker}: {len(runs)} runs of {len(starts)}")
     parts = []
     for run, start in zip(runs, starts, strict=True):
         truth = target.truth[start:]
@@ -262,7 +252,7 @@ def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
 
 
-def _tracked(name: str, measured: Mapping[str, tuple[Score, Floats]], experiment: Experiment) -> Tracked:
+def _tracked(name: str, measured: Mapping[str, tuple[Score, Floats]], experiment: OtbExperiment) -> Tracked:
     boxes = {target: boxes for target, (_, boxes) in measured.items()} if experiment == "ope" else {}
     return Tracked(name, {target: score for target, (score, _) in measured.items()}, boxes)
 

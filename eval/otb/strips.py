@@ -20,7 +20,7 @@ from rpn2t.boxes import Floats, as_box
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.scores import Evaluation
 from rpn2t.eval.report.styles import rgb, style_of
-from rpn2t.sequences.registry import Sequence as Target
+from rpn2t.sequences.target import Target
 
 FRAMES = 6
 """Frames of a sequence."""

@@ -15,8 +15,8 @@ from rpn2t.eval.otb.scores import Evaluation
 from rpn2t.eval.otb.strips import can_draw, chosen_frames, picture
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
-from rpn2t.sequences.registry import ATTRIBUTES, describe_absent
-from rpn2t.sequences.registry import Sequence as Target
+from rpn2t.sequences.registry import describe_absent
+from rpn2t.sequences.target import ATTRIBUTES, Target
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 900, 130
 _LEFT, _BOTTOM = 30, 18

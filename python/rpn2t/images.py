@@ -9,8 +9,10 @@ from rpn2t.errors import InputError
 
 Image = NDArray[np.uint8]
 
-IMAGE_SUFFIXES = {".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
-"""Of the files that OpenCV reads, in lower case."""
+IMAGE_SUFFIXES = frozenset({
+    ".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+})  # fmt: skip
+"""What image files end in, in lower case."""
 
 
 def as_bgr(image: NDArray[np.generic]) -> Image:

@@ -9,7 +9,8 @@ import pytest
 
 from rpn2t.cli import main
 from rpn2t.errors import InputError
-from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Entry, dataset_names, find_dataset
+from rpn2t.sequences.registry import DataSet, dataset_names, find_dataset
+from rpn2t.sequences.target import ATTRIBUTES, Entry
 
 Maker = Callable[..., Path]
 

@@ -28,7 +28,8 @@ from rpn2t.boxes import as_box
 from rpn2t.eval import vot_metrics
 from rpn2t.eval.vot_report import compute
 from rpn2t.run.session import run
-from rpn2t.sequences.registry import Sequence, find_dataset
+from rpn2t.sequences.registry import find_dataset
+from rpn2t.sequences.target import Target
 from rpn2t.sequences.vot_regions import INITIALIZED, is_state
 from rpn2t.video.sources import ImageSource
 from support import command, make_clip, set_options
@@ -243,7 +244,7 @@ class Both:
     """
 
     workspace: Workspace
-    sequences: tuple[Sequence, ...]
+    sequences: tuple[Target, ...]
     results: Path
     name: str
 

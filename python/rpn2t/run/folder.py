@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from rpn2t.boxes import Box
+from rpn2t.sequences.box_files import box_line
 from rpn2t.system.files import lock, require_writable, unfinished, write_whole, writing
 from rpn2t.system.interruption import Interrupted
 from rpn2t.video.writer import partial_path
@@ -107,7 +108,7 @@ class RunFolder:
         assert self._stream is not None, "write outside recording"
         x, y, w, h = box
         with writing(self.boxes):
-            self._stream.write(f"{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f}\n")
+            self._stream.write(box_line(box))
             self._stream.flush()
         self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds, **more})
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from rpn2t.benchmark.result_files import ResultFolder
+from rpn2t.benchmark.result_files import ResultFolder, run_labels, times_text
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
-from rpn2t.eval.results_files import run_names
 from rpn2t.sequences.box_files import read_boxes
-from rpn2t.sequences.registry import DataSet, Entry, Protocol
+from rpn2t.sequences.registry import DataSet
+from rpn2t.sequences.target import Entry, Protocol
 from rpn2t.system.files import write_whole
 
 Runs = list[tuple[str, Floats, Floats]]
@@ -61,9 +61,8 @@ def export(
 
 
 def _read_runs(folder: ResultFolder, entry: Entry) -> Runs:
-    labels = run_names(folder.experiment)
     runs = []
-    for label in labels:
+    for label in run_labels(folder.experiment):
         file, times = folder.boxes(entry, label), folder.times(entry, label)
         if file.exists():
             seconds = np.loadtxt(times, ndmin=1) if times.exists() else np.empty(0)
@@ -105,7 +104,7 @@ def _write_got10k(
     place = output / _GOT10K_FOLDERS.get(dataset.name, dataset.store) / folder.path.name
     name = dataset.got10k_name(entry)
     _write_text(place / f"{name}.txt", runs[0][1], ",")
-    write_whole(place / "times" / f"{name}_time.txt", "".join(f"{value:.8f}\n" for value in runs[0][2]))
+    write_whole(place / "times" / f"{name}_time.txt", times_text(runs[0][2]))
 
 
 def _write_pysot(
@@ -121,7 +120,7 @@ def _write_pytracking(
     """RPN2T/default/Jogging_1.txt and Jogging_1_time.txt."""
     place, name = output / folder.path.name / "default", entry.name.replace("-", "_")
     _write_text(place / f"{name}.txt", runs[0][1], "\t")
-    write_whole(place / f"{name}_time.txt", "".join(f"{value:.8f}\n" for value in runs[0][2]))
+    write_whole(place / f"{name}_time.txt", times_text(runs[0][2]))
 
 
 def _write_text(path: Path, boxes: Floats, separator: str) -> None:

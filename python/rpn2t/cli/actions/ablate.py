@@ -13,7 +13,8 @@ from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import Summary, summary
 from rpn2t.eval.report.tables import Table
 from rpn2t.sequences.box_files import read_boxes
-from rpn2t.sequences.registry import DataSet, Sequence, as_protocol
+from rpn2t.sequences.registry import DataSet
+from rpn2t.sequences.target import Target, as_protocol
 from rpn2t.system.files import write_whole
 
 _HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "sequences")
@@ -58,7 +59,7 @@ def _folder(variant: Variant) -> str:
 
 
 def _write_table(
-    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Sequence, ...], variants: Iterable[Variant]
+    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Target, ...], variants: Iterable[Variant]
 ) -> None:
     found = {variant: _measure(options, dataset, sequences, variant) for variant in variants}
     found = {variant: measured for variant, measured in found.items() if measured}
@@ -86,7 +87,7 @@ def _write_table(
 
 
 def _measure(
-    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Sequence, ...], variant: Variant
+    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Target, ...], variant: Variant
 ) -> dict[str, Summary]:
     """Sequence -> what the variant's result says; finished ones alone."""
     folder = ResultFolder(options.results, dataset, "ope", _folder(variant))

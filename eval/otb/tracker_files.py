@@ -8,32 +8,28 @@ A folder of results is searched for folders whose files are called after sequenc
     results_OPE/Deer_TRACKER.mat, TRACKER/Deer_TRACKER.mat           the MATLAB toolkit's
     OPE/TRACKER/Deer.json                                            the Python toolkit's (jwlim)
 
-Results of `rpn2t benchmark` (a manifest lies beside them) belong to the data set whose folder they lie in:
-one folder holds those of all. Others belong to whatever sequences they are called after.
+Results of `rpn2t benchmark`, beside which a manifest lies, belong to the data set whose folder they lie in.
+Others belong to the sequences that they are called after.
 
-:func:`find_trackers` finds them, :meth:`TrackerFiles.read` reads one sequence's. Numbers are OTB's, 1-based,
-in all of them; what is read is 0-based.
+:func:`find_trackers` finds them, :meth:`TrackerFiles.read` reads one sequence's. Numbers in all
+of them are OTB's, 1-based; what is read is 0-based.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from rpn2t.benchmark.otb_robustness import SEGMENTS, SHIFTS
-from rpn2t.benchmark.result_files import MANIFEST, store_name
+from rpn2t.benchmark.experiments import OTB_EXPERIMENTS, OtbExperiment
+from rpn2t.benchmark.result_files import MANIFEST, run_labels, store_name
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
-from rpn2t.sequences.registry import PROTOCOLS, DataSet, Protocol, find_dataset
-from rpn2t.sequences.registry import Sequence as Target
-
-Experiment = Literal["ope", "tre", "sre"]
-
-EXPERIMENTS: tuple[Experiment, ...] = ("ope", "tre", "sre")
+from rpn2t.sequences.registry import DataSet, find_dataset
+from rpn2t.sequences.target import PROTOCOLS, Protocol, Target
 
 _SUFFIXES = {".txt", ".mat", ".json"}
 _NOT_RESULTS = re.compile(
@@ -55,8 +51,8 @@ class Run:
     Attributes:
         boxes: (n, 4), 0-based.
         path: the file, for messages.
-        fps: frames a second: the mean over the frames, as got10k takes it; None where nothing says.
-        first: number of the image of the first box, where the file says.
+        fps: frames a second, as a mean over the frames like got10k's; None if nothing says it.
+        first: number of the image of the first box, if the file says it.
     """
 
     boxes: Floats
@@ -72,52 +68,50 @@ class TrackerFiles:
     Attributes:
         name: of the tracker.
         folder: where they lie.
-        files: target -> run -> file. The run is "" but for TRE and SRE in text files.
-        experiment: which of them was run.
+        files: target -> label of the run -> file. The label is "" unless it is TRE or SRE in text files.
+        experiment: which one was run.
         strangers: files beside them whose names are no sequence's.
     """
 
     name: str
     folder: Path
     files: Mapping[str, Mapping[str, Path]]
-    experiment: Experiment
+    experiment: OtbExperiment
     strangers: tuple[Path, ...] = ()
 
-    def missing(self, target: str) -> str:
-        """Which files of a sequence are not there, in words; empty where none is missing."""
-        have = self.files.get(target, {})
-        if "" in have or (have and self.experiment == "ope"):
-            return ""
-        if not have:
-            return "no file"
-        lacking = [run for run in run_names(self.experiment) if run not in have]
-        return f"no file of run {', '.join(lacking)}" if lacking else ""
+    def read(self, target: str, labels: Collection[str]) -> list[Run]:
+        """The runs over one target, in the order of the labels.
 
-    def read(self, target: str) -> list[Run]:
-        """The runs over one sequence: one for OPE, twenty for TRE, twelve for SRE.
+        Args:
+            target: its name.
+            labels: of the runs that the experiment makes of it.
 
         Raises:
+            LookupError: there are other runs, or none; the text says it.
             InputError: a file is not what it should be; it is named, with the cure.
         """
-        files = self.files[target]
+        files = self.files.get(target)
+        if not files:
+            raise LookupError("no file")
         if "" in files:
             runs = _read(files[""])
-            return runs[:1] if self.experiment == "ope" else runs
-        return [_read(files[run])[0] for run in run_names(self.experiment)]
+            found, runs = len(runs), runs[: len(labels)]
+        else:
+            if lacking := [label for label in labels if label not in files]:
+                raise LookupError(f"no file of run {', '.join(lacking)}")
+            found, runs = len(files), [_read(files[label])[0] for label in labels]
+        if found != len(labels) and self.experiment != "ope":
+            raise LookupError(f"{found} runs of {len(labels)}")
+        return runs
 
 
-def run_names(experiment: str) -> tuple[str, ...]:
-    """What the runs over a sequence are called in the files' names."""
-    if experiment == "tre":
-        return tuple(f"{number:02d}" for number in range(1, SEGMENTS + 1))
-    return SHIFTS if experiment == "sre" else ("",)
-
-
-def find_trackers(results: str | Path, dataset: DataSet, experiment: Experiment) -> dict[str, TrackerFiles]:
-    """Every tracker with results of the experiment on the data set under a folder, by name.
+def find_trackers(
+    results: str | Path, dataset: DataSet, experiment: OtbExperiment
+) -> dict[str, TrackerFiles]:
+    """Every tracker that has results of the experiment on the data set under a folder, by name.
 
     Raises:
-        InputError: there is no such folder, no results in it, or one name stands for two folders.
+        InputError: there is no such folder, it holds no results, or one name stands for two folders.
     """
     root = Path(results).expanduser()
     if not root.is_dir():
@@ -148,10 +142,10 @@ def find_trackers(results: str | Path, dataset: DataSet, experiment: Experiment)
 
 
 def choose_trackers(found: Mapping[str, TrackerFiles], names: Sequence[str]) -> list[TrackerFiles]:
-    """The named trackers in the order named; all where none is.
+    """The named trackers in the order named, or all if none is named.
 
     Raises:
-        InputError: no such tracker, or a file in its folder is called after no sequence.
+        InputError: there is no such tracker, or a file in its folder is called after no sequence.
     """
     by_lower = {name.lower(): name for name in found}
     chosen: dict[str, TrackerFiles] = {}
@@ -170,10 +164,10 @@ def _benchmarked(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def _folders(root: Path, experiment: Experiment, store: str) -> Iterator[Path]:
-    """The folder and those below it, but for what belongs to other experiments.
+def _folders(root: Path, experiment: OtbExperiment, store: str) -> Iterator[Path]:
+    """The folder and those below it, without those of other experiments.
 
-    The data set's own store, and what `rpn2t benchmark` made, are let in under any name.
+    The data set's own store, and what `rpn2t benchmark` made, are taken under any name.
     """
     yield root
     others = [pattern for name, pattern in _STORES.items() if name not in (experiment, "ope")]
@@ -188,7 +182,7 @@ def _folders(root: Path, experiment: Experiment, store: str) -> Iterator[Path]:
 
 
 def _in_folder(
-    folder: Path, root: Path, lists: tuple[DataSet, ...], experiment: Experiment
+    folder: Path, root: Path, lists: tuple[DataSet, ...], experiment: OtbExperiment
 ) -> list[TrackerFiles]:
     """The trackers whose files lie in this very folder."""
     parts = folder.relative_to(root).parts
@@ -212,7 +206,7 @@ def _in_folder(
 
 @dataclass(frozen=True)
 class _Parsed:
-    """What a file's name says; the target is None where it belongs to another list or experiment."""
+    """What a file's name says; the target is None if it belongs to another list or experiment."""
 
     tracker: str
     target: str | None
@@ -220,9 +214,9 @@ class _Parsed:
 
 
 def _parse(
-    file: Path, own: str, lists: tuple[DataSet, ...], experiment: Experiment, stored: bool
+    file: Path, own: str, lists: tuple[DataSet, ...], experiment: OtbExperiment, stored: bool
 ) -> _Parsed | None:
-    """Whose results a file holds; None where its name is no sequence's."""
+    """Whose results a file holds; None if its name is no sequence's."""
     text = file.suffix == ".txt"
     stem, run = _split_run(file.stem, experiment) if text and experiment != "ope" else (file.stem, "")
     pairs = [(stem, own)]
@@ -233,18 +227,19 @@ def _parse(
     for name, tracker in pairs:
         entry = lists[0].entry(name)
         if entry is not None:
-            # One pass over it, in a folder that does not say that it is of this experiment.
+            # A single pass, in a folder that does not say that it is of this experiment.
             another = experiment != "ope" and not (run if text else stored)
             return _Parsed(tracker, None if another else entry.name, run)
-    names = [name for name, _ in pairs] + [_split_run(file.stem, kind)[0] for kind in ("tre", "sre")]
+    names = [name for name, _ in pairs] + [
+        _split_run(file.stem, kind)[0] for kind in OTB_EXPERIMENTS if kind != "ope"
+    ]
     elsewhere = any(each.entry(name) is not None for each in lists for name in names)
     return _Parsed(own, None, run) if elsewhere else None
 
 
-def _split_run(stem: str, experiment: str) -> tuple[str, str]:
-    """A stem without the run it ends in, and the run: Deer_07, Deer_scale_8."""
-    runs = r"\d\d" if experiment == "tre" else "|".join(SHIFTS)
-    match = re.fullmatch(rf"(.+)_({runs})", stem)
+def _split_run(stem: str, experiment: OtbExperiment) -> tuple[str, str]:
+    """A stem without the label of the run that it ends in, and the label: Deer_07, Deer_scale_8."""
+    match = re.fullmatch(rf"(.+)_({'|'.join(run_labels(experiment))})", stem)
     return (match[1], match[2]) if match else (stem, "")
 
 
@@ -257,7 +252,7 @@ def _read(path: Path) -> list[Run]:
 
 
 def _read_text(path: Path) -> Floats:
-    """Boxes of a text file, one a line, all lines with the same separator."""
+    """Boxes of a text file: one on each line, all lines with the same separator."""
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -296,7 +291,7 @@ def _numbers(words: list[str], path: Path, number: int) -> list[float]:
 
 
 def _text_fps(path: Path) -> float | None:
-    """Mean of 1 / seconds over the frames of the file of times, in got10k's or pytracking's place."""
+    """Mean of 1 / seconds over the frames, from a file of times in got10k's or pytracking's place."""
     for file in (path.parent / "times" / f"{path.stem}_time.txt", path.parent / f"{path.stem}_time.txt"):
         if file.is_file():
             try:
@@ -368,7 +363,7 @@ def _whole_number(value: Any) -> int | None:
 
 
 def _rectangles(res: Floats, kind: str, template: Any, path: Path) -> Floats:
-    """Rectangles x, y, w, h, 1-based, of what a tracker reported, by the toolkit's rules."""
+    """What a tracker reported as rectangles x, y, w, h, 1-based, by the toolkit's rules."""
     if kind == "rect":
         return _rows_of(res, 4, kind, path)
     if kind in ("4corner", "affine"):
@@ -401,42 +396,42 @@ def _rows_of(res: Floats, columns: int, kind: str, path: Path) -> Floats:
 
 
 def _corner_boxes(corners: Floats) -> Floats:
-    """Boxes of (n, 2, 4) corners, as the toolkit has them: from the first to the third, in whole pixels."""
+    """Boxes of (n, 2, 4) corners, by the toolkit from the first corner to the third, in whole pixels."""
     whole = np.floor(corners)
     start, end = whole[:, :, 0], whole[:, :, 2]
     return np.concatenate([start, end - start], axis=1)
 
 
-def align(run: Run, sequence: Target, protocol: Protocol, frames: int | None) -> Floats:
-    """The boxes of the rows of an OPE run that are compared.
+def align(run: Run, target: Target, protocol: Protocol, frames: int | None) -> Floats:
+    """The boxes of an OPE run that are compared.
 
     A file may hold all rows of the ground truth although the protocol begins later, and it may end early
-    where only the first frames are compared.
+    if only the first frames are compared.
 
     Args:
         run: what was read.
-        sequence: the whole of it.
-        protocol: where the sequence begins.
-        frames: how many are compared; None for all.
+        target: what was tracked, in all of its frames.
+        protocol: says where the sequence begins.
+        frames: how many frames are compared; None for all.
 
     Raises:
         InputError: the file has other rows.
-        LookupError: it begins later than the protocol does; the text says so.
+        LookupError: it begins later than the protocol does; the text says it.
     """
-    have, rows = len(run.boxes), len(sequence)
+    have, rows = len(run.boxes), len(target)
     wanted = min(rows, frames or rows)
-    omitted = sequence.entry.omitted(protocol)
+    omitted = target.entry.omitted(protocol)
     if have == rows:
         return run.boxes[:wanted]
     if omitted and have == rows + omitted:
         return run.boxes[omitted : omitted + wanted]
-    later = [other for other in PROTOCOLS if sequence.entry.omitted(other) > omitted]
+    later = [other for other in PROTOCOLS if target.entry.omitted(other) > omitted]
     for other in later:
-        if have == rows + omitted - sequence.entry.omitted(other):
+        if have == rows + omitted - target.entry.omitted(other):
             raise LookupError(
-                f"begins {sequence.entry.omitted(other) - omitted} frames later, as protocol {other}"
+                f"begins {target.entry.omitted(other) - omitted} frames later, as protocol {other}"
             )
     if frames is not None and wanted <= have < rows:
         return run.boxes[:wanted]
     cure = f"for runs of the first {have} frames say --frames {have}" if have < rows else "get the file again"
-    raise InputError(f"{run.path}: has {have} boxes, {sequence.name} has {rows} frames; {cure}")
+    raise InputError(f"{run.path}: has {have} boxes, {target.name} has {rows} frames; {cure}")
