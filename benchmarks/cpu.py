@@ -3,8 +3,9 @@
     python benchmarks/cpu.py --stock STOCK/bin/python --torch TORCH/bin/python --output FILE.json
 
 Every engine is a process of its own that lives for the whole run (helpers/worker_caffe.py,
-helpers/worker_torch.py). It is asked in turn for a timing, round after round, so that all see the same machine.
-All compute the same numbers from the same weights and inputs, which is checked. README.md says what is timed.
+helpers/worker_torch.py). It is asked in turn for a timing, round after round, so that all see the same
+machine. All compute the same numbers from the same weights and inputs, which is checked. README.md says what
+is timed.
 """
 
 import argparse

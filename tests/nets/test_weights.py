@@ -582,9 +582,7 @@ def test_git_blob_id_of_a_known_text(tmp_path: Path) -> None:
 def test_fetch_makes_a_verified_set(home: Path, remote: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     with served(remote) as url:
-        made = install.fetch_authors(
-            url + "/", remote_files(remote), progress=lambda *step: seen.append(step)
-        )
+        made = install.fetch_authors(url + "/", remote_files(remote), tell=lambda *step: seen.append(step))
     assert made == weight_sets.find_set("authors")
     assert weight_sets.verify(made) == dict.fromkeys(weight_sets.FILES.values(), "ok")
     assert weight_sets.rpn_conv3x3(made) is not None

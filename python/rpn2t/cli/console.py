@@ -95,7 +95,7 @@ class Meter:
             say(line)
 
 
-class Progress(Meter):
+class TrackingProgress(Meter):
     """How far tracking is; nothing is shown before `start`."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class Progress(Meter):
         )
 
 
-class RunProgress(Meter):
+class BenchmarkProgress(Meter):
     """How far a benchmark is, in runs and frames; without a terminal, a line for each finished run.
 
     Safe to tell from any thread.

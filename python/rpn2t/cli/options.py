@@ -5,12 +5,19 @@ from typing import Any, TypeVar
 
 import click
 
+from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 TRACKER = "The tracker"
+RUN = "What is run"
 PHOTOGRAPHS = "What it learns from"
 LEARNING = "How it learns"
-_RUN = "The run"
+_PLACE = "Where it runs"
+_TRAINING = "The training"
+
+EXPERIMENTS = click.Choice(OTB_EXPERIMENTS)
+"""OTB's, for ``--experiment``."""
 
 
 class _Option(click.Option):
@@ -41,6 +48,20 @@ def grouped_option(group: str, *declarations: str, **settings: Any) -> Callable[
     return click.option(*declarations, cls=_Option, group=group, **settings)
 
 
+PROTOCOL = grouped_option(
+    RUN,
+    "--protocol",
+    type=click.Choice(["otb", "got10k", "pysot"]),
+    default="otb",
+    show_default=True,
+    help="Whose rules to follow where the community disagrees; docs/evaluation.md lists the differences.",
+)
+
+RESULTS = grouped_option(
+    RUN, "--results", metavar="DIR", default="results", show_default=True, help="Folder of all results."
+)
+
+
 def _seed_option(group: str) -> Callable[[Decorated], Decorated]:
     return grouped_option(
         group,
@@ -60,21 +81,20 @@ def _device_option(group: str) -> Callable[[Decorated], Decorated]:
         default="auto",
         show_default=True,
         metavar="auto|cpu|gpu:N",
-        help="auto takes a GPU that works, else the CPU, and the first line says which.",
+        help="auto: a GPU if one works, otherwise the CPU. The first line says which.",
     )
 
 
-def any_tracker_option(group: str) -> Callable[[Decorated], Decorated]:
-    """``--tracker``, of the verbs that run others than RPN2T as well."""
-    return grouped_option(
-        group,
-        "--tracker",
-        default="rpn2t",
-        show_default=True,
-        metavar="NAME",
-        help="rpn2t, OpenCV's csrt, kcf, mil or mosse, or module:Class with init(image, box) and "
-        "update(image) -> box, score.",
-    )
+any_tracker_option = grouped_option(
+    RUN,
+    "--tracker",
+    default="rpn2t",
+    show_default=True,
+    metavar="NAME",
+    help="rpn2t; csrt, kcf, mil or mosse of OpenCV; or module:Class, with init(image, box) and "
+    "update(image) -> box, score.",
+)
+"""``--tracker``, of the verbs that run other trackers than RPN2T as well."""
 
 
 _TRACKER_OPTIONS = (
@@ -84,7 +104,7 @@ _TRACKER_OPTIONS = (
         type=click.Choice(["auto", "paper", "fast"]),
         default="auto",
         show_default=True,
-        help="paper: the method and the numbers of the paper. fast: one forward pass a frame, for a CPU. "
+        help="paper: the paper's method and numbers. fast: one forward pass for each frame, for a CPU. "
         "auto: paper on a GPU, fast on a CPU.",
     ),
     _seed_option(TRACKER),
@@ -93,7 +113,7 @@ _TRACKER_OPTIONS = (
         TRACKER,
         "--tf32",
         is_flag=True,
-        help="Let a GPU compute in TF32: faster, less exact. Without it, in float as the paper did.",
+        help="Let a GPU compute in TF32: faster, but less exact. The default is float32, as in the paper.",
     ),
     grouped_option(
         TRACKER,
@@ -115,7 +135,7 @@ _TRACKER_OPTIONS = (
         TRACKER,
         "--config",
         metavar="NAME|FILE",
-        help="Hyper-parameters: a TOML file, or a named configuration: quarter, for paper mode.",
+        help="Hyper-parameters: a TOML file, or the named configuration quarter, which is for paper mode.",
     ),
     grouped_option(
         TRACKER,
@@ -123,20 +143,54 @@ _TRACKER_OPTIONS = (
         "settings",
         multiple=True,
         metavar="NAME=VALUE",
-        help="One hyper-parameter, after --config; may be repeated.",
+        help="Change one hyper-parameter, after --config. May be repeated.",
     ),
 )
 
 
 def tracker_options(function: Decorated) -> Decorated:
-    """Give a verb the options that choose RPN2T: mode, seed, device, tf32, weights and the other three."""
+    """Give a verb the options that choose how RPN2T runs, from ``--mode`` to ``--set``."""
     return _with(_TRACKER_OPTIONS, function)
 
 
+_RUNNING_OPTIONS = (
+    grouped_option(
+        RUN, "--root", metavar="DIR", help="Folder of the sequences. Not needed if DATASET is a folder."
+    ),
+    RESULTS,
+    grouped_option(RUN, "--sequences", metavar="A,B", help="Run only these sequences."),
+    grouped_option(
+        RUN, "--frames", type=click.IntRange(min=2), metavar="N", help="Run only the first N frames of each."
+    ),
+    grouped_option(
+        _PLACE,
+        "--workers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Processes on this machine. They share the cores evenly.",
+    ),
+    grouped_option(
+        _PLACE,
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Threads of each worker.  [default: cores / workers]",
+    ),
+    grouped_option(
+        _PLACE, "--scheduler", metavar="ADDRESS", help="Use the dask cluster there, as in tcp://host:8786."
+    ),
+)
+
+
+def running_options(function: Decorated) -> Decorated:
+    """Give a verb that runs over a data set the options that choose its sequences and its workers."""
+    return _with(_RUNNING_OPTIONS, function)
+
+
 def training_options(output: str) -> Callable[[Decorated], Decorated]:
-    """Give a verb that trains the options that choose its photographs, ``--output`` with this default,
-    ``--seed`` and ``--device``.
-    """
+    """Give a verb that trains its photographs, its seed, its device and ``--output`` with this default."""
     options = (
         grouped_option(
             PHOTOGRAPHS,
@@ -149,19 +203,20 @@ def training_options(output: str) -> Callable[[Decorated], Decorated]:
             PHOTOGRAPHS,
             "--annotations",
             metavar="DIR|FILE",
-            help="Pascal VOC's XML files, or a list in JSON lines (needless where --images is Pascal VOC's).",
+            help="Folder of Pascal VOC's XML files, or a list in JSON lines. Not needed if --images is "
+            "Pascal VOC's folder.",
         ),
         grouped_option(
             PHOTOGRAPHS,
             "--held-out-source",
             metavar="NAME",
-            help="Hold out every tenth photograph of this source of the list alone, and not of all.",
+            help="Hold out every tenth photograph of only this source of the list, instead of all.",
         ),
         grouped_option(
-            _RUN, "--output", default=output, show_default=True, metavar="DIR", help="Folder to write."
+            _TRAINING, "--output", default=output, show_default=True, metavar="DIR", help="Folder to write."
         ),
-        _seed_option(_RUN),
-        _device_option(_RUN),
+        _seed_option(_TRAINING),
+        _device_option(_TRAINING),
     )
     return lambda function: _with(options, function)
 

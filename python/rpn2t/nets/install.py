@@ -44,8 +44,8 @@ from rpn2t.nets.weight_sets import (
 )
 from rpn2t.system.container import denied_hint
 
-# Called with the file's name, the bytes that are here, and the bytes expected (0: not known).
-Progress = Callable[[str, int, int], None]
+Tell = Callable[[str, int, int], None]
+"""Called with a file's name, the bytes that have arrived, and the bytes expected (0 if not known)."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def fetch_authors(
     name: str = AUTHORS,
     force: bool = False,
     timeout: float = 30.0,
-    progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> WeightSet:
     """Download the authors' weights as a set, each file verified by its git blob id.
 
@@ -208,7 +208,7 @@ def fetch_authors(
         name: the set to make.
         force: replace a set of this name.
         timeout: seconds to wait for an answer, and for each piece of a file.
-        progress: called as a file arrives.
+        tell: called as a file arrives.
 
     Raises:
         InputError: no network, no such file there, or a file that is not the authors'.
@@ -217,7 +217,7 @@ def fetch_authors(
         for file in files:
             path = folder / FILES[file.part]
             url = f"{base_url.rstrip('/')}/{file.name}"
-            _download(url, path, timeout, progress)
+            _download(url, path, timeout, tell)
             if (found := git_blob_id(path)) != file.git_blob:
                 raise InputError(
                     f"{url}: not the authors' file, or not all of it "
@@ -260,14 +260,14 @@ def git_blob_id(path: str | Path) -> str:
     return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
 
 
-def _download(url: str, path: Path, timeout: float, progress: Progress | None) -> None:
+def _download(url: str, path: Path, timeout: float, tell: Tell | None) -> None:
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer, path.open("wb") as file:
             total = int(answer.headers.get("Content-Length") or 0)
             while piece := answer.read(1 << 18):
                 file.write(piece)
-                if progress:
-                    progress(url.rsplit("/", 1)[-1], file.tell(), total)
+                if tell:
+                    tell(url.rsplit("/", 1)[-1], file.tell(), total)
     except (OSError, http.client.HTTPException, ValueError) as error:
         # An HTTP error status, no network, a timeout, a broken answer, a malformed address.
         if isinstance(error, urllib.error.HTTPError):

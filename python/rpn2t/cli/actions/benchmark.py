@@ -8,8 +8,8 @@ from rpn2t.benchmark.manifest import Manifest
 from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.benchmark.runner import Benchmark
 from rpn2t.benchmark.trackers import TrackerSpec
-from rpn2t.cli.chosen import TrackerOptions
-from rpn2t.cli.console import RunProgress, duration, say
+from rpn2t.cli.chosen_tracker import TrackerOptions
+from rpn2t.cli.console import BenchmarkProgress, duration, say
 from rpn2t.errors import InputError
 from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset, root_of
 from rpn2t.sequences.target import Target, as_protocol
@@ -105,7 +105,7 @@ def _execute(options: BenchmarkOptions, work: Benchmark, interruption: Interrupt
         say(f"{workers} worker{'s' * (workers > 1)} with {threads} thread{'s' * (threads > 1)} each")
     else:
         threads = None
-    progress = RunProgress(len(work.left), work.frames_left())
+    progress = BenchmarkProgress(len(work.left), work.frames_left())
     try:
         with connected(workers, threads, options.scheduler) as client, progress:
             work.execute(client, progress, interruption)

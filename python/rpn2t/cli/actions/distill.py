@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rpn2t.cli.actions.train_rpn import interruptible, run_training
 from rpn2t.cli.console import Meter, duration, say
+from rpn2t.cli.training_progress import interruptible, run_training
 from rpn2t.errors import InputError
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.nets.weight_sets import WeightSet, find_set

@@ -12,8 +12,8 @@ import numpy as np
 
 from rpn2t import Tracker
 from rpn2t.boxes import Box, as_box, iou
-from rpn2t.cli.chosen import chosen_config
-from rpn2t.cli.console import Progress, say
+from rpn2t.cli.chosen_tracker import chosen_config
+from rpn2t.cli.console import TrackingProgress, say
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import summary
 from rpn2t.images import Image
@@ -104,7 +104,7 @@ class _Job:
 
 
 def _track(options: TrackOptions, interruption: Interruption) -> None:
-    with ExitStack() as stack, Progress() as progress:
+    with ExitStack() as stack, TrackingProgress() as progress:
         profile = stack.enter_context(Profile()) if options.profile else None
         with interruption.allowed():
             job = _prepare(options, stack)
@@ -192,7 +192,7 @@ def _what_runs(options: TrackOptions, job: _Job) -> str:
 
 
 def _record(
-    options: TrackOptions, job: _Job, steps: Iterator[Step], init_seconds: float, progress: Progress
+    options: TrackOptions, job: _Job, steps: Iterator[Step], init_seconds: float, progress: TrackingProgress
 ) -> None:
     """Goes through the steps and leaves the results on disk, whatever ends them."""
     header = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rpn2t.benchmark.trackers import TrackerSpec
-from rpn2t.cli.chosen import TrackerOptions
+from rpn2t.cli.chosen_tracker import TrackerOptions
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from rpn2t.cli.options import GroupedCommand, any_tracker_option, grouped_option, tracker_options
+from rpn2t.cli.options import RUN, GroupedCommand, any_tracker_option, grouped_option, tracker_options
 
-_WHAT = "What is run"
 _WORKSPACE = "The toolkit's workspace"
 
 
@@ -15,21 +14,21 @@ _WORKSPACE = "The toolkit's workspace"
     _WORKSPACE,
     "--workspace",
     metavar="DIR",
-    help="Do not track: write an entry with these options into DIR/trackers.ini.",
+    help="Do not track, but write an entry with these options into DIR/trackers.ini.",
 )
 @grouped_option(
     _WORKSPACE,
     "--name",
     metavar="NAME",
-    help="What it is called there.  [default: the tracker's name, as RPN2T]",
+    help="Name of the entry.  [default: the tracker's name, as RPN2T]",
 )
-@grouped_option(_WORKSPACE, "--force", is_flag=True, help="Replace an entry of this name that differs.")
-@any_tracker_option(_WHAT)
+@grouped_option(_WORKSPACE, "--force", is_flag=True, help="Replace a different entry of this name.")
+@any_tracker_option
 @grouped_option(
-    _WHAT,
+    RUN,
     "--random-seeds",
     is_flag=True,
-    help="A new seed for every start, in place of --seed; the standard error says which.",
+    help="Take a new seed for every start, instead of --seed. The standard error says which.",
 )
 @tracker_options
 def trax(**options: Any) -> None:
@@ -42,15 +41,17 @@ def trax(**options: Any) -> None:
       rpn2t trax --workspace vot2016 --tracker csrt
       cd vot2016 && vot test RPN2T && vot evaluate RPN2T && vot analysis RPN2T
 
-    Without --workspace it is the command that such an entry holds, which the toolkit starts by itself: it
-    speaks TraX on its standard input and output, and everything else goes to the standard error. The exit
-    status is 0 where the toolkit ended the session, else the reason is the last line.
+    With --workspace the command writes an entry for the toolkit and ends. Without --workspace it is what
+    such an entry holds: the toolkit starts it by itself. It speaks TraX on its standard input and output, and
+    everything else goes to the standard error. If the toolkit ended the session, the exit status is 0;
+    otherwise the last line says why it ended.
 
-    The toolkit repeats a sequence 15 times, and three times where these are the same. Every start has the
-    seed --seed, so three are the same; with --random-seeds all 15 differ, and no run can be made again.
+    The toolkit repeats a sequence 15 times, or only three times if the first three runs are the same. Every
+    start has the seed --seed, so three runs are enough. With --random-seeds all 15 differ, and no run can
+    be repeated.
 
-    The toolkit (PyPI: vot-toolkit) needs an environment of its own, with another OpenCV. docs/vot.md has
-    the rest.
+    The toolkit (PyPI: vot-toolkit) needs an environment of its own, because it needs another OpenCV.
+    docs/vot.md has the rest.
     """
     from rpn2t.cli.actions.trax import TraxOptions, run_trax
 

@@ -1,18 +1,12 @@
-"""``rpn2t weights``: list, verify, import, fetch and scale weights."""
+"""``rpn2t weights``: the options and their help. What it does is in rpn2t.cli.actions.weights."""
 
-import sys
 from collections.abc import Callable
 from math import isfinite
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from rpn2t.cli.options import Decorated
 from rpn2t.errors import InputError
-
-if TYPE_CHECKING:
-    from rpn2t.nets.weight_sets import WeightSet
 
 
 def _mean(context: click.Context, parameter: click.Parameter, text: str) -> tuple[float, ...]:
@@ -42,7 +36,7 @@ def weights(context: click.Context) -> None:
     """List, verify, import, fetch or scale weights.
 
     A set of weights is a folder with zf_student.caffemodel and, in most, zf_teacher.caffemodel.
-    `shipped` comes with the package; your own lie in $RPN2T_HOME/weights or
+    `shipped` comes with the package. Your own sets are in $RPN2T_HOME/weights or
     ~/.local/share/rpn2t/weights. `rpn2t track --weights` takes a set's name or any such folder.
 
     Without a verb: list what is installed.
@@ -55,18 +49,14 @@ def weights(context: click.Context) -> None:
 def list_sets() -> None:
     """List the installed sets, file by file.
 
-    A file is ok, changed or missing by the set's SHA256SUMS, or unlisted there. The last line of a
-    set says whether it holds a region proposal network's 3x3 layer, from which the tracker's head
-    starts; without one the head starts from a gaussian. Looking is no test: the exit status is 0
-    even where a file is damaged. `rpn2t weights verify` is the test.
+    By the set's SHA256SUMS a file is ok, changed or missing; unlisted, if SHA256SUMS does not name it. The
+    last line of a set says whether it holds a region proposal network's 3x3 layer, from which the tracker's
+    head starts. Without one the head starts from a gaussian. The exit status is 0 even if a file is damaged:
+    `rpn2t weights verify` is the test.
     """
-    from rpn2t.nets.weight_sets import installed_sets, verify
+    from rpn2t.cli.actions.weights import list_installed
 
-    for each in installed_sets():
-        click.echo(f"{each.name}  {each.folder}")
-        for name, state in verify(each).items():
-            click.echo(f"  {_file_line(each.folder / name, state)}")
-        click.echo(f"  3x3 layer: {_conv3x3(each)}")
+    list_installed()
 
 
 @weights.command("verify")
@@ -75,24 +65,20 @@ def list_sets() -> None:
 def verify_sets(context: click.Context, names: tuple[str, ...]) -> None:
     """Check sets (all, if none is named): checksums, format, shapes.
 
-    Exit status 1 if a file is damaged: changed, missing, unreadable, or not a ZF net's weights. A
-    file that SHA256SUMS does not list is read and its shapes are checked.
+    The exit status is 1 if a file is damaged: changed, missing, unreadable, or not a ZF net's weights. A
+    file that SHA256SUMS does not list is read, and its shapes are checked.
     """
-    from rpn2t.nets.weight_sets import find_set, installed_sets, verify
+    from rpn2t.cli.actions.weights import verify_named
 
-    damaged = False
-    for each in [find_set(name) for name in names] or installed_sets():
-        for name, state in verify(each).items():
-            fault = _fault(each.folder / name, state)
-            damaged |= fault is not None
-            click.echo(f"{each.name}/{name}: {fault or state}")
-    context.exit(1 if damaged else 0)
+    context.exit(0 if verify_named(names) else 1)
 
 
 @weights.command("import")
 @click.argument("name")
 @click.option("--student", metavar="FILE", help="Caffe model with the ZF net's conv1 to conv5.")
-@click.option("--teacher", metavar="FILE", help="The teacher's, with the RPN's 3x3 layer if it has one.")
+@click.option(
+    "--teacher", metavar="FILE", help="The teacher's model, with the RPN's 3x3 layer if it has one."
+)
 @_mean_option("128,128,128")
 @click.option("--force", is_flag=True, help="Replace a set of this name.")
 def import_files(
@@ -105,19 +91,15 @@ def import_files(
     rpn2t weights import NAME --student proposal_learn_160k_voc_5_9000 --teacher ZF_iter_160000
     rpn2t weights import NAME --teacher ZF_faster_rcnn_final.caffemodel --mean 102.98,115.95,122.77
 
-    Without --student the student starts as the teacher's conv1 to conv5, undistilled. Both of Caffe's
-    formats are taken. The layers' shapes are checked first: a file that is not a ZF net's is refused,
-    with the first layer that does not fit. A file with mean 128 and the layer names used here
-    (conv_proposal1, rpn_cls_score and rpn_bbox_pred, if it has an RPN) is copied as it is; of another,
-    conv1 to conv5 and the RPN's layers are kept, under these names and with the mean in conv1's bias.
+    Without --student the student is the teacher's conv1 to conv5, undistilled. Both of Caffe's formats are
+    read. The layers' shapes are checked first: if a file is not a ZF net's, the first layer that does not
+    fit is named. If a file has mean 128 and the layer names used here (conv_proposal1, rpn_cls_score and
+    rpn_bbox_pred, if it has an RPN), it is copied as it is. Otherwise conv1 to conv5 and the RPN's layers
+    are kept, under these names and with the mean in conv1's bias.
     """
-    from rpn2t.nets.install import import_set
+    from rpn2t.cli.actions.weights import install_files
 
-    made = import_set(name, student, teacher, mean, force=force)
-    _say_installed(made)
-    if student is None:
-        click.echo("its student is the teacher's conv1 to conv5, undistilled;")
-        click.echo(f"distil it with: rpn2t distill --images PHOTOGRAPHS --weights {made.name}")
+    install_files(name, student, teacher, mean, force)
 
 
 @weights.command("scale")
@@ -127,22 +109,21 @@ def import_files(
     "--output",
     required=True,
     metavar="DIR",
-    help="The folder of the scaled set; `--weights DIR` uses it. It must be new or empty.",
+    help="Folder of the scaled set, for `--weights DIR`. It must be new or empty.",
 )
-@click.option("--half", is_flag=True, help="Round to half precision: half the size where it is compressed.")
+@click.option(
+    "--half", is_flag=True, help="Round to half precision, so that the files compress to half the size."
+)
 def scale(source: str, factor: float, output: str, half: bool) -> None:
-    """Write a set with conv5 multiplied by FACTOR, student and teacher alike.
+    """Write a set with conv5 multiplied by FACTOR, in the student and in the teacher.
 
-    The head's learning rates are tuned to the magnitudes of the authors' conv5; other weights may track
-    better at another scale. The RPN's 3x3 layer, which reads conv5, is divided by FACTOR, so that its
-    proposals stay what they were.
+    The head's learning rates suit the magnitudes of the authors' conv5. Other weights may track better at
+    another scale. The RPN's 3x3 layer, which reads conv5, is divided by FACTOR, so that its proposals stay
+    what they were.
     """
-    from rpn2t.nets.install import scale_set
-    from rpn2t.nets.weight_sets import find_set
+    from rpn2t.cli.actions.weights import write_scaled
 
-    made = scale_set(find_set(source), factor, output, half=half)
-    click.echo(f"wrote {', '.join(path.name for path in made.files.values())} to {made.folder}")
-    click.echo(f"use it with: rpn2t track SOURCE --weights {made.folder}")
+    write_scaled(source, factor, output, half)
 
 
 @weights.command("import-backbone")
@@ -153,13 +134,13 @@ def scale(source: str, factor: float, output: str, half: bool) -> None:
 def import_backbone(name: str, file: str, mean: tuple[float, ...], force: bool) -> None:
     """Install a classification network's weights, for the comparison of section 3.1.
 
-    NAME is alexnet, zf, vgg16 or vgg19, and FILE a Caffe model of it: bvlc_alexnet.caffemodel,
+    NAME is alexnet, zf, vgg16 or vgg19. FILE is a Caffe model of it: bvlc_alexnet.caffemodel,
     ZF.v2.caffemodel of py-faster-rcnn, VGG_ILSVRC_16_layers.caffemodel or
-    VGG_ILSVRC_19_layers.caffemodel. Afterwards `rpn2t track --backbone NAME` and `rpn2t ablate` use it.
+    VGG_ILSVRC_19_layers.caffemodel. Then `rpn2t track --backbone NAME` and `rpn2t ablate` can use it.
     """
-    from rpn2t.nets.install import import_backbone as install
+    from rpn2t.cli.actions.weights import install_backbone
 
-    click.echo(f"installed {name} as {install(name, file, mean, force=force)}")
+    install_backbone(name, file, mean, force)
 
 
 @weights.command("fetch")
@@ -169,50 +150,9 @@ def import_backbone(name: str, file: str, mean: tuple[float, ...], force: bool) 
 def fetch(name: str, url: str | None, force: bool) -> None:
     """Download the authors' weights, as the set `authors`.
 
-    They are two files of their public repository, github.com/jimmy-ren/RPN2T. A file is taken only if
-    it is byte for byte the authors' (by its git blob id); nothing is installed otherwise.
+    They are two files of the authors' public repository, github.com/jimmy-ren/RPN2T. Both must be byte for
+    byte the authors' (by their git blob ids); otherwise nothing is installed.
     """
-    from rpn2t.nets.install import AUTHORS_URL, fetch_authors
+    from rpn2t.cli.actions.weights import download
 
-    show = _show_progress if sys.stderr.isatty() else None
-    _say_installed(fetch_authors(url or AUTHORS_URL, name=name, force=force, progress=show))
-
-
-def _say_installed(made: "WeightSet") -> None:
-    click.echo(f"installed {made.name} in {made.folder}: {', '.join(p.name for p in made.files.values())}")
-    click.echo(f"use it with: rpn2t track SOURCE --weights {made.name}")
-
-
-def _file_line(path: Path, state: str) -> str:
-    from rpn2t.system.files import sha256
-
-    if state == "missing":
-        return f"{path.name}  missing"
-    return f"{path.name}  {path.stat().st_size / 1e6:.1f} MB  sha256 {sha256(path)[:12]}  {state}"
-
-
-def _conv3x3(each: "WeightSet") -> str:
-    from rpn2t.nets.weight_sets import rpn_conv3x3
-
-    try:
-        return "none (the head starts from a gaussian)" if rpn_conv3x3(each) is None else "yes"
-    except InputError as error:
-        return f"unknown: {error}"
-
-
-def _fault(path: Path, state: str) -> str | None:
-    """What is wrong with a file, or None."""
-    from rpn2t.nets.caffemodel import check_zf, read_caffemodel
-
-    if state in ("changed", "missing"):
-        return state
-    try:
-        check_zf(read_caffemodel(path), source=path)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def _show_progress(name: str, here: int, total: int) -> None:
-    size = f"{here / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{here / 1e6:.1f} MB"
-    click.echo(f"\r{name}: {size}", nl=here == total, err=True)
+    download(name, url, force)

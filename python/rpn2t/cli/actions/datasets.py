@@ -1,0 +1,82 @@
+"""What ``rpn2t datasets`` does."""
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rpn2t.cli.console import say
+from rpn2t.errors import InputError
+from rpn2t.sequences.check import check_target
+from rpn2t.sequences.registry import dataset_names, find_dataset, root_of
+from rpn2t.sequences.target import Entry, Target, as_protocol
+
+
+def list_datasets() -> None:
+    """Say which data sets there are."""
+    for name in dataset_names():
+        say(f"{name:<9} {find_dataset(name).title}")
+    say("or a folder of sequences in OTB's or VOT's layout")
+
+
+def show_sequences(dataset: str, protocol: str) -> None:
+    """Say what a data set holds, a line for each sequence.
+
+    Raises:
+        InputError: there is no such data set.
+    """
+    for entry in find_dataset(dataset).entries:
+        images, attributes = _images(entry, protocol), ",".join(entry.attributes)
+        say(f"{entry.name:<14} {images:<10} {entry.truth:<22} {attributes}".rstrip())
+
+
+def _images(entry: Entry, protocol: str) -> str:
+    first = entry.begins.get(protocol, entry.first)
+    return f"{first}-{entry.last}" if entry.last is not None else f"{first}-"
+
+
+def check_copy(dataset: str, root: str | None, protocol: str, *, read_images: bool) -> None:
+    """Say what is missing or odd in a copy of a data set.
+
+    Args:
+        dataset: its name or folder.
+        root: the folder of its sequences.
+        protocol: whose rules hold.
+        read_images: read every image as well.
+
+    Raises:
+        InputError: there is no such data set or folder.
+        SystemExit: 1 if something is missing.
+    """
+    found = find_dataset(dataset)
+    folder = Path(root_of(dataset, root)).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; --root names the one that holds the sequences")
+    read = _read_images if read_images else None
+    missing: set[str] = set()
+    nowhere: list[str] = []
+    for entry in tqdm(found.entries, unit="sequence", leave=False, disable=None):
+        for finding in check_target(found, entry, folder, as_protocol(protocol), read):
+            if finding.kind == "missing":
+                missing.add(entry.name)
+            if finding.text.startswith("no folder "):
+                nowhere.append(entry.name)
+            else:
+                tqdm.write(f"{finding.sequence}: {finding.kind}: {finding.text}")
+    if nowhere:
+        say(f"missing, not in {folder}: {', '.join(nowhere)}")
+    complete = len(found.entries) - len(missing)
+    say(f"{complete} of {len(found.entries)} sequences of {found.name} can be used ({protocol} protocol)")
+    if missing:
+        raise SystemExit(1)
+
+
+def _read_images(target: Target) -> None:
+    """Read every image of a target.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    from rpn2t.video.sources import ImageSource  # OpenCV, which the lists do not need
+
+    for _ in ImageSource(target.name, target.name, list(target.images)).frames():
+        pass

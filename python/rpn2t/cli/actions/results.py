@@ -1,0 +1,57 @@
+"""What ``rpn2t results`` does."""
+
+import json
+from pathlib import Path
+
+from rpn2t.benchmark.experiments import as_otb_experiment
+from rpn2t.benchmark.result_files import MANIFEST, ResultFolder
+from rpn2t.cli.console import say
+from rpn2t.errors import InputError
+from rpn2t.sequences.registry import find_dataset
+from rpn2t.sequences.target import as_protocol
+from rpn2t.toolkits.export import export
+
+
+def list_results(results: str) -> None:
+    """Say what a folder of results holds, a line for each experiment of each tracker.
+
+    Raises:
+        InputError: it holds nothing.
+    """
+    found = sorted(Path(results).expanduser().glob(f"*/*/{MANIFEST}"))
+    if not found:
+        raise InputError(f"{results}: holds no results of `rpn2t benchmark`; --results names their folder")
+    for path in found:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        runs, identity = content["runs"].values(), content["identity"]
+        frames = sum(run["frames"] for run in runs)
+        pace = f", {sum(run['seconds'] for run in runs) / frames:.3g} s a frame" if frames else ""
+        short = f", first {identity['frames']} frames" if identity["frames"] else ""
+        say(
+            f"{path.parent.parent.name:<14} {path.parent.name:<16} {len(runs)} runs{pace} "
+            f"(tracker {identity['tracker']}, {identity['protocol']} protocol, "
+            f"seed {identity['seed']}{short})"
+        )
+
+
+def export_results(
+    dataset: str, tracker: str, toolkit: str, results: str, output: str, experiment: str, protocol: str
+) -> None:
+    """Write one tracker's results as a toolkit reads them, and say how many.
+
+    Raises:
+        InputError: there are none, or the toolkit has no place for them.
+    """
+    found = find_dataset(dataset)
+    experiment_run = "vot" if found.kind == "vot" else as_otb_experiment(experiment)
+    folder = ResultFolder(results, found, experiment_run, tracker)
+    if not folder.path.is_dir():
+        raise InputError(
+            f"{folder.path}: no such folder; `rpn2t results list --results {results}` lists them"
+        )
+    count, lacking = export(toolkit, folder, found, Path(output).expanduser(), as_protocol(protocol))
+    if not count:
+        raise InputError(f"{folder.path}: holds no results of {found.name}'s sequences")
+    say(f"{count} sequences in {output}")
+    if lacking:
+        say(f"without results: {', '.join(lacking)}")
