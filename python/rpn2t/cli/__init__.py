@@ -1,7 +1,7 @@
 """The command ``rpn2t``.
 
-Each verb is a module of this package that imports only click at its top, so help is fast and needs
-no Caffe.
+A verb's options and help are in ``commands/VERB.py``, which imports only click at its top: help is fast and
+needs no Caffe. What the verb does is in ``actions/VERB.py``.
 """
 
 import importlib
@@ -21,7 +21,7 @@ _VERBS = (
 
 
 class _Verbs(click.Group):
-    """Imports a verb's module, rpn2t.cli.VERB, when the verb is asked for."""
+    """Imports a verb's module of rpn2t.cli.commands when the verb is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
@@ -46,10 +46,15 @@ def cli() -> None:
     rpn2t benchmark otb100 --root /data/OTB    a whole benchmark, for `rpn2t evaluate`
     rpn2t weights                              the networks' weights that are installed
 
-    `rpn2t VERB --help` explains a verb. Exit status: 0 done, 1 something failed (a sequence of a
-    benchmark, a session of trax) or was found missing or damaged (datasets check, weights verify), 2 an
-    input that cannot be used (one line says which and what to do), 130 or 143 stopped by Ctrl-C or
-    SIGTERM.
+    `rpn2t VERB --help` explains a verb.
+
+    \b
+    Exit status:
+      0           done
+      1           something failed (a sequence of a benchmark, a session of trax), or was found to be
+                  missing or damaged (datasets check, weights verify)
+      2           an input cannot be used; one line says which, and what to do
+      130 or 143  stopped by Ctrl-C or SIGTERM
     """
 
 
@@ -57,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status.
 
     Args:
-        arguments: what follows the program's name; the process's own where not given.
+        arguments: what follows the program's name; by default the process's own.
     """
     sleep_at_once()  # before a verb imports NumPy
     try:

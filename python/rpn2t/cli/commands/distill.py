@@ -23,7 +23,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     type=click.Choice(["teacher", "student"]),
     default="teacher",
     show_default=True,
-    help="Whose weights the student starts from; the set's student is to be improved further.",
+    help="Start from the teacher's weights, or improve the set's student further.",
 )
 @grouped_option(
     LEARNING,
@@ -31,7 +31,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     type=click.Choice(["hour", "paper"]),
     default="hour",
     show_default=True,
-    help="paper: 256 crops of each photograph, 5 passes, SGD, which is weeks on a CPU.",
+    help="hour: what fits --minutes. paper: 256 crops of each photograph, 5 passes, SGD: weeks on a CPU.",
 )
 @grouped_option(
     LEARNING,
@@ -40,31 +40,32 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     default=60,
     show_default=True,
     metavar="N",
-    help="What the preset hour is to take here, where neither of the next two is given.",
+    help="How long the preset hour may take on this machine. Without effect if --passes or "
+    "--images-per-pass is given.",
 )
 @grouped_option(
     LEARNING,
     "--passes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Over the photographs; 1 where --images-per-pass alone is given.",
+    help="Passes over the photographs. 1 if only --images-per-pass is given.",
 )
 @grouped_option(
     LEARNING,
     "--images-per-pass",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Photographs in a pass; all where --passes alone is given.",
+    help="Photographs in a pass. All if only --passes is given.",
 )
 @grouped_option(
     LEARNING,
     "--crops",
     type=click.IntRange(min=2),
     metavar="N",
-    help="Of a photograph; even.  [default: the preset's, 8 or 256]",
+    help="Crops of each photograph, an even number.  [default: the preset's, 8 or 256]",
 )
 @grouped_option(
-    LEARNING, "--rate", type=float, metavar="X", help="Learning rate.  [default: the preset's solver's]"
+    LEARNING, "--rate", type=float, metavar="X", help="Learning rate.  [default: that of the preset's solver]"
 )
 def distill(**options: Any) -> None:
     """Distil the student, which the tracker uses, from the teacher (section 3.3 of the paper).
@@ -76,9 +77,10 @@ def distill(**options: Any) -> None:
       rpn2t distill --images VOCdevkit/VOC2012 --preset paper
       rpn2t track clip.mp4 --init 63,37,50,64 --weights runs/distill
 
-    Any folder of photographs serves; without boxes they are drawn at random. A list in JSON lines has a
-    line a photograph: {"file": "a/1.jpg", "boxes": [[x, y, w, h], ...]}, in pixels, 0-based, and perhaps
-    "source". Every tenth photograph is held out; on those the student is compared with the teacher.
+    Any folder of photographs will do. Photographs without boxes get boxes drawn at random. A list in JSON
+    lines has a line for each photograph: {"file": "a/1.jpg", "boxes": [[x, y, w, h], ...]}, in pixels,
+    0-based, and perhaps "source". Every tenth photograph is held out. On those the student is compared with
+    the teacher.
 
     The output is a set of weights at any time. log.jsonl and loss.png show the course. After Ctrl-C the
     same command goes on.

@@ -1,4 +1,4 @@
-"""``rpn2t track``: the options and their help. What they do is in rpn2t.cli.actions.track."""
+"""``rpn2t track``: the options and their help. What it does is in rpn2t.cli.actions.track."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rpn2t.system.container import command
 
 
 class _Command(GroupedCommand):
-    """A command which shows how it is called."""
+    """The command; without a source it shows how it is called."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -19,7 +19,7 @@ class _Command(GroupedCommand):
             raise click.UsageError(f"Name a SOURCE, as in `{example}`.", ctx) from error
 
 
-_BOX = "The object (default: row A of the folder's own ground truth)"
+_BOX = "The object (default: the folder's own ground truth)"
 _FRAMES = "Frames"
 _RESULTS = "Results"
 
@@ -31,7 +31,8 @@ _RESULTS = "Results"
     _BOX,
     "--init-file",
     metavar="FILE",
-    help="Ground-truth file, a rectangle or a polygon a line; its first line, or row A with --frames A:B.",
+    help="Ground-truth file: a rectangle or a polygon on each line. With --frames A:B its row A is taken, "
+    "otherwise its first line.",
 )
 @grouped_option(
     _BOX, "--select", is_flag=True, help="Draw the box with the mouse (needs a screen and `make gui`)."
@@ -40,21 +41,21 @@ _RESULTS = "Results"
     _FRAMES,
     "--frames",
     metavar="A:B",
-    help="Half-open, counted from 0: 0:5 is five frames, 0 to 4. A or B may be left out.",
+    help="Track frames A to B - 1, counted from 0: 0:5 is five frames. A or B may be left out.",
 )
 @grouped_option(
     _FRAMES,
     "--realtime",
     is_flag=True,
-    help="Always take the newest frame; those that come while the tracker is busy are dropped.",
+    help="Always take the newest frame. Frames that come while the tracker is busy are dropped.",
 )
 @grouped_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
-@grouped_option(_RESULTS, "--no-video", is_flag=True, help="Leave video.mp4 out.")
+@grouped_option(_RESULTS, "--no-video", is_flag=True, help="Do not write video.mp4.")
 @grouped_option(
-    _RESULTS, "--show", is_flag=True, help="Also show the frames in a window; q or Esc ends the run."
+    _RESULTS, "--show", is_flag=True, help="Also show the frames in a window. q or Esc ends the run."
 )
 @grouped_option(
-    _RESULTS, "--profile", is_flag=True, help="Also say where the time went; see profile.txt below."
+    _RESULTS, "--profile", is_flag=True, help="Also say where the time went, in profile.txt (see above)."
 )
 @grouped_option(
     _RESULTS,
@@ -66,7 +67,8 @@ _RESULTS = "Results"
     _RESULTS,
     "--explain-frames",
     metavar="LIST",
-    help="For which frames, counted from 0: 10,25,40:60.  [default: every tenth, and where it failed]",
+    help="Frames to draw, counted from 0: 10,25,40:60.  [default: every tenth, and those where the tracker "
+    "failed]",
 )
 @tracker_options
 def track(**options: Any) -> None:
@@ -85,42 +87,44 @@ def track(**options: Any) -> None:
       rpn2t track clip.mp4 --init 68,36,54,62 --mode paper --config quarter
 
     A box is x,y,w,h in pixels of the frame: the upper left corner, then the size. Here and in
-    run.json the upper left pixel is 0,0. Box files in OTB layout and our boxes.txt call it 1,1 and
-    are converted; rectangles in a file named groundtruth.txt, as VOT's is, and polygons in any file
-    are taken as they are. A polygon stands for the upright rectangle around it.
+    run.json the upper left pixel is 0,0. In box files of OTB's layout and in our boxes.txt it is
+    1,1; such files are converted when they are read. Rectangles in a file named groundtruth.txt, as
+    VOT's is, and polygons in any file are taken as they are. A polygon stands for the upright
+    rectangle around it. Without --init, --init-file or --select the box is that of the folder's own
+    ground truth for the first tracked frame.
 
     The folder of results gets
 
     \b
-      boxes.txt  x,y,w,h a tracked frame, 1-based as in OTB
-      run.json   seed, version, configuration, checksums of the weights, device, init_seconds, and
-                 for each frame its index, box, score (0 to 1) and seconds. On the first frame the
-                 box is the given one, and score and seconds are null
-      video.mp4  the frames with the box in yellow, and the ground truth in blue
-      profile.txt  with --profile: seconds, calls, share and ms a frame of each stage (cutting
-                 patches, conv5, the head's scores, mining, learning ...), for the first frame and
-                 for the later ones. Stages exclude one another, so they add up to the whole run;
-                 boxes are the same with and without. Also printed at the end.
+      boxes.txt    x,y,w,h of each tracked frame, 1-based as in OTB
+      run.json     seed, version, configuration, checksums of the weights, device, init_seconds, and
+                   for each frame its index, box, score (0 to 1) and seconds. On the first frame the
+                   box is the given one, and score and seconds are null
+      video.mp4    the frames with the box in yellow, and the ground truth in blue
+      profile.txt  with --profile: the time of each stage (cutting patches, conv5, the head's
+                   scores, mining, learning ...), for the first frame and for the later ones. The
+                   stages add up to the whole run. It is also printed at the end, and the boxes
+                   are the same as without it
 
-    With --realtime a camera or stream passes at its own pace, and a file or folder is played at its
-    frame rate (a folder at 30 frames a second), from the moment the learning of the first frame
-    begins. What passes while the tracker is busy, learning included, is dropped; the last frame of a
-    file is always tracked. The end of the run says, and run.json has under realtime, how many frames
-    were tracked and dropped, frames a second, and the latency: from when a frame came, or was due,
-    to when its box is known. The frames in run.json get their latency_ms (null on the first).
-    boxes.txt and video.mp4 hold the tracked frames only: row i is not frame i, so evaluate by the
-    index in run.json, and the video plays too fast. What is dropped depends on the machine and its
-    load, so two runs may differ.
+    With --realtime a camera or stream passes at its own pace. A file is played at its frame rate,
+    a folder at 30 frames a second, from the moment the learning of the first frame begins. Frames
+    that pass while the tracker is busy or learning are dropped, but the last frame of a file is
+    always tracked. At the end the command says how many frames were tracked and dropped, the
+    frames a second, and the latency: the time from when a frame came, or was due, to when its box
+    is known. run.json has the same under realtime, and latency_ms for each frame (null on the
+    first). boxes.txt and video.mp4 hold only the tracked frames. So row i is not frame i: evaluate
+    by the index in run.json. The video plays too fast. What is dropped depends on the machine and
+    its load, so two runs may differ.
 
     The pictures of --explain are named by frame (explained_000012.png), and replace those of an
-    earlier run. The part of the frame that was searched is drawn large: for each of the head's two
-    terms, the mean of all candidates' probabilities that the object is there; then candidates, the
-    box that was chosen, the mean of the best candidates from which it was regressed, the last
-    frame's, and the ground truth where it is known. The given box has no picture. Boxes are the
-    same with and without.
+    earlier run. They show the searched part of the frame enlarged. For each of the head's two terms
+    a picture has the probability that the object is there, as the mean of all candidates. Then it
+    has the candidates, the box that was chosen, the mean of the best candidates from which that box
+    was regressed, the last frame's box, and the ground truth if it is known. The first frame has no
+    picture, since its box was given. The boxes are the same as without --explain.
 
-    Results that are there already are replaced once the first frame is learned. Ctrl-C and SIGTERM
-    end the run; as after any error on the way, the files then hold what was tracked.
+    Results of an earlier run are replaced once the first frame is learned. Ctrl-C and SIGTERM end
+    the run. The files then hold what was tracked, as after any error on the way.
     """
     from rpn2t.cli.actions.track import TrackOptions, track_source
 

@@ -15,7 +15,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     metavar="SET|FILE|random",
     default="shipped",
     show_default=True,
-    help="What it starts from: a set's teacher, a Caffe model with conv1 to conv5, or nothing.",
+    help="Start from a set's teacher, from a Caffe model with conv1 to conv5, or from random weights.",
 )
 @grouped_option(
     LEARNING,
@@ -24,7 +24,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     default=10_000,
     show_default=True,
     metavar="N",
-    help="One photograph each; 0 measures the start.",
+    help="Number of iterations, of one photograph each. 0 only measures the start.",
 )
 @grouped_option(
     LEARNING,
@@ -33,7 +33,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     default=0.0001,
     show_default=True,
     metavar="X",
-    help="Learning rate at first.",
+    help="Learning rate at the beginning.",
 )
 @grouped_option(
     LEARNING,
@@ -41,7 +41,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     type=float,
     show_default="0, or 1 for --start random",
     metavar="X",
-    help="Learning rate of conv1 to conv5 over --rate; 0 keeps them as they are.",
+    help="Learning rate of conv1 to conv5, as a multiple of --rate. 0 keeps them as they are.",
 )
 @grouped_option(
     LEARNING,
@@ -50,7 +50,7 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
     default=480,
     show_default=True,
     metavar="PX",
-    help="Of a photograph's shorter side in the network. Anchors have 40, 113 and 320 px.",
+    help="Length of a photograph's shorter side in the network. Anchors have 40, 113 and 320 px.",
 )
 @grouped_option(
     LEARNING,
@@ -69,14 +69,14 @@ def train_rpn(**options: Any) -> None:
       rpn2t train-rpn --images VOCdevkit/VOC2012 --start zf.caffemodel
       rpn2t train-rpn --images photographs --annotations boxes.jsonl
 
-    A list in JSON lines has a line a photograph: {"file": "a/1.jpg", "boxes": [[x, y, w, h], ...]}, in
-    pixels, 0-based, and perhaps "source". Every tenth photograph is held out, and recall is measured on
-    those: the share of their objects of which one of 300 proposals has an IoU of 0.5, or 0.7, or more.
+    A list in JSON lines has a line for each photograph: {"file": "a/1.jpg", "boxes": [[x, y, w, h], ...]}, in
+    pixels, 0-based, and perhaps "source". Every tenth photograph is held out. On those recall is measured: the
+    share of objects that one of 300 proposals overlaps with an IoU of at least 0.5, or 0.7.
 
-    The output is a set of weights at any time: zf_teacher.caffemodel with the layers conv1 to conv5,
-    conv_proposal1, rpn_cls_score and rpn_bbox_pred, and zf_student.caffemodel, which has the same conv1 to
-    conv5 until `rpn2t distill --weights DIR` trains it. log.jsonl and loss.png show the course.
-    After Ctrl-C the same command goes on.
+    The output is a set of weights at any time. zf_teacher.caffemodel has the layers conv1 to conv5,
+    conv_proposal1, rpn_cls_score and rpn_bbox_pred. zf_student.caffemodel has the same conv1 to conv5 until
+    `rpn2t distill --weights DIR` trains it. log.jsonl and loss.png show the course. After Ctrl-C the same
+    command goes on.
     """
     from rpn2t.cli.actions.train_rpn import run_train_rpn
 
