@@ -66,6 +66,23 @@ class BackboneSpec:
                 raise InputError(f"{name}/backbone.toml: {key} = {values[key]!r} is not of type {kind}")
         return cls(folder, **values)
 
+    @property
+    def target_side(self) -> int:
+        """Px of the network's input that a target has."""
+        return self.input_side - 2 * self.context
+
+    def places(self, map_size: int, rim: int) -> NDArray[np.float64]:
+        """Where the rows, and columns, of a box's map lie in the box, as parts of its side.
+
+        Args:
+            map_size: rows, and columns, of the map.
+            rim: how many of them are left out at either end.
+        """
+        pixels = np.arange(rim, map_size - rim) * float(self.stride)
+        # pixel j of the box's patch is centred half a px further, and the box begins after the context
+        places: NDArray[np.float64] = (pixels + 0.5 - self.context) / self.target_side
+        return places
+
     def weights_file(self, weights: WeightSet) -> Path:
         """Its file: of the weight set where that has one, beside the `backbone.toml`, or the user's.
 

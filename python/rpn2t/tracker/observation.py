@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.tracker.candidates import Best
-from rpn2t.tracker.paper.learning import Update
+from rpn2t.tracker.schedule import Update
 
 
 @dataclass(frozen=True)
