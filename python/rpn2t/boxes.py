@@ -70,7 +70,7 @@ def iou(first: ArrayLike, second: ArrayLike) -> Floats:
         second: the same.
 
     Returns:
-        Shape (n,), values in [0, 1]; 0 where a box has no area. NaN boxes give NaN.
+        Shape (n,), values in [0, 1]; 0 if a box has no area. NaN boxes give NaN.
     """
     return _overlap(as_boxes(first), as_boxes(second))
 

@@ -111,9 +111,9 @@ class Selection:
     """Which boxes become proposals.
 
     Attributes:
-        before_nms: so many of the likeliest enter the suppression.
+        before_nms: how many of the likeliest enter the suppression.
         nms_iou: of two boxes that overlap more, the likelier stays.
-        proposals: so many stay at most.
+        proposals: how many stay at most.
         smallest_side: px of the input; smaller boxes are dropped.
     """
 

@@ -68,7 +68,7 @@ class Tracker:
             config: the method's numbers; the mode's own by default. One of your own starts from
                 ``Config.for_mode(mode)``, and the mode must be named.
             mode: ``paper``, the method as published; ``fast``, one forward pass a frame; ``auto``, paper
-                where the device is a GPU and fast on a CPU.
+                on a GPU and fast on a CPU.
             backbone: ``student``, another that comes with the package, or a folder with a `backbone.toml`.
             weights: name or folder of a weight set.
             device: ``auto``, ``cpu`` or ``gpu:N``.

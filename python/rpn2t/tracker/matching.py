@@ -111,7 +111,7 @@ def label_map(positions: NDArray[np.bool_], is_object: NDArray[np.bool_]) -> NDA
     """Class indices for a batch of samples.
 
     Args:
-        positions: shape (rows, columns), where the term looks.
+        positions: shape (rows, columns), True if the term looks there.
         is_object: shape (n,), True for a positive sample (p* = 1 in the paper).
 
     Returns:

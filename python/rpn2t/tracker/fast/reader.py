@@ -47,7 +47,7 @@ class MapReader:
     Attributes:
         size: rows, and columns, that are read.
         first: the window's row, and column, at which they begin, in positions of the map that is read.
-        groups: so many groups of positions down, and across; 1: all positions are alike.
+        groups: of positions, down and across. With 1 all positions are alike.
     """
 
     size: int

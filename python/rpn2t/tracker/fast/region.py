@@ -3,7 +3,7 @@
 All boxes around a target have its aspect ratio and nearly its size. So one resize, that brings the target to
 the size that it has in a patch of its own (75 px of the student's 107), serves them all. Position 0 of
 conv5's map is centred on pixel 0 of the region, position j on pixel `stride` j, in the student and the
-teacher; in a network where it is not, boxes of other sizes than the target's are read a little off.
+teacher. In a network that does this otherwise, boxes of other sizes than the target's are read a little off.
 """
 
 import math
@@ -57,7 +57,7 @@ class RegionGeometry:
         return sizes[0], sizes[1]
 
     def input_size(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of the network's input that gives a map of so many rows and columns."""
+        """Height and width of the network's input that gives a map of this shape, (rows, columns)."""
         rows, columns = (self.spec.input_side + self.spec.stride * (n - self.map_size) for n in shape)
         return rows, columns
 

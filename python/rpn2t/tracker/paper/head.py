@@ -53,7 +53,7 @@ class PaperHead:
             channels: of conv5.
             proposal: weight and bias of the RPN's own 3x3 layer, or None for a gaussian start.
             seed: of the layers that start from a gaussian.
-            device: where to run.
+            device: that it runs on.
 
         Raises:
             InputError: `proposal` does not fit the layer.

@@ -32,8 +32,8 @@ def train_head(
 ) -> list[float]:
     """SGD iterations, each on some positives and the hardest of a pool of negatives.
 
-    Positives and pools come from epochs of random permutations; where fewer windows are stored than
-    a batch wants, the permutations repeat. Nothing is learnt while one of the two is missing.
+    Positives and pools come from epochs of random permutations. If fewer windows are stored than a batch
+    wants, the permutations repeat. Nothing is learnt while one of the two is missing.
 
     Returns:
         The loss of every iteration.

@@ -1,4 +1,4 @@
-"""Windows of conv5, kept where Caffe computes: on a GPU they never pass through the host.
+"""Windows of conv5, kept in Caffe's own memory: on a GPU they never pass through the host.
 
 A window is what the head reads of a box's feature map, (channels, size, size). Windows are rows of a
 store; code that chooses among them (batches, hard negatives, the memory) handles row numbers only.
@@ -26,7 +26,7 @@ class Windows:
     """Some windows of a store, in an order.
 
     Attributes:
-        store: where they are.
+        store: the store that holds them.
         rows: their rows in it.
     """
 
@@ -59,7 +59,7 @@ class Windows:
 
 
 class WindowStore:
-    """Room for so many windows. It grows with its use.
+    """Room for a number of windows. It grows with its use.
 
     Attributes:
         shape: of a window, (channels, size, size).
@@ -97,7 +97,7 @@ class WindowStore:
         return windows
 
     def _grow(self, rows: int) -> None:
-        """See to a blob of so many rows; where it grows, it doubles at least."""
+        """Make sure that the blob has this many rows. If it grows, it at least doubles."""
         there = self.blob.shape[0]
         if rows > there:
             caffe = load_caffe()
