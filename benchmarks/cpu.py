@@ -39,8 +39,8 @@ from rpn2t.nets.caffemodel import Layers, load_into, read_caffemodel  # noqa: E4
 from rpn2t.nets.weight_sets import find_set  # noqa: E402
 from rpn2t.paths import prototxt_dir  # noqa: E402
 from rpn2t.system.processor import choose_core  # noqa: E402
+from rpn2t.tracker.head import HeadGeometry  # noqa: E402
 from rpn2t.tracker.matching import label_map  # noqa: E402
-from rpn2t.tracker.paper.head import HeadGeometry  # noqa: E402
 
 LARGEST_ERROR = 1e-4
 ROUNDING = 5e-6

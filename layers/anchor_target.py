@@ -53,7 +53,7 @@ class AnchorTargetLayer(caffe.Layer):
         self.size = (0, 0)
 
     def reshape(self, bottom, top):  # type: ignore[no-untyped-def]
-        """The anchors depend on the map's size alone."""
+        """The anchors depend only on the map's size."""
         channels, rows, columns = bottom[0].data.shape[1:]
         count = len(self.shapes)
         if channels != 2 * count:

@@ -6,6 +6,7 @@ import caffe
 import numpy as np
 
 from rpn2t.layers.parameters import read_parameters
+from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.fast.reader import MapReader, object_probability
 
 
@@ -72,24 +73,27 @@ class MapWindowsLayer(caffe.Layer):
 
     def forward(self, bottom, top):  # type: ignore[no-untyped-def]
         """Mine and read."""
-        windows = bottom[2].data
-        rows, columns = bottom[0].data.shape[2:]
-        taps = self.reader.taps(windows[:, 1:5], rows, columns)
-        which = windows[:, 0].astype(np.int64)
-        quality = self.reader.read(bottom[1].data, which, taps)
-        background = np.flatnonzero(windows[:, 5] != 1)
-        likely = object_probability(quality[background]).mean(axis=(1, 2))
-        hard = background[np.argsort(-likely, kind="stable")[: self.negatives]]
-        kept = np.concatenate([np.flatnonzero(windows[:, 5] == 1), hard])
-        self.which = which[kept]
-        self.taps = taps.take(kept)
-        top[0].data[...] = self.reader.read(bottom[0].data, self.which, self.taps)
-        top[1].data[...] = quality[kept]
-        top[2].data[...] = windows[kept, 5]
+        with stage(Stage.LEARN_READ):
+            windows = bottom[2].data
+            rows, columns = bottom[0].data.shape[2:]
+            taps = self.reader.taps(windows[:, 1:5], rows, columns)
+            which = windows[:, 0].astype(np.int64)
+            quality = self.reader.read(bottom[1].data, which, taps)
+            background = np.flatnonzero(windows[:, 5] != 1)
+            likely = object_probability(quality[background]).mean(axis=(1, 2))
+            hard = background[np.argsort(-likely, kind="stable")[: self.negatives]]
+            kept = np.concatenate([np.flatnonzero(windows[:, 5] == 1), hard])
+            self.which = which[kept]
+            self.taps = taps.take(kept)
+            top[0].data[...] = self.reader.read(bottom[0].data, self.which, self.taps)
+            top[1].data[...] = quality[kept]
+            top[2].data[...] = windows[kept, 5]
 
     def backward(self, top, propagate_down, bottom):  # type: ignore[no-untyped-def]
         """To the scores; windows have no gradient."""
-        for index in (0, 1):
-            if propagate_down[index]:
-                shape = bottom[index].data.shape
-                bottom[index].diff[...] = self.reader.spread(top[index].diff, shape, self.which, self.taps)
+        with stage(Stage.LEARN_READ):
+            for index in (0, 1):
+                if propagate_down[index]:
+                    shape = bottom[index].data.shape
+                    spread = self.reader.spread(top[index].diff, shape, self.which, self.taps)
+                    bottom[index].diff[...] = spread

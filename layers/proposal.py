@@ -63,7 +63,7 @@ class ProposalLayer(caffe.Layer):
         anchors = self.shapes.over(rows, columns)
         boxes, kept = propose(anchors, scores, steps.astype(float), (width, height), self.selection)
         top[0].reshape(max(len(boxes), 1), 5)
-        top[0].data[...] = 0  # where nothing is left: one box without a side
+        top[0].data[...] = 0  # if nothing is left: one box without a side
         top[0].data[: len(boxes), :4], top[0].data[: len(boxes), 4] = boxes, kept
 
     def backward(self, top, propagate_down, bottom):  # type: ignore[no-untyped-def]

@@ -36,7 +36,7 @@ class RPN2TLossLayer(caffe.Layer):
     Algorithm, for each term:
         probability = softmax of the scores over the channels
         loss = mean over all labelled positions of the batch of -log(probability of the label)
-        gradient = (probability - one-hot label) / number of labelled positions; 0 where ignored
+        gradient = (probability - one-hot label) / number of labelled positions; 0 at ignored ones
     then alpha * first + beta * second. A term with no labelled position adds nothing.
     """
 

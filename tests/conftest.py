@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from rpn2t.nets.caffe import load_caffe
 from support import SMALL, TINY, Clip, TrackedRun, command, make_clip, set_options
+
+load_caffe()  # a test that imports a layer first would import Caffe as it is, with all of its log
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rpn2t.tracker.paper.windows import Windows, WindowStore
+
 DATA = Path(__file__).parent / "data"
 """Files that other programs made."""
 
@@ -112,3 +114,8 @@ def make_clip(folder: Path, frames: int = FRAMES) -> Clip:
 def _texture(rng: np.random.Generator, height: int, width: int, low: int, high: int) -> NDArray[np.uint8]:
     coarse = rng.integers(low, high, (height // 6 + 1, width // 6 + 1, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+def windows_of(array: NDArray[np.float32]) -> Windows:
+    """Windows in a store of their own, from an array of shape (n, channels, size, size)."""
+    return WindowStore(len(array), array.shape[1:]).put(array)

@@ -208,16 +208,16 @@ sys.exit(1) if None in found else print(":".join(dict.fromkeys(found)))
 readonly DEVICE_PLUGIN='
 import os
 import rpn2t.tracker.loop
-from rpn2t.nets import caffe as runtime
+from rpn2t.nets import device
 
-_choose = runtime.choose_device
+_choose = device.choose_device
 
 
 def choose_device(spec="auto", tf32=False):
     return _choose(os.environ["RPN2T_DEVICE"] if spec == "cpu" else spec, tf32)
 
 
-runtime.choose_device = rpn2t.tracker.loop.choose_device = choose_device
+device.choose_device = rpn2t.tracker.loop.choose_device = choose_device
 choose_device("cpu").activate()
 '
 
@@ -230,7 +230,7 @@ tests() {
   python -c "
 import os
 from rpn2t.errors import InputError
-from rpn2t.nets.caffe import choose_device
+from rpn2t.nets.device import choose_device
 try:
     choose_device(os.environ['RPN2T_DEVICE'])
 except InputError as error:
@@ -238,7 +238,7 @@ except InputError as error:
   echo "== Caffe's tests on $RPN2T_DEVICE"
   GLOG_minloglevel=2 python -W ignore -c "
 import os, sys, unittest
-from rpn2t.nets.caffe import choose_device
+from rpn2t.nets.device import choose_device
 choose_device(os.environ['RPN2T_DEVICE']).activate()
 unittest.main(module=None, argv=['unittest', 'discover', '-s', '$1/caffe-tests'])" || failed=1
   echo "== RPN2T's tests on $RPN2T_DEVICE"

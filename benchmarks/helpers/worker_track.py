@@ -22,6 +22,7 @@ from helpers.serving import answer  # noqa: E402
 from rpn2t.boxes import iou  # noqa: E402
 from rpn2t.config import Config  # noqa: E402
 from rpn2t.run.profile import Profile  # noqa: E402
+from rpn2t.run.record import describe  # noqa: E402
 from rpn2t.run.session import Step, run  # noqa: E402
 from rpn2t.tracker.loop import Tracker  # noqa: E402
 
@@ -61,7 +62,7 @@ class Track:
                         pass
                 return {"phases": [asdict(phase) for phase in profile.phases], "table": profile.table()}
             case {"about": True}:
-                return {"tracker": self._tracker.describe(), "caffe": describe_caffe()}
+                return {"tracker": describe(self._tracker), "caffe": describe_caffe()}
         raise ValueError(request)
 
     def _track(self) -> Iterator[Step]:

@@ -36,6 +36,32 @@ def from_centre_size(rows: ArrayLike) -> Floats:
     return np.concatenate([centre[:, :2] - centre[:, 2:] / 2, centre[:, 2:]], axis=1)
 
 
+LARGEST_STEP = 4.135
+"""Of a side's logarithm, which then grows 62-fold: a guard against overflow."""
+
+
+def encode(boxes: ArrayLike, goals: ArrayLike) -> Floats:
+    """How goals differ from boxes: R-CNN's four numbers.
+
+    Args:
+        boxes: shape (n, 4).
+        goals: shape (n, 4), one for each; or one for all.
+
+    Returns:
+        Shape (n, 4): dx, dy, the centre's shift over the box's sides; dw, dh, the logarithms of the sides'
+        ratios.
+    """
+    at, to = centre_size(boxes), centre_size(goals)
+    return np.concatenate([(to[:, :2] - at[:, :2]) / at[:, 2:], np.log(to[:, 2:] / at[:, 2:])], axis=1)
+
+
+def decode(boxes: ArrayLike, steps: NDArray[np.floating]) -> Floats:
+    """The inverse of :func:`encode`: boxes, moved and scaled by (n, 4) steps."""
+    at = centre_size(boxes)
+    sides = at[:, 2:] * np.exp(np.minimum(steps[:, 2:], LARGEST_STEP))
+    return from_centre_size(np.concatenate([at[:, :2] + steps[:, :2] * at[:, 2:], sides], axis=1))
+
+
 def iou(first: ArrayLike, second: ArrayLike) -> Floats:
     """Intersection over union, row by row.
 
@@ -44,7 +70,7 @@ def iou(first: ArrayLike, second: ArrayLike) -> Floats:
         second: the same.
 
     Returns:
-        Shape (n,), values in [0, 1]; 0 where a box has no area. NaN boxes give NaN.
+        Shape (n,), values in [0, 1]; 0 if a box has no area. NaN boxes give NaN.
     """
     return _overlap(as_boxes(first), as_boxes(second))
 

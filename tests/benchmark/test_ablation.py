@@ -19,7 +19,7 @@ from rpn2t.nets.device import choose_device
 from rpn2t.nets.install import import_backbone
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker.features import PatchFeatures
-from rpn2t.tracker.paper.head import HeadGeometry
+from rpn2t.tracker.head import HeadGeometry
 from rpn2t.tracker.regression import BoxRegressor
 from support import Clip, make_clip, set_options
 
@@ -165,7 +165,7 @@ def test_a_vgg_tracks_with_its_512_channels_a_few_patches_at_a_time(
     )  # fmt: skip
     config = Config(**tiny | dict.fromkeys(one, 1))
     tracker = variant("vgg16").of(TrackerSpec(config=config, device="cpu")).make(0)
-    assert (tracker._maker.patches.batch, tracker._maker.patches.shape) == (8, (512, 12, 12))
+    assert (tracker._look.features.batch, tracker._look.features.shape) == (8, (512, 12, 12))
     tracker.init(clip.images[0], tuple(clip.truth[0]))
     assert np.isfinite(tracker.update(clip.images[1])[0]).all()
 

@@ -12,7 +12,7 @@ from rpn2t.nets.patch import cut_patches
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.paths import prototxt_dir
 from rpn2t.tracker.features import PatchFeatures
-from rpn2t.tracker.paper.windows import WindowStore
+from rpn2t.tracker.paper.windows import WindowStore, cut_windows
 
 
 def load(name: str = "student", weights: str = "shipped") -> Backbone:
@@ -48,11 +48,11 @@ def test_windows_are_the_middle_of_each_patchs_map(image: np.ndarray) -> None:
     features = PatchFeatures(backbone, 1)
     boxes = np.random.default_rng(1).uniform(10, 40, (features.batch + 2, 4))
     store = WindowStore(len(boxes), features.shape)
-    windows = features.windows(image, boxes, store)
+    windows = cut_windows(features, image, boxes, store)
     assert windows.array().shape == (features.batch + 2, 256, 12, 12)
     alone = backbone.conv5(cut_patches(image, boxes[-1], 107, 16))
     np.testing.assert_allclose(windows.array()[-1], alone[0, :, 1:13, 1:13], rtol=1e-4, atol=1e-4)
-    assert len(features.windows(image, boxes[:0], store)) == 0
+    assert len(cut_windows(features, image, boxes[:0], store)) == 0
 
 
 @pytest.mark.parametrize("feature", ["relu5", "conv5", "norm2"])
@@ -67,7 +67,7 @@ def test_a_rim_is_left_out(tmp_path, image: np.ndarray, feature: str, rim: int) 
     boxes = [(40, 30, 50, 40), (20, 5, 30, 30)]
     whole = backbone.conv5(cut_patches(image, boxes, 107, 16)).copy()
     features = PatchFeatures(backbone, rim)
-    inside = features.windows(image, boxes, WindowStore(2, features.shape)).array()
+    inside = cut_windows(features, image, boxes, WindowStore(2, features.shape)).array()
     kept = slice(rim, 14 - rim)
     np.testing.assert_allclose(inside, whole[:, :, kept, kept], rtol=1e-4, atol=1e-4)
     padding = {"relu5": 0, "conv5": 0, "norm2": 1}[feature] if rim else 1
@@ -98,7 +98,7 @@ def test_a_strided_convolution_keeps_its_padding(tmp_path, image: np.ndarray) ->
     )
     whole = backbone.conv5(cut_patches(image, [(40, 30, 50, 40)], 107, 16)).copy()
     features = PatchFeatures(backbone, 1)
-    inside = features.windows(image, [(40, 30, 50, 40)], WindowStore(1, features.shape)).array()
+    inside = cut_windows(features, image, [(40, 30, 50, 40)], WindowStore(1, features.shape)).array()
     np.testing.assert_allclose(inside, whole[:, :, 1:13, 1:13], rtol=1e-4, atol=1e-4)
 
 
@@ -117,7 +117,7 @@ def test_an_interrupted_pass_gives_its_room_back() -> None:
     features = PatchFeatures(load(), 1)
     store = WindowStore(2, features.shape)
     with pytest.raises(AttributeError):
-        features.windows(None, [(40, 30, 50, 40), (20, 5, 30, 30)], store)
+        cut_windows(features, None, [(40, 30, 50, 40), (20, 5, 30, 30)], store)
     assert len(store.reserve(2)) == 2
 
 

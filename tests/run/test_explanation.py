@@ -19,11 +19,11 @@ from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.region import RegionGeometry
 from rpn2t.tracker.modes import MODES
 from rpn2t.tracker.observation import Observation, Term
-from rpn2t.tracker.paper.learning import Update
+from rpn2t.tracker.schedule import Update
 from rpn2t.video.sources import Frame
 from support import Clip, set_options
 
-PLACES = RegionGeometry(BackboneSpec.find("student"), 14).places(2)
+PLACES = BackboneSpec.find("student").places(14, 2)
 SPOT = np.array([52.0, 33.0])  # x, y in the frame, where the object is by the hand-made maps
 SHAPE = (70, 90)
 
@@ -61,13 +61,13 @@ def test_places_agree_with_the_windows_of_a_search_region() -> None:
     geometry = RegionGeometry(BackboneSpec.find("student"), 14)
     boxes, shape = np.array([[40.0, 30, 50, 20], [55.0, 25, 45, 22]]), (26, 30)
     corners = geometry.corners((45.0, 28.0, 48.0, 20.0), shape)
-    windows = geometry.windows(boxes, corners, shape)
+    grids = geometry.grids(boxes, corners, shape)
     height, width = geometry.input_size(shape)
     scale = np.array([width, height]) / (corners[2:] - corners[:2] + 1)
-    for box, (row, column, down, across) in zip(boxes, windows, strict=True):
+    for box, (row, column, down, across) in zip(boxes, grids, strict=True):
         position = np.array([column + across * 5, row + down * 5])  # of the map's position 5, 5
         xy = corners[:2] + (position * 8 + 0.5) / scale
-        np.testing.assert_allclose(xy, box[:2] + box[2:] * geometry.places(0)[5])
+        np.testing.assert_allclose(xy, box[:2] + box[2:] * geometry.spec.places(14, 0)[5])
 
 
 def test_the_mean_map_peaks_where_the_candidates_say(observation: Observation) -> None:

@@ -2,50 +2,31 @@
 
 import re
 import subprocess
-import sys
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from rpn2t.run import profile
-from rpn2t.run.profile import REST, STAGES, Phase, Profile, Stage, find
+from rpn2t.run.profile import REST, Phase, Profile
+from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.modes import MODES, choose_mode
 from support import FRAMES, Clip, TrackedRun, set_options
 
-NAMES = [name for stage in STAGES for name in stage.functions]
 ROW = re.compile(r"  (.{36})\s*([\d.]+)\s+(\d+)?\s+([\d.]+)%\s+([\d.]+)")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_stage_names_functions_that_exist(name: str) -> None:
-    owner, attribute = find(name)
-    assert callable(getattr(owner, attribute))
-
-
-def test_every_enclosing_stage_exists() -> None:
-    names = [stage.name for stage in STAGES]
-    assert len(set(names)) == len(names)
-    assert {stage.within for stage in STAGES} - {None} <= set(names)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["rpn2t.nets.patch:gone", "rpn2t.tracker.paper.head:Head.gone", "rpn2t.tracker.paper.head:Gone.scores"],
-)
-def test_a_function_that_is_gone_is_noticed(name: str) -> None:
-    with pytest.raises(AttributeError):
-        find(name)
-    with pytest.raises(ImportError):
-        find("rpn2t.gone:cut_patches")
+def test_stages_have_names_of_their_own_that_fit_the_table() -> None:
+    assert len({each.value for each in Stage}) == len(Stage)
+    assert all(len(each) <= 36 and each != REST for each in Stage)
 
 
 # Accounting, with a clock of our own
 
 
 class Clock:
-    """Seconds that pass where a test says so."""
+    """Seconds that pass when a test says so."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -56,83 +37,98 @@ class Clock:
     def work(self, seconds: float) -> None:
         self.now += seconds
 
+    def score(self) -> None:
+        with stage(Stage.SCORE):
+            self.work(1)
+
+    def mine(self) -> None:
+        with stage(Stage.MINE):
+            self.work(10)
+            with stage(Stage.MINE_SCORES):
+                self.work(1)
+            self.work(20)
+
+    def fail(self) -> None:
+        with stage(Stage.CUT):
+            self.work(5)
+            raise ValueError
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Also makes the modules rpn2t.work, which has the functions, and rpn2t.user, which imported one."""
     clock = Clock()
-    work = types.ModuleType("rpn2t.work")
+    monkeypatch.setattr(profile, "perf_counter", clock)
+    return clock
 
-    def score() -> None:
+
+def test_times_are_exclusive_and_of_the_innermost_mark(clock: Clock) -> None:
+    with Profile() as running:
+        clock.score()
+        clock.mine()
+        clock.work(0.5)
+        with pytest.raises(ValueError):  # noqa: PT011
+            clock.fail()
+        clock.work(0.25)
+    (phase,) = running.phases
+    scored = {Stage.SCORE: 1, Stage.MINE: 30, Stage.MINE_SCORES: 1, Stage.CUT: 5}
+    assert phase.seconds == scored | {REST: 0.75}
+    assert phase.calls == dict.fromkeys(scored, 1)
+    clock.score()
+    assert sum(phase.seconds.values()) == 37.75
+
+
+def test_marks_are_nothing_without_a_profile_and_after_one(clock: Clock) -> None:
+    unheard = stage(Stage.SCORE)
+    with Profile():
+        assert stage(Stage.SCORE) is not unheard
+    assert stage(Stage.SCORE) is stage(Stage.CUT) is unheard
+    with unheard, unheard:  # they nest
+        clock.score()
+
+
+def test_a_stage_within_itself_is_one_call(clock: Clock) -> None:
+    with Profile() as running, stage(Stage.SCORE):
         clock.work(1)
+        clock.score()
+    assert running.phases[0].seconds == {Stage.SCORE: 2, REST: 0}
+    assert running.phases[0].calls == {Stage.SCORE: 1}
 
-    def mine() -> None:
-        clock.work(10)
-        work.score()
-        clock.work(20)
 
-    def fail() -> None:
-        clock.work(5)
-        raise ValueError
+def test_another_threads_work_is_not_measured(clock: Clock) -> None:
+    with Profile() as running:
+        reader = Thread(target=clock.score)
+        reader.start()
+        reader.join()
+    assert running.phases[0].seconds == {REST: 1}
 
+
+def test_a_generator_runs_only_while_it_is_asked(clock: Clock) -> None:
     def read() -> Iterator[int]:
         for number in range(2):
             clock.work(100)
             yield number
 
-    user = types.ModuleType("rpn2t.user")
-    for module, functions in ((work, (score, mine, fail, read)), (user, (score,))):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        for function in functions:
-            setattr(module, function.__name__, function)
-    stages = (
-        Stage("score", ("rpn2t.work:score",)),
-        Stage("mined score", ("rpn2t.work:score",), within="mine"),
-        Stage("mine", ("rpn2t.work:mine",)),
-        Stage("read", ("rpn2t.work:read",)),
-        Stage("fail", ("rpn2t.work:fail",)),
-    )
-    monkeypatch.setattr(profile, "STAGES", stages)
-    monkeypatch.setattr(profile, "perf_counter", clock)
-    return clock
-
-
-def test_times_are_exclusive_and_by_the_caller(clock: Clock) -> None:
-    work, user = sys.modules["rpn2t.work"], sys.modules["rpn2t.user"]
-    found = (work.score, work.mine, user.score)
+    frames = read()
     with Profile() as running:
-        user.score()
-        work.mine()
-        clock.work(0.5)
-        with pytest.raises(ValueError):  # noqa: PT011
-            work.fail()
-        clock.work(0.25)
-    (phase,) = running.phases
-    assert phase.seconds == {"score": 1, "mine": 30, "mined score": 1, "fail": 5, REST: 0.75}
-    assert phase.calls == {"score": 1, "mine": 1, "mined score": 1, "fail": 1}
-    assert (work.score, work.mine, user.score) == found
-    work.score()
-    assert sum(phase.seconds.values()) == 37.75
-
-
-def test_a_generator_runs_only_while_it_is_asked(clock: Clock) -> None:
-    with Profile() as running:
-        for _ in sys.modules["rpn2t.work"].read():
+        for _ in range(2):
+            with stage(Stage.READ):
+                next(frames)
             clock.work(7)
-    assert running.phases[0].seconds == {"read": 200, REST: 14}
+    assert running.phases[0].seconds == {Stage.READ: 200, REST: 14}
 
 
 def test_the_first_frame_and_the_later_ones(clock: Clock) -> None:
     with Profile() as running:
         clock.work(2)
         for _ in running.by_frame([0, 1, 2]):
-            sys.modules["rpn2t.work"].score()
+            clock.score()
         clock.work(3)
     first, later = running.phases
-    assert (first.frames, first.seconds) == (1, {REST: 2, "score": 1})
-    assert (later.frames, later.seconds) == (2, {REST: 3, "score": 2})
-    assert later.calls == {"score": 2}
-    assert re.search(r"later frames \(2\) .*\n  score +2\.000 +2 +40\.0% +1000\.0\n", running.table())
+    assert (first.frames, first.seconds) == (1, {REST: 2, Stage.SCORE: 1})
+    assert (later.frames, later.seconds) == (2, {REST: 3, Stage.SCORE: 2})
+    assert later.calls == {Stage.SCORE: 2}
+    row = r"later frames \(2\) .*\n  head: scores of candidates +2\.000 +2 +40\.0% +1000\.0\n"
+    assert re.search(row, running.table())
 
 
 def test_a_run_that_learned_no_frame_has_a_table(clock: Clock) -> None:
@@ -190,4 +186,4 @@ def test_stages_add_up_and_both_modes_together_reach_all(profiled: dict[str, tup
             assert sum(row[1] for row in rows.values()) == pytest.approx(100, abs=0.05 * len(rows))
             assert share == 100
             assert milliseconds == pytest.approx(seconds * 1000 / frames, abs=0.6)
-    assert called == {stage.name for stage in STAGES}  # a stage that is never reached has lost its function
+    assert called == set(Stage)  # a stage that is never reached has lost its mark

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rpn2t import Config
-from rpn2t.tracker.candidates import approach, best_candidates, next_translation, success_score
+from rpn2t.tracker.candidates import approach, best_candidates, next_translation
+from rpn2t.tracker.schedule import success_score
 
 
 def test_target_is_the_rounded_mean_of_the_best_five() -> None:

@@ -10,14 +10,15 @@ from rpn2t.layers.parameters import read_parameters
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.nets.weight_sets import find_set
-from rpn2t.tracker.fast.head import MapHead
-from rpn2t.tracker.fast.mode import MapAppearance
+from rpn2t.tracker.fast.head import FastHead
+from rpn2t.tracker.fast.mode import FastMode
 from rpn2t.tracker.fast.reader import MapReader
-from rpn2t.tracker.fast.region import LARGEST, RegionGeometry
-from rpn2t.tracker.features import PatchFeatures, RegionFeatures
+from rpn2t.tracker.fast.region import LARGEST, RegionFeatures, RegionGeometry
+from rpn2t.tracker.features import PatchFeatures
+from rpn2t.tracker.head import HeadGeometry
 from rpn2t.tracker.modes import choose_mode
-from rpn2t.tracker.paper.head import Head, HeadGeometry
-from rpn2t.tracker.paper.windows import from_array
+from rpn2t.tracker.paper.head import PaperHead
+from support import windows_of
 
 CPU = choose_device("cpu")
 STUDENT = BackboneSpec.find("student")
@@ -50,9 +51,9 @@ def test_a_region_holds_all_boxes_that_may_be_drawn() -> None:
     )  # 0.6 of the mean side are more of the narrow target's widths than of its heights
     corners = GEOMETRY.corners(state, (rows, columns))
     moved = [(50 + dx, 60 + dy, 30, 60) for dx in (-27, 27) for dy in (-27, 27)]
-    windows = GEOMETRY.windows(np.array(moved, float), corners, (rows, columns))
+    windows = GEOMETRY.grids(np.array(moved, float), corners, (rows, columns))
     assert GEOMETRY.inside(windows, (rows, columns)).all()
-    far = GEOMETRY.windows(np.array([(150.0, 60, 30, 60)]), corners, (rows, columns))
+    far = GEOMETRY.grids(np.array([(150.0, 60, 30, 60)]), corners, (rows, columns))
     assert not GEOMETRY.inside(far, (rows, columns)).any()
     assert max(GEOMETRY.shape((0, 0, 2, 200), 1.5)) == LARGEST
 
@@ -60,12 +61,12 @@ def test_a_region_holds_all_boxes_that_may_be_drawn() -> None:
 def test_candidates_beyond_the_region_of_a_long_thin_target_score_nothing(backbone) -> None:
     image, box = texture(300, 800), (200.0, 140.0, 300.0, 15.0)
     config = Config.for_mode("fast")
-    geometry = HeadGeometry(config, 14)
-    patches, wide, rng = PatchFeatures(backbone, 1, 1), RegionFeatures(backbone), np.random.default_rng(0)
-    appearance = MapAppearance(config, patches, wide, geometry, box, None, 0, rng, CPU)
-    assert max(appearance.shape) == LARGEST
+    mode = FastMode(config, backbone, None)
+    mode.start(box, 0, np.random.default_rng(0))
+    assert max(mode.shape) == LARGEST
     boxes = np.array([box, (200.0, 220.0, 300.0, 15.0)])
-    for probability in appearance.view(image, box, 0.6).probabilities(boxes):
+    mode.see(image, box, 0.6)
+    for probability in mode.probabilities(boxes):
         assert probability[0].min() > 0
         assert probability[1].max() == 0
 
@@ -85,7 +86,7 @@ def test_conv5_of_a_region_is_that_of_patches_where_no_padding_is_seen(backbone)
     corners = GEOMETRY.corners(state, (26, 26))
     region = RegionFeatures(backbone).conv5(image, corners, (26, 26))
     box = np.array([(150.0 + 16, 100.0 - 24, 75, 75)])
-    row, column, down, across = GEOMETRY.windows(box, corners, (26, 26))[0]
+    row, column, down, across = GEOMETRY.grids(box, corners, (26, 26))[0]
     assert (down, across) == pytest.approx((1, 1), abs=0.01)
     assert (row, column) == pytest.approx((6 - 3, 6 + 2), abs=0.1)
     patch = PatchFeatures(backbone, 0).maps(image, box)[0]
@@ -105,8 +106,8 @@ def test_windows_on_the_maps_grid_score_as_windows_of_the_papers_head() -> None:
     config = Config(position_groups=1)
     geometry, rng = HeadGeometry(config, 14), np.random.default_rng(0)
     region = rng.normal(0, 1, (256, 20, 22)).clip(0).astype(np.float32)
-    of_maps = MapHead(config, geometry, 256, None, 3, CPU)
-    of_windows = Head(config, geometry, 256, None, 3, CPU)
+    of_maps = FastHead(config, geometry, 256, None, 3, CPU)
+    of_windows = PaperHead(config, geometry, 256, None, 3, CPU)
     for name, blobs in of_windows.net.params.items():
         for blob, other in zip(blobs, of_maps.net.params[name], strict=True):
             blob.data[...] *= 20  # scores far from a half
@@ -115,12 +116,12 @@ def test_windows_on_the_maps_grid_score_as_windows_of_the_papers_head() -> None:
     windows = np.array([(row, column, 1, 1) for row, column in places], float)
     got = of_maps.probabilities(region, windows)
     cut = np.stack([region[:, r + 1 : r + 13, c + 1 : c + 13] for r, c in places])
-    wanted = of_windows.probabilities(from_array(cut))
+    wanted = of_windows.probabilities(windows_of(cut))
     for one, other in zip(got, wanted, strict=True):
         assert other.std() > 0.05
         np.testing.assert_allclose(one, other, atol=2e-5)
     scores = geometry.score(*got)
-    np.testing.assert_allclose(scores, of_windows.scores(from_array(cut)), atol=2e-5)
+    np.testing.assert_allclose(scores, of_windows.scores(windows_of(cut)), atol=2e-5)
 
 
 def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone) -> None:
@@ -130,7 +131,7 @@ def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone) -
     region = RegionFeatures(backbone).conv5(image, corners, (26, 26))
     config = Config(position_groups=1)
     geometry, rng = HeadGeometry(config, 14), np.random.default_rng(0)
-    head, exact = (kind(config, geometry, 256, None, 3, CPU) for kind in (MapHead, Head))
+    head, exact = (kind(config, geometry, 256, None, 3, CPU) for kind in (FastHead, PaperHead))
     windows = np.column_stack([rng.uniform(0, 12, (60, 2)), np.ones((60, 2))])
     cut = MapReader(12, 1)
     taps = cut.taps(windows, 26, 26)
@@ -141,7 +142,7 @@ def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone) -
         for column in (0, 1)
     ).transpose(1, 0, 2, 3)
     read = geometry.score(*head.probabilities(region, windows))
-    wanted = exact.scores(from_array(np.ascontiguousarray(maps, np.float32)))
+    wanted = exact.scores(windows_of(np.ascontiguousarray(maps, np.float32)))
     assert np.abs(read - wanted).max() < 0.1 * (wanted.max() - wanted.min()) + 0.02
     assert np.corrcoef(read, wanted)[0, 1] > 0.9
 
@@ -172,9 +173,9 @@ def test_spreading_is_the_transpose_of_reading() -> None:
     assert forth == pytest.approx(back, rel=1e-4)
 
 
-def map_head(**settings) -> MapHead:
+def map_head(**settings) -> FastHead:
     config = Config(batch_negatives=3, mining_pool=9, **settings)
-    return MapHead(config, HeadGeometry(config, 14), 256, None, 0, CPU)
+    return FastHead(config, HeadGeometry(config, 14), 256, None, 0, CPU)
 
 
 def regions(n: int, size: int = 18) -> list[np.ndarray]:
@@ -225,53 +226,53 @@ def test_odd_parameters_of_the_layer_are_refused() -> None:
 
 
 @pytest.fixture
-def appearance(backbone, small) -> MapAppearance:
+def mode(backbone, small) -> FastMode:
     config = Config.for_mode("fast").with_settings(f"{name}={value}" for name, value in small.items())
-    geometry = HeadGeometry(config, 14)
-    patches, wide = PatchFeatures(backbone, geometry.window_rim, 1), RegionFeatures(backbone)
-    box = (60.0, 50.0, 40.0, 40.0)
-    return MapAppearance(config, patches, wide, geometry, box, None, 0, np.random.default_rng(0), CPU)
+    mode = FastMode(config, backbone, None)
+    mode.start((60.0, 50.0, 40.0, 40.0), 0, np.random.default_rng(0))
+    return mode
 
 
-def test_where_the_search_was_extended_the_maps_middle_part_is_remembered(appearance) -> None:
+def test_where_the_search_was_extended_the_maps_middle_part_is_remembered(mode) -> None:
     image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
-    wide = appearance.view(image, state, 1.2)
-    assert wide._region.shape > appearance.shape
+    mode.see(image, state, 1.2)
+    assert mode._region.shape > mode.shape
     boxes = np.array([(70.0, 58.0, 40, 40), (66.0, 54, 40, 40)])
-    whole = wide.probabilities(boxes)
-    lesson = wide.lesson(boxes, boxes[:1])
-    assert lesson.conv5.shape[1:] == appearance.shape
-    part = appearance.head.probabilities(lesson.conv5, lesson.objects)
+    whole = mode.probabilities(boxes)
+    lesson = mode.lesson(boxes, boxes[:1])
+    assert lesson.conv5.shape[1:] == mode.shape
+    part = mode.head.probabilities(lesson.conv5, lesson.objects)
     for one, other in zip(whole, part, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     np.testing.assert_array_equal(lesson.background, lesson.objects[:1])
 
 
-def test_the_survey_looks_at_other_places_than_the_targets(appearance) -> None:
+def test_the_survey_looks_at_other_places_than_the_targets(mode) -> None:
     image, target = texture(400, 600), (60.0, 50.0, 40.0, 40.0)
-    view = appearance.view(image, target, 0.6)
+    mode.see(image, target, 0.6)
     near, far = (80.0, 60.0, 40.0, 40.0), (400.0, 300.0, 42.0, 42.0)
     negatives = np.array([near, far, (500.0, 20.0, 38.0, 38.0), (402.0, 303.0, 42.0, 42.0)])
-    own, *others = view.survey(np.array([target]), negatives)
+    own, *others = mode.survey(np.array([target]), negatives)
     assert (len(own.objects), len(own.background)) == (1, 1)
     assert [len(each.background) for each in others] == [2, 1]
     assert not any(len(each.objects) for each in others)
 
 
-def test_a_frame_without_positives_is_remembered_for_its_negatives(appearance) -> None:
+def test_a_frame_without_positives_is_remembered_for_its_negatives(mode) -> None:
     image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
-    lesson = appearance.view(image, state, 1.2).lesson(np.empty((0, 4)), np.array([state]))
-    assert lesson.conv5.shape[1:] == appearance.shape
+    mode.see(image, state, 1.2)
+    lesson = mode.lesson(np.empty((0, 4)), np.array([state]))
+    assert lesson.conv5.shape[1:] == mode.shape
     assert (len(lesson.objects), len(lesson.background)) == (0, 1)
 
 
-def test_memory_is_bounded(appearance) -> None:
+def test_memory_is_bounded(mode) -> None:
     image, state = texture(160, 200), (60.0, 50.0, 40.0, 40.0)
-    view = appearance.view(image, state, 0.6)
-    boxes = np.array([state])
-    for _ in range(appearance.config.long_term_frames + 5):
-        appearance.remember(view, boxes, boxes)
-    assert len(appearance._memory) == appearance.config.long_term_frames
+    mode.see(image, state, 0.6)
+    boxes, most = np.array([state]), Config.for_mode("fast").long_term_frames
+    for _ in range(most + 5):
+        mode.remember(boxes, boxes)
+    assert len(mode.memory) == most
 
 
 def test_a_backbone_that_takes_one_size_only_is_refused_with_the_cure(backbone, tmp_path) -> None:

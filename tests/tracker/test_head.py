@@ -8,15 +8,17 @@ from rpn2t import Config
 from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.device import choose_device
 from rpn2t.paths import prototxt_dir
-from rpn2t.tracker.paper.head import Head, HeadGeometry
-from rpn2t.tracker.paper.windows import Windows, from_array
+from rpn2t.tracker.head import HeadGeometry
+from rpn2t.tracker.paper.head import PaperHead
+from rpn2t.tracker.paper.windows import Windows
+from support import windows_of
 
 caffe = load_caffe()
 SMALL = Config(batch_positives=4, batch_negatives=6, mining_pool=8)
 
 
-def small_head(config: Config = SMALL, seed: int = 0, proposal=None) -> Head:
-    return Head(config, HeadGeometry(config, 14), 256, proposal, seed, choose_device("cpu"))
+def small_head(config: Config = SMALL, seed: int = 0, proposal=None) -> PaperHead:
+    return PaperHead(config, HeadGeometry(config, 14), 256, proposal, seed, choose_device("cpu"))
 
 
 def maps(n: int, seed: int = 0, size: int = 12) -> np.ndarray:
@@ -24,7 +26,7 @@ def maps(n: int, seed: int = 0, size: int = 12) -> np.ndarray:
 
 
 def windows(n: int, seed: int = 0, size: int = 12) -> Windows:
-    return from_array(maps(n, seed, size))
+    return windows_of(maps(n, seed, size))
 
 
 def test_geometry_of_the_papers_map() -> None:
@@ -37,7 +39,7 @@ def test_geometry_of_a_loss_that_looks_at_the_whole_map() -> None:
     geometry = HeadGeometry(Config(quality_margin=0), 14)
     assert (geometry.window_size, geometry.pad, geometry.matching.quality.sum()) == (14, 1, 196)
     config = Config(quality_margin=0, batch_positives=4, batch_negatives=6, mining_pool=8)
-    head = Head(config, geometry, 256, None, 0, choose_device("cpu"))
+    head = PaperHead(config, geometry, 256, None, 0, choose_device("cpu"))
     assert head.scores(windows(2, size=14)).shape == (2,)
     assert head.learn(windows(4, size=14), windows(6, size=14)) > 0
 
@@ -100,12 +102,12 @@ def test_score_by_an_independent_formula() -> None:
     expected = 0.45 * (probability["score_anchor"] * iou).sum(axis=(1, 2)) / iou.sum()
     expected += 0.55 * probability["score_quality"].mean(axis=(1, 2))
     assert np.abs(expected - 0.5).max() > 0.001
-    np.testing.assert_allclose(head.scores(from_array(data)), expected, rtol=1e-4)
+    np.testing.assert_allclose(head.scores(windows_of(data)), expected, rtol=1e-4)
 
 
 def test_scores_do_not_depend_on_the_batch() -> None:
     head = small_head()
-    data = windows(Head.scoring_batch + 3)
+    data = windows(PaperHead.scoring_batch + 3)
     together = head.scores(data)
     np.testing.assert_allclose(together[-5:], head.scores(data.take(slice(-5, None))), rtol=1e-5)
     assert head.scores(data.take([])).shape == (0,)
@@ -116,7 +118,7 @@ def test_learning_tells_object_from_background_and_moves_the_shared_scores() -> 
     objects, ground = maps(4, seed=1), maps(6, seed=2)
     objects[:, :128] *= 5  # what makes an object an object here
     ground[:, 128:] *= 5
-    positives, negatives = from_array(objects), from_array(ground)
+    positives, negatives = windows_of(objects), windows_of(ground)
     before = head.scores(positives).mean() - head.scores(negatives).mean()
     losses = [head.learn(positives, negatives) for _ in range(15)]
     after = head.scores(positives).mean() - head.scores(negatives).mean()
@@ -146,13 +148,13 @@ def test_configuration_reaches_the_solver() -> None:
     assert gradients["score_quality", 0].any()
 
 
-def parameters(head: Head) -> dict[tuple[str, int], np.ndarray]:
+def parameters(head: PaperHead) -> dict[tuple[str, int], np.ndarray]:
     return {
         (name, i): blob.data.copy() for name, blobs in head.net.params.items() for i, blob in enumerate(blobs)
     }
 
 
-def gradient(head: Head, positives: Windows, negatives: Windows) -> dict[tuple[str, int], np.ndarray]:
+def gradient(head: PaperHead, positives: Windows, negatives: Windows) -> dict[tuple[str, int], np.ndarray]:
     """The loss's gradient at the weights as they are, which stay so."""
     head.net.clear_param_diffs()
     head.net.blobs["data"].data[...] = np.concatenate([positives.array(), negatives.array()])

@@ -6,17 +6,19 @@ import pytest
 from rpn2t import Config
 from rpn2t.errors import InputError
 from rpn2t.nets.device import choose_device
-from rpn2t.tracker.paper.head import Head, HeadGeometry
-from rpn2t.tracker.paper.learning import Update, due_update, train_head, update_head
+from rpn2t.tracker.head import HeadGeometry
+from rpn2t.tracker.paper.head import PaperHead
+from rpn2t.tracker.paper.learning import hardest, train_head, update_head
 from rpn2t.tracker.paper.memory import Memory, memory_capacity
-from rpn2t.tracker.paper.mining import hardest
-from rpn2t.tracker.paper.windows import Windows, WindowStore, from_array
+from rpn2t.tracker.paper.windows import Windows, WindowStore
+from rpn2t.tracker.schedule import Update, due_update
+from support import windows_of
 
 SMALL = Config(batch_positives=4, batch_negatives=6, mining_pool=12, iterations_later=3)
 
 
-def small_head() -> Head:
-    return Head(SMALL, HeadGeometry(SMALL, 14), 256, None, 0, choose_device("cpu"))
+def small_head() -> PaperHead:
+    return PaperHead(SMALL, HeadGeometry(SMALL, 14), 256, None, 0, choose_device("cpu"))
 
 
 def remember(memory: Memory, positives: tuple[int, float], negatives: tuple[int, float]) -> None:
@@ -30,7 +32,7 @@ def maps(n: int, seed: int = 0) -> np.ndarray:
 
 
 def windows(n: int, seed: int = 0) -> Windows:
-    return from_array(maps(n, seed))
+    return windows_of(maps(n, seed))
 
 
 def test_memory_forgets_positives_after_long_and_negatives_after_short_term() -> None:
@@ -92,7 +94,7 @@ def test_training_learns_from_few_windows_too() -> None:
     objects, ground = maps(2, 1), maps(5, 2)
     objects[:, :128] *= 5  # what makes an object an object here
     ground[:, 128:] *= 5
-    positives, negatives = from_array(objects), from_array(ground)  # fewer than a batch and a pool want
+    positives, negatives = windows_of(objects), windows_of(ground)  # fewer than a batch and a pool want
     losses = train_head(head, positives, negatives, 15, SMALL, np.random.default_rng(0))
     assert len(losses) == 15
     assert losses[-1] < losses[0] / 2

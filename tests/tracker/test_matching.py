@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from rpn2t.tracker.anchor import anchor_iou_map
-from rpn2t.tracker.matching import BACKGROUND, IGNORED, OBJECT, label_map, match_anchors
+from rpn2t.tracker.matching import BACKGROUND, IGNORED, OBJECT, anchor_iou_map, label_map, match_anchors
 
 
 def paper_matching(threshold: float = 0.7):

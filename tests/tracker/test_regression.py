@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rpn2t import Config
-from rpn2t.boxes import iou
+from rpn2t.boxes import encode, iou
 from rpn2t.errors import InputError
-from rpn2t.tracker.regression import BoxRegressor, regression_targets
+from rpn2t.tracker.regression import BoxRegressor
 
 TARGET = (50.0, 40.0, 30.0, 20.0)
 
@@ -15,7 +15,7 @@ def case(n: int = 60, channels: int = 5, seed: int = 0):
     rng = np.random.default_rng(seed)
     boxes = np.array(TARGET) + rng.uniform(-4, 4, (n, 4))
     # features that know where the target is, and noise
-    known = regression_targets(boxes, TARGET) @ rng.normal(0, 1, (4, channels * 12))
+    known = encode(boxes, TARGET) @ rng.normal(0, 1, (4, channels * 12))
     maps = rng.normal(0, 0.01, (n, channels, 12, 12)).astype(np.float32)
     maps[:, :, BoxRegressor(Config(), 14, 1).positions] += known.reshape(n, channels, 12)
     return maps, boxes
@@ -38,7 +38,7 @@ def test_coefficients_equal_least_squares_with_the_ridge_as_rows() -> None:
     maps, boxes = case()
     regressor = BoxRegressor(config, 14, 1)
     regressor.fit(maps, boxes, TARGET)
-    targets = regression_targets(boxes, TARGET)
+    targets = encode(boxes, TARGET)
     mean = targets.mean(axis=0)
     _, s, vt = np.linalg.svd((targets - mean) / np.sqrt(len(targets)), full_matrices=False)
     whiten = vt.T @ np.diag(1 / np.sqrt(s**2 + 0.001)) @ vt
@@ -49,7 +49,7 @@ def test_coefficients_equal_least_squares_with_the_ridge_as_rows() -> None:
     np.testing.assert_allclose(regressor.coefficients, expected, rtol=1e-6, atol=1e-8)
     predicted = features @ expected @ np.linalg.inv(whiten) + mean
     np.testing.assert_allclose(
-        regression_targets(boxes, TARGET) - predicted,
+        encode(boxes, TARGET) - predicted,
         targets - (features @ regressor.coefficients @ regressor._unwhiten + regressor._mean),
         atol=1e-6,
     )
@@ -78,5 +78,5 @@ def test_positions_that_the_windows_lack_are_refused() -> None:
 
 
 def test_targets_by_hand() -> None:
-    got = regression_targets(np.array([[0.0, 0.0, 10.0, 20.0]]), (5.0, 5.0, 20.0, 20.0))
+    got = encode(np.array([[0.0, 0.0, 10.0, 20.0]]), (5.0, 5.0, 20.0, 20.0))
     assert got[0].tolist() == pytest.approx([(15 - 5) / 10, (15 - 10) / 20, np.log(2), 0])

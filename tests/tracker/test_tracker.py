@@ -9,6 +9,7 @@ import pytest
 from rpn2t import Config, Tracker
 from rpn2t.boxes import iou
 from rpn2t.errors import InputError
+from rpn2t.run.record import describe
 from rpn2t.tracker.modes import MODES
 
 
@@ -76,14 +77,14 @@ def test_updates_come_when_they_are_due(config, tracked) -> None:
     failures = sum(score < config.success_score_early for _, score in results)
     assert failures == 0
     # frame 10 is one long-term update after the first frame's training
-    appearance = tracker._appearance
-    assert appearance.head.solver.iter == config.iterations_first + config.iterations_later
+    look = tracker._look
+    assert look.head.solver.iter == config.iterations_first + config.iterations_later
     if tracker.mode == "fast":
-        assert len(appearance._memory) == 12
-        assert all(0 < len(each.objects) <= config.positives_first for each in appearance._memory)
-        assert {len(each.background) for each in appearance._memory} == {config.negatives_later}
+        assert len(look.memory) == 12
+        assert all(0 < len(each.objects) <= config.positives_first for each in look.memory)
+        assert {len(each.background) for each in look.memory} == {config.negatives_later}
         return
-    memory = appearance.memory
+    memory = look.memory
     assert len(memory.long_term_positives()) == config.positives_first + 11 * config.positives_later
     assert len(memory.negatives()) == 12 * config.negatives_later
 
@@ -94,12 +95,12 @@ def test_failed_frames_store_nothing_update_at_once_and_widen_the_search(frames,
     tracker.init(*frames[0])
     for image, _ in frames[1:4]:
         tracker.update(image)
-    appearance = tracker._appearance
-    assert appearance.head.solver.iter == config.iterations_first + 3 * config.iterations_later
+    look = tracker._look
+    assert look.head.solver.iter == config.iterations_first + 3 * config.iterations_later
     if tracker.mode == "fast":
-        assert len(appearance._memory) == 1
+        assert len(look.memory) == 1
     else:
-        assert len(appearance.memory.negatives()) == config.negatives_later
+        assert len(look.memory.negatives()) == config.negatives_later
     assert tracker._translation == pytest.approx(0.6 * 1.1**3)
 
 
@@ -173,7 +174,7 @@ def test_a_target_as_large_as_the_frame_and_a_tiny_one(frames, make) -> None:
 
 
 def test_describe_names_what_made_the_result(tracked) -> None:
-    told = tracked[0].describe()
+    told = describe(tracked[0])
     assert told["seed"] == 4
     assert told["mode"] == tracked[0].mode
     assert told["configuration"]["candidates"] == 32

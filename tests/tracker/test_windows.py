@@ -5,7 +5,8 @@ import pytest
 
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe
-from rpn2t.tracker.paper.windows import WindowStore, from_array, joined
+from rpn2t.tracker.paper.windows import WindowStore, joined
+from support import windows_of
 
 caffe = load_caffe()
 SHAPE = (3, 2, 2)
@@ -17,7 +18,7 @@ def maps(n: int, seed: int = 0) -> np.ndarray:
 
 def test_windows_are_indexed_like_an_array() -> None:
     values = maps(9)
-    windows = from_array(values)
+    windows = windows_of(values)
     assert len(windows) == 9
     order = np.random.default_rng(1).permutation(9)
     np.testing.assert_array_equal(windows.array(), values)
@@ -54,7 +55,7 @@ def test_a_store_grows_with_its_use() -> None:
 def test_copies_go_to_the_rows_they_are_meant_for() -> None:
     blob = caffe.Blob((5, *SHAPE))
     blob.data[...] = 7
-    from_array(maps(2)).copy_to(blob, 3)
+    windows_of(maps(2)).copy_to(blob, 3)
     np.testing.assert_array_equal(blob.data[3:], maps(2))
     assert (blob.data[:3] == 7).all()
 

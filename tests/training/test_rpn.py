@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from rpn2t.boxes import iou, iou_matrix
+from rpn2t.boxes import decode, encode, iou, iou_matrix
 from rpn2t.nets.caffe import load_caffe, read_message
 from rpn2t.nets.caffemodel import ZF_SHAPES, read_caffemodel
 from rpn2t.nets.device import choose_device
-from rpn2t.nets.proposals import AnchorShapes, Sampling, Selection, assign, decode, encode, found, propose
+from rpn2t.nets.proposals import AnchorShapes, Sampling, Selection, assign, found, propose
 from rpn2t.nets.weight_sets import find_set, rpn_conv3x3, verify
 from rpn2t.paths import prototxt_dir
 from rpn2t.training.photographs import find_photographs, hold_out

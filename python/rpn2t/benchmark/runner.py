@@ -39,11 +39,13 @@ from rpn2t.benchmark.vot_supervised import (
 )
 from rpn2t.boxes import Box, as_box, as_boxes
 from rpn2t.errors import InputError, one_line
+from rpn2t.run.record import describe
 from rpn2t.run.session import FrameTracker, run
 from rpn2t.sequences.target import Target
 from rpn2t.system.files import write_whole
 from rpn2t.system.interruption import Interruption
 from rpn2t.system.processor import cpu_name
+from rpn2t.tracker.loop import Tracker
 from rpn2t.video.sources import Frame, ImageSource
 
 _SECONDS_BETWEEN_REPORTS = 1.0
@@ -178,9 +180,10 @@ def _made_with(tracker: FrameTracker | None) -> dict[str, Any]:
         "system": platform.platform(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    describe = getattr(tracker, "describe", None)
-    about = describe() if describe else {}
-    return made | {key: about[key] for key in ("device", "blas", "conv_proposal1_start") if key in about}
+    if not isinstance(tracker, Tracker):
+        return made
+    about = describe(tracker)
+    return made | {key: about[key] for key in ("device", "blas", "conv_proposal1_start")}
 
 
 class Benchmark:

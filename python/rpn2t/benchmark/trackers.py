@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 import inspect
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -100,18 +100,17 @@ class TrackerSpec:
     def _rpn2t_identity(self) -> dict[str, Any]:
         from rpn2t.nets.backbone import BackboneSpec
         from rpn2t.nets.weight_sets import find_set
-        from rpn2t.system.files import sha256
+        from rpn2t.run.record import checksums, weight_files
 
-        weights = find_set(self.weights)
         backbone = BackboneSpec.find(self.backbone)
-        files = {backbone.weights_file(weights), backbone.folder / backbone.prototxt, *weights.files.values()}
+        files = weight_files(backbone, find_set(self.weights)) | {backbone.folder / backbone.prototxt}
         return {
             "mode": self.mode,
             "backbone": self.backbone,
             "device": self.device,
             "tf32": self.tf32,
-            "sha256": {path.name: sha256(path) for path in sorted(files)},
-            "configuration": asdict(self.config),
+            "sha256": checksums(files),
+            "configuration": self.config.to_dict(),
         }
 
 

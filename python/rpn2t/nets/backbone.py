@@ -66,8 +66,25 @@ class BackboneSpec:
                 raise InputError(f"{name}/backbone.toml: {key} = {values[key]!r} is not of type {kind}")
         return cls(folder, **values)
 
+    @property
+    def target_side(self) -> int:
+        """Px of the network's input that a target has."""
+        return self.input_side - 2 * self.context
+
+    def places(self, map_size: int, rim: int) -> NDArray[np.float64]:
+        """Where the rows, and columns, of a box's map lie in the box, as parts of its side.
+
+        Args:
+            map_size: rows, and columns, of the map.
+            rim: how many of them are left out at either end.
+        """
+        pixels = np.arange(rim, map_size - rim) * float(self.stride)
+        # pixel j of the box's patch is centred half a px further, and the box begins after the context
+        places: NDArray[np.float64] = (pixels + 0.5 - self.context) / self.target_side
+        return places
+
     def weights_file(self, weights: WeightSet) -> Path:
-        """Its file: of the weight set where that has one, beside the `backbone.toml`, or the user's.
+        """Its file: the weight set's, or the one beside the `backbone.toml`, or the user's, in this order.
 
         Raises:
             InputError: it is in none of these.
@@ -99,8 +116,8 @@ class Backbone:
 
     Attributes:
         spec: what its folder says.
-        device: where it runs.
-        weights_file: where its weights came from.
+        device: that it runs on.
+        weights_file: that its weights were read from.
         channels, map_size: shape of its feature map.
     """
 
@@ -133,9 +150,9 @@ class Backbone:
     def proposal(self, weights: WeightSet) -> tuple[Maps, Maps] | None:
         """Weight and bias of the RPN's 3x3 layer on this backbone's features, or None.
 
-        They are the weight set's where the backbone's own weights are, too; another backbone's come
-        from its own file, and so do a classification network's, wherever it lies: the set's layer was
-        never trained on its features.
+        They are the weight set's if the backbone's own weights are of that set. Another backbone's come from
+        its own file. So do a classification network's, wherever that file lies: the set's layer was never
+        trained on its features.
         """
         if self.weights_file.parent == weights.folder and not self.spec.classifies:
             return rpn_conv3x3(weights)
@@ -172,14 +189,14 @@ class Backbone:
         return self.net.blobs[self.spec.feature].data  # type: ignore[no-any-return]
 
     def net_without_rim(self, rim: int, batch: int | None = None) -> tuple[Any, str]:
-        """A net that shares the weights, takes a batch and leaves out the map's rim of so many positions.
+        """A net that shares the weights, takes a batch, and leaves out the map's rim.
 
-        Where a padded convolution makes the feature, it makes the rim from its padding: with less
-        of it, the rim is not computed in the first place, and the rest is the same.
+        If a padded convolution makes the feature, it makes the rim from its padding. With less padding the
+        rim is not computed in the first place, and the rest is the same.
 
         Args:
             rim: rows and columns to leave out on every side.
-            batch: patches in one forward pass; as many as suit the device where not given.
+            batch: patches in one forward pass; None: as many as suit the device.
 
         Returns:
             The net, and the name of its feature blob of shape (batch, channels, size, size).

@@ -52,7 +52,7 @@ def blas_report() -> dict[str, str | int | None]:
     """The BLAS that Caffe itself uses: ``core``, ``threads`` and ``library`` (its version and build).
 
     Looked up through Caffe's own library, since NumPy, SciPy and OpenCV each bring an OpenBLAS of
-    their own. All but ``library`` are None where Caffe was linked with another BLAS.
+    their own. All but ``library`` are None if Caffe was linked with another BLAS.
     """
     load_caffe()
     library = caffe_library()

@@ -121,7 +121,7 @@ def load_into(
     Args:
         net: a ``caffe.Net`` (or a solver's ``net``).
         layers: weights by layer name; those the net does not have are passed over.
-        source: where they come from, for messages.
+        source: named in messages.
         aliases: for a layer of the net, other names under which to look for it.
         required: whether each layer of the net must be found, or the names of those that must.
 

@@ -91,9 +91,9 @@ def has_cuda() -> bool:
 
 
 def gpu_problem(index: int) -> str | None:
-    """What keeps Caffe from GPU ``index`` and what helps, as one clause each; None where nothing does.
+    """What keeps Caffe from GPU ``index`` and what helps, as one clause each; None if nothing does.
 
-    Caffe's own ``set_device`` ends the process where there is no such GPU, so CUDA is asked before it.
+    Caffe's own ``set_device`` ends the process if there is no such GPU, so CUDA is asked before it.
     Only a GPU to which there is no other objection is opened.
     """
     if not has_cuda():

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from rpn2t.boxes import as_boxes, centre_size, round_half_up
 from rpn2t.images import Image
 from rpn2t.nets.caffe import load_caffe
+from rpn2t.system.stages import Stage, stage
 
 GREY_LEVEL = 128
 
@@ -62,7 +63,12 @@ def cut_into(blob: Any, image: Image, boxes: ArrayLike, context: int) -> None:
 
 
 def cut_corners_into(blob: Any, image: Image, corners: NDArray[np.int64]) -> None:
-    """The same of rectangles as :func:`widened_corners` gives them; the blob (n, 3, height, width)."""
+    """Cut rectangles, as :func:`widened_corners` gives them, into a blob of shape (n, 3, height, width)."""
+    with stage(Stage.CUT):
+        _cut(blob, image, corners)
+
+
+def _cut(blob: Any, image: Image, corners: NDArray[np.int64]) -> None:
     sides = np.array([blob.shape[-1], blob.shape[-2]])
     first, last = corners[:, :2], corners[:, 2:]  # each as x, y
     inside_first = np.maximum(first, 0)

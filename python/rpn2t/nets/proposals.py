@@ -13,9 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Floats, centre_size, from_centre_size, iou_matrix
-
-LARGEST_STEP = 4.135  # of a side's logarithm, which then grows 62-fold: a guard against overflow
+from rpn2t.boxes import Floats, decode, encode, from_centre_size, iou_matrix
 
 
 @dataclass(frozen=True)
@@ -50,27 +48,6 @@ class AnchorShapes:
         shape = (rows * columns, len(self), 2)
         both = [np.broadcast_to(centres, shape), np.broadcast_to(sides, shape)]
         return from_centre_size(np.concatenate(both, axis=-1))
-
-
-def encode(anchors: Floats, boxes: Floats) -> Floats:
-    """How boxes differ from their anchors: shift of the centre over the side, logarithm of the sides' ratio.
-
-    Args:
-        anchors: shape (n, 4).
-        boxes: shape (n, 4), a box for each.
-
-    Returns:
-        Shape (n, 4): dx, dy, dw, dh.
-    """
-    at, to = centre_size(anchors), centre_size(boxes)
-    return np.concatenate([(to[:, :2] - at[:, :2]) / at[:, 2:], np.log(to[:, 2:] / at[:, 2:])], axis=1)
-
-
-def decode(anchors: Floats, steps: NDArray[np.floating]) -> Floats:
-    """The inverse of :func:`encode`."""
-    at = centre_size(anchors)
-    sides = at[:, 2:] * np.exp(np.minimum(steps[:, 2:], LARGEST_STEP))
-    return from_centre_size(np.concatenate([at[:, :2] + steps[:, :2] * at[:, 2:], sides], axis=1))
 
 
 @dataclass(frozen=True)
@@ -134,9 +111,9 @@ class Selection:
     """Which boxes become proposals.
 
     Attributes:
-        before_nms: so many of the likeliest enter the suppression.
+        before_nms: how many of the likeliest enter the suppression.
         nms_iou: of two boxes that overlap more, the likelier stays.
-        proposals: so many stay at most.
+        proposals: how many stay at most.
         smallest_side: px of the input; smaller boxes are dropped.
     """
 
@@ -163,7 +140,7 @@ def propose(
     Args:
         anchors: shape (n, 4).
         scores: shape (n,), of the object.
-        steps: shape (n, 4), see :func:`encode`.
+        steps: shape (n, 4), see :func:`rpn2t.boxes.encode`.
         size: width and height of the input, to which boxes are clipped.
         selection: thresholds and numbers.
 

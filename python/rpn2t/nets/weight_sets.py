@@ -34,7 +34,7 @@ class WeightSet:
     files: dict[str, Path]
 
     def file(self, part: str) -> Path:
-        """Path of a part; InputError where the set has none."""
+        """Path of a part; InputError if the set has none."""
         if part not in self.files:
             raise InputError(f"weights {self.name}: the set has no {FILES[part]} in {self.folder}")
         return self.files[part]

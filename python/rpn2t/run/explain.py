@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rpn2t.boxes import Box, Floats, centre_size, iou
 from rpn2t.images import Image
 from rpn2t.tracker.observation import Observation, Term
-from rpn2t.tracker.paper.learning import Update
+from rpn2t.tracker.schedule import Update
 from rpn2t.video.annotate import BOX, TRUTH, Colour
 
 _WIDTH, _HEIGHT = 640, 420  # px of a panel

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from rpn2t.boxes import Box
 from rpn2t.images import Image
 from rpn2t.system.interruption import Interruption
+from rpn2t.system.stages import Stage, stage
 
 if TYPE_CHECKING:
     from rpn2t.video.sources import Frame
@@ -70,7 +71,8 @@ def run(
     first = True
     while True:
         with allowed():
-            frame = next(coming, None)
+            with stage(Stage.READ):
+                frame = next(coming, None)
             if frame is None:
                 return
             started = perf_counter()

@@ -35,11 +35,6 @@ def mean_box(boxes: Floats) -> Box:
     return as_box(round_half_up(boxes.mean(axis=0)))
 
 
-def success_score(frame: int, config: Config) -> float:
-    """The score below which a frame has failed; frames count from 1."""
-    return config.success_score_early if frame <= config.early_frames else config.success_score_late
-
-
 def next_translation(translation: float, failed: bool, config: Config) -> float:
     """Search extension: look further after every failed frame, and normally again after a good one."""
     return (

@@ -2,6 +2,11 @@
 
 Term 1 uses the anchors that match the target (IoU above a threshold: the region proposal view, which
 keeps the target). Term 2 uses the map without its rim, whatever stands there (which keeps the box).
+
+Every position of the 14 x 14 map carries one square anchor, as large as the receptive field (fig. 1, right).
+The target, too, is a square of that size in the middle of the patch. So how well an anchor matches it depends
+only on how many steps away from the middle it stands. An even map has no middle position: its central 2 x 2
+count as exactly on the target.
 """
 
 from dataclasses import dataclass
@@ -10,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
-from rpn2t.tracker.anchor import anchor_iou_map
 
 OBJECT, BACKGROUND, IGNORED = 0, 1, -1
 """Class indices of the label maps: channel 0 of a score map is the object's."""
@@ -60,6 +64,25 @@ class Matching:
         )
 
 
+def anchor_iou_map(map_size: int, anchor_size: int, stride: int) -> Floats:
+    """IoU of every position's anchor with the target.
+
+    Args:
+        map_size: rows, and columns, of the map.
+        anchor_size: side of anchor and target, px of the network's input.
+        stride: px between neighbouring anchors.
+
+    Returns:
+        Shape (map_size, map_size). With a, b steps from the nearest central row and column,
+        inter = (size - stride a)(size - stride b) and IoU = inter / (2 size^2 - inter).
+    """
+    steps = np.floor(np.abs(np.arange(map_size) - (map_size - 1) / 2))
+    side = np.maximum(anchor_size - stride * steps, 0)
+    inter: Floats = np.outer(side, side)
+    iou: Floats = inter / (2 * anchor_size**2 - inter)
+    return iou
+
+
 def match_anchors(map_size: int, anchor_size: int, stride: int, threshold: float, margin: int) -> Matching:
     """Both terms' positions.
 
@@ -88,7 +111,7 @@ def label_map(positions: NDArray[np.bool_], is_object: NDArray[np.bool_]) -> NDA
     """Class indices for a batch of samples.
 
     Args:
-        positions: shape (rows, columns), where the term looks.
+        positions: shape (rows, columns), True if the term looks there.
         is_object: shape (n,), True for a positive sample (p* = 1 in the paper).
 
     Returns:

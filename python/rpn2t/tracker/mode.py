@@ -1,67 +1,86 @@
-"""The seam between the tracking loop and how the target's look is learned: two modes behind one interface.
+"""The seam between the tracking loop and how a target's look is learned: two modes behind one interface.
 
-The loop draws boxes, chooses among them and decides when to learn (:mod:`rpn2t.tracker.loop`). What it asks of a
-mode is here: to see a frame, to score boxes in it, to keep samples of it, and to learn from samples.
+The loop draws boxes, chooses among them and decides when to learn (:mod:`rpn2t.tracker.loop`). What it asks
+of a mode is here: to see a frame, to score boxes in it, to keep samples of it, and to learn from samples.
 
-    paper  every box is a patch of its own, and a forward pass of the backbone (:mod:`rpn2t.tracker.paper.mode`)
+    paper  every box is a patch of its own, and a forward pass of its own (:mod:`rpn2t.tracker.paper.mode`)
     fast   one forward pass a frame, out of which all boxes are read (:mod:`rpn2t.tracker.fast.mode`)
 """
 
-from typing import Any, Protocol
+from typing import Protocol
+
+import numpy as np
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Maps
 from rpn2t.tracker.candidates import Best
-from rpn2t.tracker.paper.learning import Update
+from rpn2t.tracker.head import HeadGeometry, Probabilities
+from rpn2t.tracker.schedule import Update
 
 
-class View(Protocol):
-    """One frame, as a mode sees it. Boxes are (n, 4), in the frame's px."""
+class Mode(Protocol):
+    """What a mode knows of one target, and of the frame that it saw last.
 
-    def probabilities(self, boxes: Floats) -> tuple[Floats, Floats]:
-        """The object's probability at each position of each box's map, by the head as it is now.
+    Boxes are (n, 4), in the frame's px.
+
+    Attributes:
+        geometry: which positions of a box's map count, and how its score is made of them.
+        proposal_start: how the head's 3x3 layer started, in words.
+    """
+
+    geometry: HeadGeometry
+    proposal_start: str
+
+    def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
+        """Forget the last target, if there was one, and make room for a new one.
+
+        Args:
+            target: in the first frame; only its sides are used.
+            seed: of what is drawn while nets are made.
+            rng: of what is drawn while it learns; shared with the loop.
+        """
+
+    def see(self, image: Image, state: Box, translation: float) -> None:
+        """Take the next frame.
+
+        Args:
+            image: the frame.
+            state: boxes around this one matter.
+            translation: how far their centres are from its own, over the mean of its sides, at most.
+        """
+
+    def maps(self, boxes: Floats) -> Maps:
+        """conv5 of boxes of the frame, each from a patch of its own.
 
         Returns:
-            Term 1's and term 2's, each of shape (n, rows, columns).
+            Shape (n, channels, size, size), without the rim of the map that the head never reads.
         """
-        ...
+
+    def probabilities(self, boxes: Floats) -> Probabilities:
+        """The object's probability at each position of each box's map, by the head as it is now."""
 
     def close_up(self, boxes: Floats, best: Best) -> tuple[Maps, Floats]:
-        """Windows of conv5 from which the target's box is regressed, and the boxes that they show.
+        """The maps from which the target's box is regressed, and the boxes that they show.
 
         Args:
             boxes: those that were scored last.
             best: the best of them.
         """
-        ...
 
-
-class Appearance(Protocol):
-    """What a mode knows of one target's look. Views are those that it made.
-
-    Attributes:
-        proposal_start: how the head's 3x3 layer started, in words.
-    """
-
-    proposal_start: str
-
-    def view(self, image: Image, state: Box, translation: float) -> Any:
-        """See a frame, of which boxes around `state` matter, shifted by up to `translation` of its side.
-
-        Returns:
-            A :class:`View`.
-        """
-        ...
-
-    def learn_first(self, view: Any, positives: Floats, negatives: Floats) -> None:
+    def learn_first(self, positives: Floats, negatives: Floats) -> None:
         """Learn the target from boxes of the first frame."""
-        ...
 
-    def remember(self, view: Any, positives: Floats, negatives: Floats) -> None:
-        """Keep a successful frame's boxes, as they look."""
-        ...
+    def remember_first(self, positives: Floats, negatives: Floats) -> None:
+        """Keep boxes of the first frame.
+
+        Args:
+            positives: those of :meth:`learn_first`.
+            negatives: others than those.
+        """
+
+    def remember(self, positives: Floats, negatives: Floats) -> None:
+        """Keep boxes of a later frame."""
 
     def update(self, update: Update) -> None:
         """Learn from what is remembered."""
-        ...

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.tracker.candidates import Best
-from rpn2t.tracker.paper.learning import Update
+from rpn2t.tracker.schedule import Update
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Term:
 
     Attributes:
         probabilities: the object's, at each position of each candidate's map, shape (n, rows, columns).
-        weights: of the positions in the candidate's score, shape (rows, columns); 0 where the term does not
-            look, and where its probability therefore says nothing.
+        weights: of the positions in the candidate's score, shape (rows, columns). At a position with weight
+            0 the term does not look, and its probability says nothing.
     """
 
     probabilities: Floats
@@ -37,8 +37,8 @@ class Observation:
         boxes: the candidates, shape (n, 4).
         scores: theirs, shape (n,).
         terms: term 1's and term 2's maps.
-        places: where the maps' rows lie in a candidate, and their columns, shape (rows,): as a part of its
-            side, 0 its upper or left edge, 1 the other one.
+        places: where the maps' rows, and columns, lie in a candidate, shape (rows,). 0 is its upper or left
+            edge, 1 the other one.
         best: the best candidates and their mean.
         threshold: the score below which the frame has failed.
         failed: whether it has.

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from rpn2t.boxes import Box, Floats, centre_size, from_centre_size
+from rpn2t.boxes import Box, Floats, decode, encode
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import Maps
-from rpn2t.tracker.anchor import anchor_iou_map
+from rpn2t.tracker.matching import anchor_iou_map
 
 _RIDGE = 0.001  # added to the targets' variances before whitening
 
@@ -49,7 +49,7 @@ class BoxRegressor:
         """Learn to correct `boxes`, shape (n, 4), to the target. No box: stay the identity."""
         if not len(boxes):
             return
-        targets = regression_targets(boxes, target)
+        targets = encode(boxes, target)
         self._mean = targets.mean(axis=0)
         targets = targets - self._mean
         variances, axes = np.linalg.eigh(targets.T @ targets / len(targets))
@@ -66,13 +66,4 @@ class BoxRegressor:
         if self.coefficients is None:
             return boxes
         change = self.features(windows) @ self.coefficients @ self._unwhiten + self._mean
-        rows = centre_size(boxes)
-        centre = rows[:, :2] + change[:, :2] * rows[:, 2:]
-        return from_centre_size(np.concatenate([centre, rows[:, 2:] * np.exp(change[:, 2:])], axis=1))
-
-
-def regression_targets(boxes: Floats, target: Box) -> Floats:
-    """Shift over size and log size ratio from each box to the target, shape (n, 4)."""
-    rows, goal = centre_size(boxes), centre_size(target)
-    shift = (goal[:, :2] - rows[:, :2]) / rows[:, 2:]
-    return np.concatenate([shift, np.log(goal[:, 2:] / rows[:, 2:])], axis=1)
+        return decode(boxes, change)

@@ -21,8 +21,10 @@ from rpn2t.run.explainer import Explainer, explainer_of
 from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
 from rpn2t.run.folder import RunFolder
 from rpn2t.run.profile import Profile
+from rpn2t.run.record import describe
 from rpn2t.run.session import Step, run
 from rpn2t.system.interruption import Interrupted, Interruption
+from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.modes import choose_mode
 from rpn2t.video.annotate import annotate
 from rpn2t.video.live import Realtime
@@ -109,7 +111,7 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         with interruption.allowed():
             job = _prepare(options, stack)
         say(_what_runs(options, job))
-        for note in (*job.source.notes, *job.tracker.notes):
+        for note in (*job.source.notes, *job.tracker.device.notes):
             say(f"note: {note}")
         progress.start(None if job.live else job.total)  # nobody knows how many will be dropped
         steps = run(job.tracker, job.frames, job.begin.box, interruption)
@@ -144,7 +146,8 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
     truth = find_truth(source, options.init_file)
     frames = source.frames(start, stop)
-    first = next(frames)
+    with stage(Stage.READ):
+        first = next(frames)
     live = None
     if options.realtime:
         live = stack.enter_context(Realtime(first, frames, None if source.live else source.fps))
@@ -180,7 +183,7 @@ def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
 
 
 def _what_runs(options: TrackOptions, job: _Job) -> str:
-    about = job.tracker.describe()
+    about = describe(job.tracker)
     frames = f"from frame {job.start}" if job.total is None else f"frames {job.start}:{job.start + job.total}"
     if job.live:
         frames += ", realtime" if job.source.live else f", realtime at {float(job.source.fps):.3g} frames/s"
@@ -196,7 +199,7 @@ def _record(
 ) -> None:
     """Goes through the steps and leaves the results on disk, whatever ends them."""
     header = {
-        **job.tracker.describe(),
+        **describe(job.tracker),
         "command": asdict(options),
         "source": {
             "name": job.source.name, "fps": float(job.source.fps), "first_frame": job.start,
@@ -213,18 +216,24 @@ def _record(
         if options.show:
             window = outputs.enter_context(Window())
         for step in steps:
-            more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
-            seconds = None if step.score is None else step.seconds
-            job.folder.write(step.frame.index, step.box, step.score, seconds, **more)
-            if video or window:
-                picture = _picture(step, job.truth)
-                if video:
-                    video.write(picture)
-                if window and not window.show(picture):
-                    raise Interrupted(signal.SIGINT)
-            if job.explainer:
-                job.explainer.show(step, _true_box(step, job.truth))
+            with stage(Stage.WRITE):
+                _write(job, step, video, window)
             progress.show(step)
+
+
+def _write(job: _Job, step: Step, video: VideoWriter | None, window: Window | None) -> None:
+    """Leave a step's results, and show it."""
+    more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
+    seconds = None if step.score is None else step.seconds
+    job.folder.write(step.frame.index, step.box, step.score, seconds, **more)
+    if video or window:
+        picture = _picture(step, job.truth)
+        if video:
+            video.write(picture)
+        if window and not window.show(picture):
+            raise Interrupted(signal.SIGINT)
+    if job.explainer:
+        job.explainer.show(step, _true_box(step, job.truth))
 
 
 def _close_report(job: _Job) -> None:

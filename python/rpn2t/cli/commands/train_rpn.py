@@ -70,8 +70,8 @@ def train_rpn(**options: Any) -> None:
       rpn2t train-rpn --images photographs --annotations boxes.jsonl
 
     A list in JSON lines has a line for each photograph: {"file": "a/1.jpg", "boxes": [[x, y, w, h], ...]}, in
-    pixels, 0-based, and perhaps "source". Every tenth photograph is held out. On those recall is measured: the
-    share of objects that one of 300 proposals overlaps with an IoU of at least 0.5, or 0.7.
+    pixels, 0-based, and perhaps "source". Every tenth photograph is held out. On those recall is measured:
+    the share of objects that one of 300 proposals overlaps with an IoU of at least 0.5, or 0.7.
 
     The output is a set of weights at any time. zf_teacher.caffemodel has the layers conv1 to conv5,
     conv_proposal1, rpn_cls_score and rpn_bbox_pred. zf_student.caffemodel has the same conv1 to conv5 until

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Floats
 from rpn2t.config import Config
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import forward, read_message
 from rpn2t.nets.device import Device
 from rpn2t.paths import prototxt_dir
+from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.fast.reader import MapReader, object_probability
-from rpn2t.tracker.fast.region import Windows
-from rpn2t.tracker.paper.head import (
+from rpn2t.tracker.fast.region import Grids
+from rpn2t.tracker.head import (
     HeadGeometry,
+    Probabilities,
     ProposalWeights,
     label_settings,
     lay_over_learning,
@@ -31,7 +32,7 @@ from rpn2t.tracker.paper.head import (
 )
 
 
-class MapHead:
+class FastHead:
     """Scores windows of a region's map and learns to score them better. One a target: it holds a solver.
 
     Attributes:
@@ -48,29 +49,31 @@ class MapHead:
         seed: int,
         device: Device,
     ) -> None:
-        """Build both nets, which share their weights; see :class:`rpn2t.tracker.paper.head.Head`."""
+        """Build both nets, which share their weights; see :class:`rpn2t.tracker.paper.head.PaperHead`."""
         device.activate()
         self.geometry = geometry
         size = len(geometry.matching.iou)
         groups = min(config.position_groups, size)
         self._reader = MapReader(size, geometry.label_crop, groups)
         self._shift = 1 - geometry.pad  # without padding, the 3x3 layer's position 0 is conv5's position 1
-        train, deploy = (
-            _lay_over(
-                read_message(prototxt_dir() / f"head_map/{name}.prototxt", "NetParameter"),
-                config, geometry, self._reader, channels,
-            )
-            for name in ("train", "deploy")
-        )  # fmt: skip
-        self.solver, self.scoring_net, self.proposal_start = make_nets(config, train, deploy, proposal, seed)
+        with stage(Stage.LOAD):
+            train, deploy = (
+                _lay_over(
+                    read_message(prototxt_dir() / f"head_map/{name}.prototxt", "NetParameter"),
+                    config, geometry, self._reader, channels,
+                )
+                for name in ("train", "deploy")
+            )  # fmt: skip
+            nets = make_nets(config, train, deploy, proposal, seed)
+        self.solver, self.scoring_net, self.proposal_start = nets
         self.net: Any = self.solver.net
 
-    def probabilities(self, region: Maps, windows: Windows) -> tuple[Floats, Floats]:
+    def probabilities(self, region: Maps, grids: Grids) -> Probabilities:
         """The object's probability at every position that the loss may look at.
 
         Args:
             region: conv5 of a region, (channels, rows, columns).
-            windows: n windows on it, (n, 4).
+            grids: of n windows on it, (n, 4).
 
         Returns:
             Term 1's and term 2's, each of shape (n, size, size).
@@ -79,40 +82,39 @@ class MapHead:
         _put(blobs["data"], [region])
         forward(self.scoring_net)
         rows, columns = blobs["score_quality"].shape[2:]
-        taps = self._reader.taps(self._shifted(windows), rows, columns)
-        which = np.zeros(len(windows), np.int64)
+        taps = self._reader.taps(self._shifted(grids), rows, columns)
+        which = np.zeros(len(grids), np.int64)
         anchor, quality = (
             self._reader.read(blobs[name].data, which, taps) for name in ("score_anchor", "score_quality")
         )
         return object_probability(anchor), object_probability(quality)
 
-    def learn(
-        self, regions: Sequence[Maps], objects: Sequence[Windows], background: Sequence[Windows]
-    ) -> float:
+    def learn(self, regions: Sequence[Maps], objects: Sequence[Grids], background: Sequence[Grids]) -> float:
         """One SGD iteration on windows of some regions; of the background's the hardest are taken.
 
         Args:
             regions: conv5 of m regions, each (channels, rows, columns).
-            objects, background: windows on each of them.
+            objects, background: grids of windows on each of them.
 
         Returns:
             The loss (eq. 2) before the step.
         """
-        rows = [
-            _rows(number, self._shifted(windows), flag)
-            for flag, of_regions in ((1, objects), (0, background))
-            for number, windows in enumerate(of_regions)
-        ]
-        values = np.concatenate(rows)
-        blobs = self.net.blobs
-        _put(blobs["data"], regions)
-        blobs["windows"].reshape(*values.shape)
-        blobs["windows"].data[...] = values
-        self.solver.step(1)
-        return float(blobs["loss"].data.ravel()[0])
+        with stage(Stage.LEARN):
+            rows = [
+                _rows(number, self._shifted(grids), flag)
+                for flag, of_regions in ((1, objects), (0, background))
+                for number, grids in enumerate(of_regions)
+            ]
+            values = np.concatenate(rows)
+            blobs = self.net.blobs
+            _put(blobs["data"], regions)
+            blobs["windows"].reshape(*values.shape)
+            blobs["windows"].data[...] = values
+            self.solver.step(1)
+            return float(blobs["loss"].data.ravel()[0])
 
-    def _shifted(self, windows: Windows) -> Windows:
-        shifted: Windows = windows - np.array([self._shift, self._shift, 0, 0])
+    def _shifted(self, grids: Grids) -> Grids:
+        shifted: Grids = grids - np.array([self._shift, self._shift, 0, 0])
         return shifted
 
 
@@ -124,9 +126,9 @@ def _put(blob: Any, regions: Sequence[Maps]) -> None:
         blob.data[row] = region
 
 
-def _rows(number: int, windows: Windows, flag: int) -> NDArray[np.float64]:
-    count = len(windows)
-    return np.column_stack([np.full(count, number), windows, np.full(count, flag)])
+def _rows(number: int, grids: Grids, flag: int) -> NDArray[np.float64]:
+    count = len(grids)
+    return np.column_stack([np.full(count, number), grids, np.full(count, flag)])
 
 
 def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReader, channels: int) -> Any:

@@ -47,7 +47,7 @@ class MapReader:
     Attributes:
         size: rows, and columns, that are read.
         first: the window's row, and column, at which they begin, in positions of the map that is read.
-        groups: so many groups of positions down, and across; 1: all positions are alike.
+        groups: of positions, down and across. With 1 all positions are alike.
     """
 
     size: int
@@ -59,15 +59,15 @@ class MapReader:
         """Of a map that is read: background and object for every group."""
         return CLASSES * self.groups**2
 
-    def taps(self, windows: NDArray[np.floating], rows: int, columns: int) -> Taps:
-        """Where n windows of shape (n, 4) lie on a map; see :data:`rpn2t.tracker.fast.region.Windows`.
+    def taps(self, grids: NDArray[np.floating], rows: int, columns: int) -> Taps:
+        """Where n windows lie on a map: their grids, (n, 4), see :data:`rpn2t.tracker.fast.region.Grids`.
 
         What would lie outside is read at the map's edge.
         """
         lower, share = [], []
         steps = np.arange(self.size) + self.first
         for axis, size in enumerate((rows, columns)):
-            at = windows[:, axis, None] + windows[:, axis + 2, None] * steps
+            at = grids[:, axis, None] + grids[:, axis + 2, None] * steps
             at = np.clip(at, 0, size - 1)
             below = np.minimum(at.astype(np.int64), size - 2)
             lower.append(below)

@@ -1,10 +1,8 @@
-"""The head: one 3x3 and two sibling 1x1 layers on conv5, trained online by a Caffe solver (section 3.4).
+"""Paper mode's head: it scores windows of conv5, each from a patch of its own (section 3.4).
 
-prototxt/head/ holds its nets. The configuration is laid over the committed files, so that every
-number of the method can be set; with the defaults nothing changes.
+prototxt/head/ holds its nets.
 """
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,72 +10,22 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
 from rpn2t.config import Config
-from rpn2t.errors import InputError
-from rpn2t.nets.caffe import forward, load_caffe, make_from_message, read_message
+from rpn2t.nets.caffe import forward, read_message
 from rpn2t.nets.device import Device
 from rpn2t.paths import prototxt_dir
-from rpn2t.tracker.matching import Matching, match_anchors
+from rpn2t.system.stages import Stage, stage
+from rpn2t.tracker.head import (
+    HeadGeometry,
+    Probabilities,
+    ProposalWeights,
+    label_settings,
+    lay_over_learning,
+    make_nets,
+)
 from rpn2t.tracker.paper.windows import Windows
 
-ProposalWeights = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-
-class HeadGeometry:
-    """What of conv5's map the head reads, given the positions that the loss looks at.
-
-    Attributes:
-        matching: both terms' positions on the head's own, smaller map.
-        label_crop: rim of the whole map that no term looks at.
-        window_rim: rim of conv5's map that the head therefore never reads (its 3x3 layer reaches one
-            position further than the labels).
-        pad: of the 3x3 layer: 0, unless the loss looks at the map's very rim.
-        score_weights: of both terms' positions in a box's score, see :meth:`score`.
-    """
-
-    def __init__(self, config: Config, map_size: int) -> None:
-        """Match the anchors of a `map_size` x `map_size` map.
-
-        Raises:
-            InputError: with these settings the loss would look at no position.
-        """
-        try:
-            whole = match_anchors(
-                map_size, config.anchor_size, config.anchor_stride, config.matching_iou, config.quality_margin
-            )
-        except ValueError as error:
-            raise InputError(f"matching_iou, quality_margin: {error}") from None
-        self.map_size = map_size
-        self.label_crop = whole.rim
-        self.matching: Matching = whole.crop(self.label_crop)
-        self.window_rim = max(self.label_crop - 1, 0)
-        self.window_size = map_size - 2 * self.window_rim
-        self.pad = 0 if self.label_crop else 1
-        self.score_weights = self.matching.score_weights(
-            config.score_weight_anchor, config.score_weight_quality
-        )
-
-    def score(self, anchor: Floats, quality: Floats) -> Floats:
-        """How much boxes look like the target.
-
-        The score_weight_anchor / score_weight_quality mix of the IoU-weighted mean of the object's
-        probability over term 1's positions and of its mean over term 2's.
-
-        Args:
-            anchor: the object's probability by term 1's layer, shape (n, rows, columns).
-            quality: by term 2's.
-
-        Returns:
-            Shape (n,), between 0 and the sum of the two score weights.
-        """
-        first, second = (
-            np.einsum("nij,ij->n", probability, weights)
-            for probability, weights in zip((anchor, quality), self.score_weights, strict=True)
-        )
-        total: Floats = first + second
-        return total
-
-
-class Head:
+class PaperHead:
     """Scores windows of conv5 and learns to score them better. One a target: it holds a solver.
 
     Attributes:
@@ -105,7 +53,7 @@ class Head:
             channels: of conv5.
             proposal: weight and bias of the RPN's own 3x3 layer, or None for a gaussian start.
             seed: of the layers that start from a gaussian.
-            device: where to run.
+            device: that it runs on.
 
         Raises:
             InputError: `proposal` does not fit the layer.
@@ -114,21 +62,23 @@ class Head:
         self.geometry = geometry
         self._device = device
         self.learning_batch = (config.batch_positives, config.batch_negatives)
-        train, deploy = (
-            _lay_over(
-                read_message(prototxt_dir() / f"head/{name}.prototxt", "NetParameter"),
-                config,
-                geometry,
-                channels,
+        with stage(Stage.LOAD):
+            train, deploy = (
+                _lay_over(
+                    read_message(prototxt_dir() / f"head/{name}.prototxt", "NetParameter"),
+                    config,
+                    geometry,
+                    channels,
+                )
+                for name in ("train", "deploy")
             )
-            for name in ("train", "deploy")
-        )
-        self.solver, self.scoring_net, self.proposal_start = make_nets(config, train, deploy, proposal, seed)
+            nets = make_nets(config, train, deploy, proposal, seed)
+        self.solver, self.scoring_net, self.proposal_start = nets
         self.net: Any = self.solver.net
         self.net.blobs["flag"].data[: config.batch_positives] = 1
         self.net.blobs["flag"].data[config.batch_positives :] = 0
 
-    def probabilities(self, windows: Windows) -> tuple[Floats, Floats]:
+    def probabilities(self, windows: Windows) -> Probabilities:
         """The object's probability at every position that the loss may look at.
 
         Args:
@@ -157,10 +107,11 @@ class Head:
         split = len(positives)
         if (split, len(negatives)) != self.learning_batch:
             raise ValueError(f"a batch is {self.learning_batch} windows, not {(split, len(negatives))}")
-        positives.copy_to(self.net.blobs["data"])
-        negatives.copy_to(self.net.blobs["data"], split)
-        self.solver.step(1)
-        return float(self.net.blobs["loss"].data.ravel()[0])
+        with stage(Stage.LEARN):
+            positives.copy_to(self.net.blobs["data"])
+            negatives.copy_to(self.net.blobs["data"], split)
+            self.solver.step(1)
+            return float(self.net.blobs["loss"].data.ravel()[0])
 
     def _score_batch(self, windows: Windows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         blobs, count = self.scoring_net.blobs, len(windows)
@@ -171,48 +122,11 @@ class Head:
         return blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0]
 
 
-def make_nets(
-    config: Config, train: Any, deploy: Any, proposal: ProposalWeights | None, seed: int
-) -> tuple[Any, Any, str]:
-    """A head's two nets, which share their weights.
-
-    Args:
-        config: the method's numbers.
-        train, deploy: their definitions.
-        proposal, seed: see :class:`Head`.
-
-    Returns:
-        The solver with the training net, the scoring net, and how the 3x3 layer started, in words.
-
-    Raises:
-        InputError: `proposal` does not fit the layer.
-    """
-    caffe = load_caffe()
-    caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
-    solver: Any = make_from_message(caffe.SGDSolver, _solver(config, train))
-    scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
-    scoring_net.share_with(solver.net)
-    return solver, scoring_net, _start_proposal(solver.net, proposal, config)
-
-
-def _start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) -> str:
-    """Start a head's 3x3 layer from the RPN's, or leave it its gaussian; which, in words."""
-    if proposal is None:
-        return f"gaussian, sigma {config.proposal_std:g}: the weights bring no RPN 3x3 layer"
-    for blob, values in zip(net.params["conv_proposal1"], proposal, strict=True):
-        if blob.data.shape != values.shape:
-            raise InputError(
-                f"the weights' RPN 3x3 layer has shape {values.shape}, the head needs {blob.data.shape}"
-            )
-        blob.data[...] = values
-    return "the weights' RPN 3x3 layer"
-
-
 def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> Any:
     """The committed net with this configuration's numbers."""
     layer = {each.name: each for each in net.layer}
     train = "loss" in layer
-    batch = config.batch_positives + config.batch_negatives if train else Head.scoring_batch
+    batch = config.batch_positives + config.batch_negatives if train else PaperHead.scoring_batch
     size = geometry.window_size
     layer["data"].input_param.shape[0].dim[:] = [batch, channels, size, size]
     layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
@@ -221,40 +135,3 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -
         layer["flag"].input_param.shape[0].dim[:] = [batch]
         label_settings(layer, config, geometry)
     return net
-
-
-def lay_over_learning(layer: dict[str, Any], config: Config) -> None:
-    """Starts and rates of the head's three layers, into a net's layers by name."""
-    starts = {
-        "conv_proposal1": config.proposal_std,
-        "score_anchor": config.score_std,
-        "score_quality": config.score_std,
-    }
-    for name, std in starts.items():
-        layer[name].convolution_param.weight_filler.std = std
-        rate = config.lr_mult_proposal if name == "conv_proposal1" else config.lr_mult_score
-        layer[name].param[0].lr_mult, layer[name].param[1].lr_mult = rate, 2 * rate
-
-
-def label_settings(layer: dict[str, Any], config: Config, geometry: HeadGeometry) -> None:
-    """What the layers of labels and loss are told, into a net's layers by name."""
-    labels = {
-        "map_size": geometry.map_size,
-        "anchor_size": config.anchor_size,
-        "stride": config.anchor_stride,
-        "iou_threshold": config.matching_iou,
-        "margin": config.quality_margin,
-        "crop": geometry.label_crop,
-    }
-    layer["label"].python_param.param_str = json.dumps(labels)
-    loss = {"alpha": config.alpha, "beta": config.beta, "ignore_label": -1}
-    layer["loss"].python_param.param_str = json.dumps(loss)
-
-
-def _solver(config: Config, train: Any) -> Any:
-    """The committed solver of a head's training net, with this configuration's numbers."""
-    solver = read_message(prototxt_dir() / "head/solver.prototxt", "SolverParameter")
-    solver.base_lr, solver.momentum = config.learning_rate, config.momentum
-    solver.weight_decay = config.weight_decay
-    solver.net_param.CopyFrom(train)
-    return solver

@@ -1,40 +1,20 @@
-"""Training the head: on the first frame, and in the long-term and short-term updates (MDNet's scheme).
-
-Long term: every tenth frame, on the positives of the last 100 successful frames: slow change.
-Short term: as soon as a frame fails, on those of the last 20: sudden change. Both use the negatives
-of the last 20. When both are due, the short-term update is done.
-"""
-
-import math
-from enum import Enum
+"""Paper mode's learning: SGD iterations with hard negative mining (MDNet's scheme, section 3.4)."""
 
 import numpy as np
 
 from rpn2t.config import Config
-from rpn2t.errors import InputError
-from rpn2t.tracker.paper.head import Head
+from rpn2t.system.stages import Stage, stage
+from rpn2t.tracker.head import require_finite
+from rpn2t.tracker.paper.head import PaperHead
 from rpn2t.tracker.paper.memory import Memory
-from rpn2t.tracker.paper.mining import hardest
 from rpn2t.tracker.paper.windows import Windows
 from rpn2t.tracker.sampling import epochs
+from rpn2t.tracker.schedule import Update
 
 
-class Update(Enum):
-    """Which update is due after a frame."""
-
-    NONE = "none"
-    LONG_TERM = "long term"
-    SHORT_TERM = "short term"
-
-
-def due_update(frame: int, failed: bool, config: Config) -> Update:
-    """The update due after a frame; frames count from 1."""
-    if failed:
-        return Update.SHORT_TERM
-    return Update.LONG_TERM if frame % config.update_interval == 0 else Update.NONE
-
-
-def update_head(update: Update, head: Head, memory: Memory, config: Config, rng: np.random.Generator) -> None:
+def update_head(
+    update: Update, head: PaperHead, memory: Memory, config: Config, rng: np.random.Generator
+) -> None:
     """Do an update with what the memory holds."""
     if update is Update.NONE:
         return
@@ -43,7 +23,7 @@ def update_head(update: Update, head: Head, memory: Memory, config: Config, rng:
 
 
 def train_head(
-    head: Head,
+    head: PaperHead,
     positives: Windows,
     negatives: Windows,
     iterations: int,
@@ -52,8 +32,8 @@ def train_head(
 ) -> list[float]:
     """SGD iterations, each on some positives and the hardest of a pool of negatives.
 
-    Positives and pools come from epochs of random permutations; where fewer windows are stored than
-    a batch wants, the permutations repeat. Nothing is learnt while one of the two is missing.
+    Positives and pools come from epochs of random permutations. If fewer windows are stored than a batch
+    wants, the permutations repeat. Nothing is learnt while one of the two is missing.
 
     Returns:
         The loss of every iteration.
@@ -63,8 +43,9 @@ def train_head(
     """
     if not len(positives) or not len(negatives):
         return []
-    batches = epochs(len(positives), iterations * config.batch_positives, rng)
-    pools = epochs(len(negatives), iterations * config.mining_pool, rng)
+    with stage(Stage.DRAW):
+        batches = epochs(len(positives), iterations * config.batch_positives, rng)
+        pools = epochs(len(negatives), iterations * config.mining_pool, rng)
     positive_batches = batches.reshape(iterations, config.batch_positives)
     negative_pools = pools.reshape(iterations, config.mining_pool)
     losses = []
@@ -74,12 +55,12 @@ def train_head(
     return losses
 
 
-def require_finite(loss: float) -> float:
-    """The loss of an iteration.
+def hardest(head: PaperHead, negatives: Windows, indices: np.ndarray, keep: int) -> np.ndarray:
+    """Those `keep` of the `indices` whose windows the head scores highest, highest first.
 
-    Raises:
-        InputError: it is no longer a number.
+    Windows are scored anew on every call, with the head as it is now.
     """
-    if not math.isfinite(loss):
-        raise InputError(f"the head's loss is {loss}: it diverged; lower learning_rate")
-    return loss
+    with stage(Stage.MINE):
+        with stage(Stage.MINE_SCORES):
+            scores = head.scores(negatives.take(indices))
+        return indices[np.argsort(-scores, kind="stable")[:keep]]

@@ -22,7 +22,7 @@ class Memory:
     """Positives and negatives of successful frames, the oldest forgotten first.
 
     Attributes:
-        store: where its windows are; what is added must be there.
+        store: holds its windows; what is added must be in it.
     """
 
     def __init__(self, store: WindowStore, long_term: int, short_term: int) -> None:

@@ -5,94 +5,88 @@ import numpy as np
 from rpn2t.boxes import Box, Floats
 from rpn2t.config import Config
 from rpn2t.images import Image
-from rpn2t.nets.backbone import Maps
-from rpn2t.nets.device import Device
+from rpn2t.nets.backbone import Backbone, Maps
+from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.features import PatchFeatures
-from rpn2t.tracker.paper.head import Head, HeadGeometry, ProposalWeights
-from rpn2t.tracker.paper.learning import Update, train_head, update_head
+from rpn2t.tracker.head import HeadGeometry, Probabilities, ProposalWeights
+from rpn2t.tracker.paper.head import PaperHead
+from rpn2t.tracker.paper.learning import train_head, update_head
 from rpn2t.tracker.paper.memory import Memory, memory_capacity
-from rpn2t.tracker.paper.windows import Windows, WindowStore
+from rpn2t.tracker.paper.windows import Windows, WindowStore, cut_windows
+from rpn2t.tracker.schedule import Update
 
 
-class PatchAppearance:
-    """A target's look, learned from windows of conv5: an :class:`rpn2t.tracker.mode.Appearance`.
+class PaperMode:
+    """A :class:`rpn2t.tracker.mode.Mode` that looks at windows of conv5.
 
     Attributes:
+        geometry, proposal_start: see the protocol.
+        features: conv5 of boxes.
         head: scores windows.
         memory: windows of the frames in which the tracker was sure.
-        proposal_start: see the protocol.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        features: PatchFeatures,
-        geometry: HeadGeometry,
-        proposal: ProposalWeights | None,
-        seed: int,
-        rng: np.random.Generator,
-        device: Device,
-    ) -> None:
-        """Make the head, and room for what will be remembered; see :meth:`rpn2t.tracker.modes.TargetMaker.make`."""
-        self.config = config
-        self.features = features
+    proposal_start = ""
+    head: PaperHead
+    memory: Memory
+
+    def __init__(self, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> None:
+        """Make what all targets share; see :func:`rpn2t.tracker.modes.make_mode`."""
+        self.geometry = HeadGeometry(config, backbone.map_size)
+        self.features = PatchFeatures(backbone, self.geometry.window_rim)
+        self._config, self._proposal, self._device = config, proposal, backbone.device
+
+    def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
+        """Make the head, and room for what will be scored and remembered."""
+        config, shape = self._config, self.features.shape
         self._rng = rng
-        self.head = Head(config, geometry, features.shape[0], proposal, seed, device)
+        self.head = PaperHead(config, self.geometry, shape[0], self._proposal, seed, self._device)
         self.proposal_start = self.head.proposal_start
-        store = WindowStore(memory_capacity(config), features.shape)
+        store = WindowStore(memory_capacity(config), shape)
         self.memory = Memory(store, config.long_term_frames, config.short_term_frames)
-        self._learned: tuple[Floats, Windows] | None = None
-        self.candidates = WindowStore(config.candidates, features.shape)
+        self._candidates = WindowStore(config.candidates, shape)
+        self._scored = self._learned = self._candidates.empty()
 
-    def view(self, image: Image, state: Box, translation: float) -> "PatchView":
-        """A frame; patches are cut when boxes are known."""
-        return PatchView(self, image)
+    def see(self, image: Image, state: Box, translation: float) -> None:
+        """Keep the frame: patches are cut when boxes are known."""
+        self._image = image
 
-    def learn_first(self, view: "PatchView", positives: Floats, negatives: Floats) -> None:
-        """As the paper: SGD iterations with hard negative mining."""
-        kept = view.windows(positives, self.memory.store)
+    def maps(self, boxes: Floats) -> Maps:
+        """conv5 of each box's patch."""
+        return self.features.maps(self._image, boxes)
+
+    def probabilities(self, boxes: Floats) -> Probabilities:
+        """The head's answer to each box's patch."""
+        self._candidates.clear()
+        self._scored = self._windows(boxes, self._candidates)
+        with stage(Stage.SCORE):
+            return self.head.probabilities(self._scored)
+
+    def close_up(self, boxes: Floats, best: Best) -> tuple[Maps, Floats]:
+        """The best candidates' windows: the target's box is the mean of what they say."""
+        return self._scored.take(best.indices).array(), boxes[best.indices]
+
+    def learn_first(self, positives: Floats, negatives: Floats) -> None:
+        """SGD iterations with hard negative mining, as the paper."""
+        self._learned = self._windows(positives, self.memory.store)
         # 0.7 GB of the paper's 5,000, for this frame only
-        passing = view.windows(negatives, WindowStore(len(negatives), self.features.shape))
-        train_head(self.head, kept, passing, self.config.iterations_first, self.config, self._rng)
-        self._learned = positives, kept
+        passing = self._windows(negatives, WindowStore(len(negatives), self.features.shape))
+        train_head(self.head, self._learned, passing, self._config.iterations_first, self._config, self._rng)
 
-    def remember(self, view: "PatchView", positives: Floats, negatives: Floats) -> None:
-        """Keep a frame's windows; the first frame's positives are there already."""
-        learned, self._learned = self._learned, None
-        if learned and learned[0] is positives:
-            self.memory.add(learned[1], view.windows(negatives, self.memory.store))
-            return
+    def remember_first(self, positives: Floats, negatives: Floats) -> None:
+        """Keep the positives' windows, which are in the memory's store since they were learned."""
+        self.memory.add(self._learned, self._windows(negatives, self.memory.store))
+
+    def remember(self, positives: Floats, negatives: Floats) -> None:
+        """Keep the windows of all these boxes."""
         self.memory.make_room()
-        both = view.windows(np.concatenate([positives, negatives]), self.memory.store)
+        both = self._windows(np.concatenate([positives, negatives]), self.memory.store)
         self.memory.add(both.take(slice(len(positives))), both.take(slice(len(positives), None)))
 
     def update(self, update: Update) -> None:
-        """Long-term or short-term."""
-        update_head(update, self.head, self.memory, self.config, self._rng)
+        """Long term or short term."""
+        update_head(update, self.head, self.memory, self._config, self._rng)
 
-
-class PatchView:
-    """A frame that is seen in patches."""
-
-    def __init__(self, appearance: PatchAppearance, image: Image) -> None:
-        self._appearance = appearance
-        self._image = image
-        self._scored: Windows | None = None
-
-    def probabilities(self, boxes: Floats) -> tuple[Floats, Floats]:
-        """Of each box's own patch."""
-        store = self._appearance.candidates
-        store.clear()
-        self._scored = self.windows(boxes, store)
-        return self._appearance.head.probabilities(self._scored)
-
-    def close_up(self, boxes: Floats, best: Best) -> tuple[Maps, Floats]:
-        """The best candidates' windows; the target's box is the mean of what they say."""
-        if self._scored is None:
-            raise RuntimeError("close_up() before probabilities()")
-        return self._scored.take(best.indices).array(), boxes[best.indices]
-
-    def windows(self, boxes: Floats, store: WindowStore) -> Windows:
-        """Windows of boxes, in room reserved in a store."""
-        return self._appearance.features.windows(self._image, boxes, store)
+    def _windows(self, boxes: Floats, store: WindowStore) -> Windows:
+        return cut_windows(self.features, self._image, boxes, store)

@@ -1,4 +1,4 @@
-"""Windows of conv5, kept where Caffe computes: on a GPU they never pass through the host.
+"""Windows of conv5, kept in Caffe's own memory: on a GPU they never pass through the host.
 
 A window is what the head reads of a box's feature map, (channels, size, size). Windows are rows of a
 store; code that chooses among them (batches, hard negatives, the memory) handles row numbers only.
@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
+from rpn2t.images import Image
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import load_caffe
+from rpn2t.system.stages import Stage, stage
+from rpn2t.tracker.features import PatchFeatures
 
 _LARGEST_BLOB = 2**31 - 1  # numbers in it
 
@@ -22,7 +26,7 @@ class Windows:
     """Some windows of a store, in an order.
 
     Attributes:
-        store: where they are.
+        store: the store that holds them.
         rows: their rows in it.
     """
 
@@ -41,7 +45,8 @@ class Windows:
 
     def copy_to(self, blob: Any, start: int = 0) -> None:
         """Copy them to the rows of a Caffe blob from `start` on."""
-        load_caffe().copy_rows(self.store.blob, self.rows, blob, np.arange(start, start + len(self)))
+        with stage(Stage.COPY):
+            load_caffe().copy_rows(self.store.blob, self.rows, blob, np.arange(start, start + len(self)))
 
     def array(self) -> Maps:
         """A copy on the host, of shape (n, channels, size, size)."""
@@ -49,11 +54,12 @@ class Windows:
             return np.empty((0, *self.store.shape), dtype=np.float32)
         blob = load_caffe().Blob((len(self), *self.store.shape))
         self.copy_to(blob)
-        return np.array(blob.data)
+        with stage(Stage.COPY):
+            return np.array(blob.data)
 
 
 class WindowStore:
-    """Room for so many windows. It grows with its use.
+    """Room for a number of windows. It grows with its use.
 
     Attributes:
         shape: of a window, (channels, size, size).
@@ -91,7 +97,7 @@ class WindowStore:
         return windows
 
     def _grow(self, rows: int) -> None:
-        """See to a blob of so many rows; where it grows, it doubles at least."""
+        """Make sure that the blob has this many rows. If it grows, it at least doubles."""
         there = self.blob.shape[0]
         if rows > there:
             caffe = load_caffe()
@@ -109,7 +115,8 @@ class WindowStore:
 
     def fill(self, windows: Windows, blob: Any) -> None:
         """Copy the first rows of a Caffe blob to reserved windows of this store, one each."""
-        load_caffe().copy_rows(blob, np.arange(len(windows)), self.blob, windows.rows)
+        with stage(Stage.COPY):
+            load_caffe().copy_rows(blob, np.arange(len(windows)), self.blob, windows.rows)
 
     def put(self, array: ArrayLike) -> Windows:
         """Windows from an array of shape (n, \\*shape)."""
@@ -126,11 +133,25 @@ class WindowStore:
         return Windows(self, np.empty(0))
 
 
-def from_array(array: Maps) -> Windows:
-    """Windows in a store of their own, from an array of shape (n, channels, size, size)."""
-    return WindowStore(len(array), array.shape[1:]).put(array)
-
-
 def joined(parts: Sequence[Windows]) -> Windows:
     """Windows of one store as one sequence; at least one part."""
     return Windows(parts[0].store, np.concatenate([part.rows for part in parts]))
+
+
+def cut_windows(features: PatchFeatures, image: Image, boxes: Floats, store: WindowStore) -> Windows:
+    """Windows of boxes, each from a patch of its own, in room reserved in a store.
+
+    Args:
+        features: the backbone on patches.
+        image: the frame.
+        boxes: shape (n, 4).
+        store: with room for n.
+    """
+    windows = store.reserve(len(boxes))
+    try:
+        for part, blob in features.batches(image, boxes):
+            store.fill(windows.take(part), blob)
+    except BaseException:
+        store.release(windows)
+        raise
+    return windows

@@ -1,0 +1,51 @@
+"""What a run was made of: versions, files, device, settings."""
+
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rpn2t import __version__
+from rpn2t.nets.backbone import BackboneSpec
+from rpn2t.nets.caffe import blas_report
+from rpn2t.nets.weight_sets import WeightSet
+from rpn2t.system.files import sha256
+from rpn2t.system.processor import cpu_name
+from rpn2t.tracker.loop import Tracker
+
+
+def describe(tracker: Tracker) -> dict[str, Any]:
+    """What a tracker is made of, for a run's record."""
+    return {
+        "tracker": "RPN2T",
+        "version": __version__,
+        "mode": tracker.mode,
+        "seed": tracker.seed,
+        "device": str(tracker.device),
+        "tf32": tracker.device.tf32,
+        "blas": blas_report(),
+        "machine": {"cpu": cpu_name(), "python": platform.python_version(), "numpy": np.__version__},
+        "backbone": tracker.backbone_name,
+        "weights": {
+            "set": tracker.weights.name,
+            "sha256": checksums(weight_files(tracker.backbone.spec, tracker.weights)),
+        },
+        "conv_proposal1_start": tracker.proposal_start,
+        "configuration": tracker.config.to_dict(),
+    }
+
+
+def weight_files(backbone: BackboneSpec, weights: WeightSet) -> set[Path]:
+    """The files of weights that decide a tracker's boxes: the backbone's and its set's.
+
+    Raises:
+        InputError: the backbone's is not there.
+    """
+    return {backbone.weights_file(weights), *weights.files.values()}
+
+
+def checksums(files: Iterable[Path]) -> dict[str, str]:
+    """File name to SHA-256, in order of the paths."""
+    return {path.name: sha256(path) for path in sorted(files)}
