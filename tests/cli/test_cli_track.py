@@ -318,7 +318,7 @@ def test_help_and_mistakes_of_use(capsys: pytest.CaptureFixture[str]) -> None:
         "--frames A:B",
         "0-based",
         "1-based",
-        "Half-open",
+        "A to B - 1",
         "boxes.txt",
         "run.json",
         "Examples",

@@ -13,7 +13,7 @@ from rpn2t.cli import main
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import BackboneSpec
 from rpn2t.run.explain import SIZE, explain, mean_map
-from rpn2t.run.explainer import Explainer, parse_list
+from rpn2t.run.explained_frames import Explainer, parse_list
 from rpn2t.run.session import Step
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.region import RegionGeometry

@@ -28,9 +28,9 @@ from rpn2t.training.distillation import (
     BATCH,
     PRESETS,
     STATISTICS,
+    Conv5Statistics,
     Distillation,
     DistillationSettings,
-    Statistics,
     open_teacher,
 )
 from rpn2t.training.photographs import Photograph, find_photographs, hold_out
@@ -167,10 +167,10 @@ def test_mean_and_standard_deviation_are_those_of_all_maps(tmp_path: Path) -> No
     rng = np.random.default_rng(0)
     maps = rng.normal(1000, 0.5, (70, 2, 3, 3)).astype(np.float32)
     maps[:, 0, 0, 0] = 7
-    gathered = Statistics(maps.shape[1:])
+    gathered = Conv5Statistics(maps.shape[1:])
     gathered.add(maps[:40])
     gathered.save(tmp_path / STATISTICS)
-    gathered = Statistics.load(tmp_path / STATISTICS, maps.shape[1:])
+    gathered = Conv5Statistics.load(tmp_path / STATISTICS, maps.shape[1:])
     gathered.add(maps[40:])
     exact = maps.astype(np.float64)
     assert gathered.count == 70
@@ -184,7 +184,7 @@ def test_the_net_standardises_both_maps_by_the_teachers_statistics(
     prepared: tuple[Distillation, TrainingFolder],
 ) -> None:
     task, folder = prepared
-    gathered = Statistics.load(folder.path / STATISTICS, (256, 14, 14))
+    gathered = Conv5Statistics.load(folder.path / STATISTICS, (256, 14, 14))
     assert gathered.count == SETTINGS.statistics_crops == 64
     maps = []
     for iteration in range(2):
@@ -228,7 +228,7 @@ def test_a_student_that_is_its_teacher_would_measure_as_equal(
     task, _ = prepared
     answers = []
     for patches, targets in task._held_out:
-        task._pupil.put(patches, targets)
+        task._nets.put(patches, targets)
         task.solver.net.forward()
         answers.append((patches, task.solver.net.blobs["conv5"].data.copy()))
     monkeypatch.setattr(task, "_held_out", answers)

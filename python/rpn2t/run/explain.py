@@ -1,9 +1,11 @@
-"""Draws why the tracker chose a box: what ``rpn2t track --explain`` writes.
+"""A picture of why the tracker chose a box, for ``rpn2t track --explain``.
 
-One picture a frame, of four panels: the frame; around the target, both terms' probability maps laid over it;
-and the candidates, coloured by score. A person sees there whether the head took something else for the target
-(its probability is high in the wrong place), saw the target nowhere (low all over), or never looked where
-the target is (outside the panel).
+It has four panels: the frame; both terms' probability maps, laid over the part around the target; and the
+candidates, coloured by score. So a person can see whether the head took something else for the target (its
+probability is high in the wrong place), did not see the target (the probability is low everywhere), or never
+looked where the target is (it lies outside the panel).
+
+:mod:`rpn2t.run.explained_frames` chooses the frames and writes the files.
 """
 
 from collections.abc import Sequence
@@ -49,8 +51,8 @@ def mean_map(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """All candidates' maps of a term as one over the frame: at each pixel the mean of what they say there.
 
-    Each position of each map speaks for the place in the frame on which it is centred, with the weight that
-    it has in the score, and ever more quietly for the places up to the next position and a little further.
+    Each position of each map counts at the place in the frame on which it is centred, with the weight that it
+    has in the score. Around that place it counts less and less, up to a little beyond the next position.
 
     Args:
         boxes: n candidates, (n, 4), px.
@@ -59,7 +61,7 @@ def mean_map(
         shape: height and width of the frame, px.
 
     Returns:
-        The mean, and how much weight was behind it as a part of the most of any pixel, both of that shape.
+        The mean, and the weight behind it as a share of the largest weight of a pixel, both of that shape.
         Without any weight the mean is 0.
     """
     used = np.nonzero(term.weights)
@@ -168,7 +170,7 @@ class _Panel:
         return cls((int(x), int(y), int(size[0]), int(size[1])))
 
     def show(self, image: Image) -> Image:
-        """This part of the frame; the ground's colour where there is none."""
+        """This part of the frame. Outside the frame it has the ground's colour."""
         x, y, w, h = self.view
         height, width = image.shape[:2]
         part = np.full((h, w, 3), _GROUND, np.uint8)
@@ -179,7 +181,7 @@ class _Panel:
         return np.asarray(cv2.resize(part, (_WIDTH, _HEIGHT), interpolation=how), np.uint8)
 
     def outline(self, picture: Image, box: Sequence[float], colour: Colour, thickness: int) -> None:
-        """A box of the frame, onto what `show` gave."""
+        """Draw a box of the frame onto what `show` gave."""
         x, y, w, h = self.view
         scale = np.array([_WIDTH / w, _HEIGHT / h])
         first = (np.array([box[0], box[1]]) - (x, y)) * scale
@@ -211,7 +213,7 @@ def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> Imag
 
 
 def _candidates(panel: _Panel, picture: Image, seen: Observation) -> int:
-    """The best candidates and some of the others, the best on top; how many."""
+    """Draw the best candidates and some of the others, the best on top; returns how many."""
     best = seen.best.indices
     ranked = np.argsort(seen.scores, kind="stable")
     others = ranked[~np.isin(ranked, best)]
@@ -247,7 +249,7 @@ def _caption(seen: Observation, index: int, truth: Box | None) -> Words:
 
 
 def _legend(canvas: Image, top: int, seen: Observation, with_truth: bool) -> None:
-    """What colours mean."""
+    """Write what the colours mean."""
     left = _write(canvas, (_GAP, top), [("probability, score  0", _QUIET)], scale=0.5) - _GAP
     bar = canvas[top + 8 : top + 22, left : left + 200]
     bar[:] = _colours(np.linspace(0, 1, 200)[None])
@@ -261,7 +263,7 @@ def _legend(canvas: Image, top: int, seen: Observation, with_truth: bool) -> Non
 
 
 def _write(canvas: Image, corner: tuple[int, int], words: Words, scale: float = 0.6) -> int:
-    """A line of words, their line's upper left corner given; where the next would begin."""
+    """Write a line of words from its upper left corner; returns where the next line of words would begin."""
     left, top = corner
     for word, colour in words:
         cv2.putText(canvas, word, (left, top + 21), _FONT, scale, colour, 1, cv2.LINE_AA)

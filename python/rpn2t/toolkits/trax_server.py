@@ -2,13 +2,13 @@
 
     sys.exit(serve(TrackerSpec(tracker="rpn2t"), seed=0, name="RPN2T"))
 
-The standard output belongs to the protocol: :func:`serve` keeps it for itself, and whatever else prints there
-(Caffe, OpenCV, a tracker of the user's) goes to the standard error. What goes wrong is one line there, and is
-told to the client as the reason why the session ends.
+The standard output belongs to the protocol: :func:`serve` keeps it for itself. Whatever else prints there
+(Caffe, OpenCV, a user's tracker) goes to the standard error. An error is one line there, and the client hears
+it as the reason why the session ends.
 
 A tracker starts from the smallest upright rectangle around the region that the client sends, and answers with
-rectangles of four decimals. A box that is not finite is answered by an empty rectangle, which overlaps
-nothing. The score travels along as the property ``confidence``.
+rectangles of four decimals. If a box is not finite, the answer is an empty rectangle, which overlaps nothing.
+The score travels along as the property ``confidence``.
 """
 
 import importlib
@@ -17,6 +17,7 @@ import os
 import secrets
 import signal
 import sys
+from contextlib import suppress
 from ctypes import byref
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +28,6 @@ import numpy as np
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.benchmark.vot_supervised import as_written
 from rpn2t.boxes import Box
-from rpn2t.cli.console import say
 from rpn2t.errors import InputError, one_line
 from rpn2t.images import Image
 from rpn2t.run.session import FrameTracker
@@ -40,17 +40,17 @@ _EMPTY: Box = (0.0, 0.0, 0.0, 0.0)
 def serve(spec: TrackerSpec, seed: int | None, name: str) -> int:
     """Track for the client at the standard streams until it says quit.
 
-    To be called once, in the main thread of a process of its own: the streams stay as they are made here, and
+    Call it once, in the main thread of a process of its own. The streams stay as they are made here, and
     Ctrl-C ends the process at once.
 
     Args:
         spec: the tracker.
-        seed: it starts with this seed every time; None draws another one for every start and says which.
+        seed: it starts with this seed every time. None draws a new one for every start, and says which.
         name: how it introduces itself.
 
     Returns:
-        The exit status: 0 where the client said quit, 2 where the tracker cannot be made or is given what it
-        cannot use, 1 where it failed or the client went away. The client and the standard error know why.
+        The exit status: 0 if the client said quit, 2 if the tracker cannot be made or is given what it cannot
+        use, 1 if it failed or the client went away. The client and the standard error are told why.
 
     Raises:
         InputError: the protocol's package is not installed.
@@ -69,15 +69,14 @@ def serve(spec: TrackerSpec, seed: int | None, name: str) -> int:
                 raise problem
             image = as_image(request.image)
             if request.type == "initialize":
-                answer: tuple[Box, dict[str, str]] = target.init(image, as_box(request.objects)), {}
+                answer: tuple[Box, dict[str, str]] = target.init(image, box_around(request.objects)), {}
             else:
                 box, score = target.update(image)
                 answer = box, {"confidence": f"{score:.6g}"}
             errors.end_line()
             _reply(server, *answer)
     except (InputError, _SessionFailed) as error:
-        errors.end_line()
-        say(f"rpn2t: {error}", error=True)
+        errors.say(f"rpn2t: {error}")
         if server is not None and not isinstance(error, _ClientGone):
             server.quit(reason=_ascii(str(error)))
         return 2 if isinstance(error, InputError) else 1
@@ -126,13 +125,13 @@ def as_image(images: dict[str, Any]) -> Image:
     return image
 
 
-def as_box(objects: list[Any] | None) -> Box:
+def box_around(objects: list[Any] | None) -> Box:
     """The upright rectangle around the client's one region.
 
-    Regions come as 32-bit floats; rounded to four decimals they are the numbers of the file again.
+    Regions come as 32-bit floats. Rounded to four decimals they are the numbers of the file again.
 
     Raises:
-        InputError: there is none, or more than one, or it is no rectangle and no polygon.
+        InputError: there is none or more than one, or it is neither a rectangle nor a polygon.
     """
     if not objects or len(objects) != 1:
         raise InputError(f"the TraX client sent {len(objects or ())} targets; this tracker follows one")
@@ -157,7 +156,7 @@ class _ClientGone(_SessionFailed):
 
 
 class _Target:
-    """The tracker, with every failure of it as one line."""
+    """The tracker. Each of its failures becomes one line."""
 
     def __init__(self, spec: TrackerSpec, seed: int | None) -> None:
         self._spec, self._seed = spec, seed
@@ -166,7 +165,7 @@ class _Target:
         self._started = False
 
     def prepare(self) -> InputError | _SessionFailed | None:
-        """Make the tracker, everything slow that needs no image; returns what went wrong."""
+        """Make the tracker, which is slow and needs no image; returns what went wrong."""
         seed = secrets.randbelow(2**32) if self._seed is None else self._seed
         if self._seed is None:
             print(f"rpn2t: seed {seed}", file=sys.stderr)
@@ -177,7 +176,7 @@ class _Target:
         return None
 
     def init(self, image: Image, box: Box) -> Box:
-        """Start it; the same box."""
+        """Start it; returns the same box."""
         if self._started and self._seed is None and (problem := self.prepare()) is not None:
             raise problem
         assert self._tracker is not None
@@ -238,9 +237,15 @@ class _Lines(io.TextIOWrapper):
         if self._open:
             self.write("\n")
 
+    def say(self, text: str) -> None:
+        """Write a line of its own. If nobody reads it any more, that is no error."""
+        with suppress(OSError):
+            self.end_line()
+            self.write(f"{text}\n")
+
 
 def _take_streams(errors: _Lines) -> tuple[int, int]:
-    """The client's ends of the standard input and output; from here on nobody else can use them."""
+    """The client's ends of the standard input and output. From here on nobody else can use them."""
     sys.stdout.flush()
     client_in, client_out = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -252,7 +257,7 @@ def _take_streams(errors: _Lines) -> tuple[int, int]:
 
 
 def _open_server(spec: TrackerSpec, name: str, client_in: int, client_out: int) -> Any:
-    """Says hello. As trax.server.Server() does, which knows the standard streams alone."""
+    """Say hello, as trax.server.Server() does. That one knows only the standard streams."""
     from trax import HandleWrapper, TraxException, _ctypes
     from trax.image import Image as TraxImage
     from trax.image import ImageChannel
@@ -305,5 +310,5 @@ def _reply(server: Any, box: Box, properties: dict[str, str]) -> None:
 
 
 def _ascii(text: str) -> str:
-    """Libtrax reads nothing else."""
+    """The text in ASCII: libtrax reads nothing else."""
     return text.encode("ascii", "backslashreplace").decode("ascii")

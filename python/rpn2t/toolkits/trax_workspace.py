@@ -27,10 +27,10 @@ def write_entry(workspace: str | Path, name: str, entry: Mapping[str, str], *, f
         force: replace an entry of this name that differs.
 
     Returns:
-        Whether something was written: False where the same entry is there already.
+        Whether something was written: False if the same entry is there already.
 
     Raises:
-        InputError: the folder or its trackers.ini cannot be used, or it holds another tracker of this name.
+        InputError: the folder or its trackers.ini cannot be used, or it has another tracker of this name.
     """
     folder = Path(workspace).expanduser()
     if not folder.is_dir():
@@ -39,7 +39,7 @@ def write_entry(workspace: str | Path, name: str, entry: Mapping[str, str], *, f
             "makes a workspace"
         )
     if not _NAME.fullmatch(name):
-        raise InputError(f"--name {name}: the VOT toolkit takes letters, digits, - and _ alone")
+        raise InputError(f"--name {name}: the VOT toolkit takes only letters, digits, - and _")
     path = folder / REGISTRY
     text = _read(path)
     found = _entries(path, text).get(name)

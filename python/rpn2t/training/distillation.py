@@ -115,7 +115,7 @@ class DistillationSettings:
         return CropStream(photographs, self.crops, self.images_per_pass, shuffled, self.seed)
 
 
-class Statistics:
+class Conv5Statistics:
     """Mean and standard deviation of conv5, by element, gathered batch by batch in float64."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -155,7 +155,7 @@ class Statistics:
         write_whole(path, archive.getvalue())
 
     @classmethod
-    def load(cls, path: Path, shape: tuple[int, ...]) -> "Statistics":
+    def load(cls, path: Path, shape: tuple[int, ...]) -> "Conv5Statistics":
         """Those saved, or none yet."""
         gathered = cls(shape)
         if path.exists():
@@ -165,8 +165,8 @@ class Statistics:
         return gathered
 
 
-class Pupil:
-    """The student's training net, its teacher, and the crops put into both.
+class DistillationNets:
+    """The student's training net and its teacher, which see the same crops.
 
     Attributes:
         teacher: reads conv5 before its ReLU.
@@ -245,7 +245,7 @@ class Distillation:
         self._teacher_file = weights.file("teacher")
         teacher = open_teacher(weights, device)
         self.solver = folder.solver(_solver(settings))
-        self._pupil = Pupil(teacher, self.solver.net, read_caffemodel(weights.file(start)))
+        self._nets = DistillationNets(teacher, self.solver.net, read_caffemodel(weights.file(start)))
 
     def prepare(self, interruption: Interruption, tell: Callable[[int, int], None]) -> None:
         """Gather the statistics, and the teacher's answers for what is held out.
@@ -264,17 +264,17 @@ class Distillation:
             scale.data[...], bias.data[...] = gathered.inverse_std, -gathered.mean * gathered.inverse_std
         for views in _batches(*_held_out_stream(self._held_out_photographs)):
             with interruption.allowed():
-                self._held_out.append((self._pupil.patches(views), self._pupil.targets(views).copy()))
+                self._held_out.append((self._nets.patches(views), self._nets.targets(views).copy()))
 
-    def _gather(self, interruption: Interruption, tell: Callable[[int, int], None]) -> Statistics:
-        teacher, wanted = self._pupil.teacher, self.settings.statistics_crops
+    def _gather(self, interruption: Interruption, tell: Callable[[int, int], None]) -> Conv5Statistics:
+        teacher, wanted = self._nets.teacher, self.settings.statistics_crops
         path = self._folder.path / STATISTICS
-        gathered = Statistics.load(path, (teacher.channels, teacher.map_size, teacher.map_size))
+        gathered = Conv5Statistics.load(path, (teacher.channels, teacher.map_size, teacher.map_size))
         saved = monotonic()
         try:
             for views in _batches(self._stream, wanted, first=gathered.count):
                 with interruption.allowed():
-                    targets = self._pupil.targets(views)
+                    targets = self._nets.targets(views)
                 gathered.add(targets)
                 tell(gathered.count, wanted)
                 if monotonic() - saved > self._folder.snapshot_seconds:
@@ -289,7 +289,7 @@ class Distillation:
     def feed(self, iteration: int) -> None:
         """The stream's next 32 crops."""
         views = list(self._stream.views(iteration * BATCH, BATCH))
-        self._pupil.put(self._pupil.patches(views), self._pupil.targets(views))
+        self._nets.put(self._nets.patches(views), self._nets.targets(views))
 
     def measure(self) -> dict[str, float]:
         """How close the student is on what is held out.
@@ -303,7 +303,7 @@ class Distillation:
         losses, distance, length = [], 0.0, 0.0
         moments = np.zeros((3, 3))  # of 1, the student's and the teacher's elements
         for patches, targets in self._held_out:
-            self._pupil.put(patches, targets)
+            self._nets.put(patches, targets)
             self.solver.net.forward()
             losses.append(float(blobs["loss"].data.ravel()[0]))
             distance += float(np.square(blobs["conv5"].data - targets, dtype=np.float64).sum())
@@ -360,13 +360,13 @@ def settings_for(
     caffe = load_caffe()
     teacher = open_teacher(weights, device)
     net = caffe.Net(str(prototxt_dir() / "distill/train.prototxt"), caffe.TRAIN)
-    pupil = Pupil(teacher, net, read_caffemodel(weights.file("teacher")))
+    nets = DistillationNets(teacher, net, read_caffemodel(weights.file("teacher")))
     clock = []
     for views in _batches(settings.stream(training), 4 * BATCH):
         times = [perf_counter()]
-        targets = pupil.targets(views)
+        targets = nets.targets(views)
         times.append(perf_counter())
-        pupil.put(pupil.patches(views), targets)
+        nets.put(nets.patches(views), targets)
         net.forward()
         times.append(perf_counter())
         net.backward()

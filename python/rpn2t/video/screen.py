@@ -1,4 +1,4 @@
-"""A window on the screen, where OpenCV and the machine have one."""
+"""A window on the screen, if OpenCV and the machine have one."""
 
 import os
 from types import TracebackType
@@ -16,9 +16,11 @@ _ESCAPE = 27
 
 
 def require_screen(option: str) -> None:
-    """Refuses an option that needs a window, in one line that says what is missing."""
+    """Refuse an option that needs a window, in one line that says what is missing."""
     if in_container():
-        raise InputError(f"{option} needs a screen, which a container has not: leave it out, give --init")
+        raise InputError(
+            f"{option} needs a screen, which a container does not have: leave it out, give --init"
+        )
     gui = next(line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:"))
     if gui.split(":")[1].strip() == "NONE":
         raise InputError(f"{option} needs an OpenCV with windows, this one has none: run `make gui`")
@@ -27,7 +29,7 @@ def require_screen(option: str) -> None:
 
 
 def select_box(image: Image) -> Box:
-    """Lets the user draw the box, (x, y, w, h) in pixels, 0-based.
+    """Let the user draw the box, (x, y, w, h) in pixels, 0-based.
 
     Raises:
         InputError: no box was drawn.
@@ -39,8 +41,8 @@ def select_box(image: Image) -> Box:
     return float(x), float(y), float(w), float(h)
 
 
-class Window:
-    """Shows the annotated frames while the tracker runs."""
+class Screen:
+    """A window that shows the annotated frames while the tracker runs."""
 
     def __init__(self) -> None:
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
@@ -54,6 +56,6 @@ class Window:
         cv2.destroyAllWindows()
 
     def show(self, image: Image) -> bool:
-        """Shows an image; False when the user pressed q or Esc to end the run."""
+        """Show an image; False if the user pressed q or Esc to end the run."""
         cv2.imshow(_TITLE, image)
         return cv2.waitKey(1) & 0xFF not in (ord("q"), _ESCAPE)

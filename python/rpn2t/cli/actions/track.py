@@ -17,7 +17,7 @@ from rpn2t.cli.console import TrackingProgress, say
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import summary
 from rpn2t.images import Image
-from rpn2t.run.explainer import Explainer, explainer_of
+from rpn2t.run.explained_frames import Explainer, explainer_of
 from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
 from rpn2t.run.folder import RunFolder
 from rpn2t.run.profile import Profile
@@ -28,7 +28,7 @@ from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.modes import choose_mode
 from rpn2t.video.annotate import annotate
 from rpn2t.video.live import Realtime
-from rpn2t.video.screen import Window, require_screen, select_box
+from rpn2t.video.screen import Screen, require_screen, select_box
 from rpn2t.video.sources import Frame, Source, open_source
 from rpn2t.video.writer import VideoWriter
 
@@ -208,29 +208,29 @@ def _record(
         "first_box": job.begin.origin,
         "init_seconds": init_seconds,
     }  # fmt: skip
-    video = window = None
+    video = screen = None
     with job.folder.recording(header), ExitStack() as outputs:
         outputs.callback(_close_report, job)
         if not options.no_video:
             video = outputs.enter_context(VideoWriter(job.folder.video, job.source.fps))
         if options.show:
-            window = outputs.enter_context(Window())
+            screen = outputs.enter_context(Screen())
         for step in steps:
             with stage(Stage.WRITE):
-                _write(job, step, video, window)
+                _write(job, step, video, screen)
             progress.show(step)
 
 
-def _write(job: _Job, step: Step, video: VideoWriter | None, window: Window | None) -> None:
+def _write(job: _Job, step: Step, video: VideoWriter | None, screen: Screen | None) -> None:
     """Leave a step's results, and show it."""
     more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
     seconds = None if step.score is None else step.seconds
     job.folder.write(step.frame.index, step.box, step.score, seconds, **more)
-    if video or window:
+    if video or screen:
         picture = _picture(step, job.truth)
         if video:
             video.write(picture)
-        if window and not window.show(picture):
+        if screen and not screen.show(picture):
             raise Interrupted(signal.SIGINT)
     if job.explainer:
         job.explainer.show(step, _true_box(step, job.truth))

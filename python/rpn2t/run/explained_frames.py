@@ -1,4 +1,7 @@
-"""What ``rpn2t track --explain`` does: pictures of chosen frames, by :mod:`rpn2t.run.explain`."""
+"""Which frames ``rpn2t track --explain`` explains, and the files of their pictures.
+
+:mod:`rpn2t.run.explain` draws them.
+"""
 
 import re
 from pathlib import Path
@@ -15,11 +18,11 @@ from rpn2t.tracker.observation import Observation
 Ranges = list[tuple[int, int | None]]
 
 EVERY = 10
-"""Frames of which one is drawn where none were chosen."""
+"""If no frames are chosen, one in so many is drawn."""
 
 
 def parse_list(text: str) -> Ranges:
-    """Frames and ranges of them, ``10,25,40:60``, as half-open ranges; None: no end.
+    """Frames and ranges of them, as in ``10,25,40:60``, as half-open ranges. None as an end means no end.
 
     Raises:
         InputError: not of this form, or a range is empty.
@@ -54,7 +57,8 @@ class Explainer:
 
         Args:
             folder: for the pictures.
-            frames: which, see :func:`parse_list`; None: every tenth, and those in which the tracker failed.
+            frames: which ones, see :func:`parse_list`. None: every tenth, and those in which the tracker
+                failed.
 
         Raises:
             InputError: the folder cannot be written, or the frames cannot be understood.
@@ -81,7 +85,7 @@ class Explainer:
             raise InputError(f"--explain-frames {self._frames}: none of them is tracked, which are {tracked}")
 
     def observe(self, observation: Observation) -> None:
-        """What the tracker calls; drawing waits for `show`, so that it does not count as tracking."""
+        """What the tracker calls. Drawing waits for `show`, so that it does not count as tracking."""
         self._seen = observation
 
     def show(self, step: Step, truth: Box | None) -> None:
@@ -115,7 +119,7 @@ class Explainer:
 
 
 def explainer_of(folder: str | None, frames: str | None) -> Explainer | None:
-    """By the options --explain and --explain-frames.
+    """What the options --explain and --explain-frames ask for; None if they ask for nothing.
 
     Raises:
         InputError: they cannot be used.
