@@ -168,7 +168,7 @@ def shapes(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, tuple[int, ..
 
 
 def relative_error(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    """The largest difference, relative to the largest value; infinite where one is not a number."""
+    """The largest difference, relative to the largest value; infinite if one is not a number."""
     if not np.isfinite(found).all():
         return float("inf")
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())

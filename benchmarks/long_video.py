@@ -66,7 +66,7 @@ class LongVideo:
         print(table([HEADER]), flush=True)
         with (
             Worker(self.subject.engine(options.threads)) as worker,
-            # no bar where the standard error is no terminal: there the rows are the progress
+            # without a terminal there is no bar: the rows are the progress
             tqdm(total=options.frames, file=sys.stderr, disable=None, unit="frames") as bar,
         ):
             self.about = worker.ask(about=True)

@@ -28,7 +28,7 @@ class Size:
     height: int
 
     def __str__(self) -> str:
-        """As :meth:`parse` takes it."""
+        """The text that :meth:`parse` reads."""
         return f"{self.width}x{self.height}"
 
     @classmethod

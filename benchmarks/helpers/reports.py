@@ -12,14 +12,14 @@ BUILD = Path(__file__).parents[2] / "build"
 
 
 def add_output_option(parser: argparse.ArgumentParser, question: str) -> None:
-    """``--output``; the file lies in build/ unless the user says where."""
+    """Add ``--output``. The file lies in build/ unless the user says otherwise."""
     default = BUILD / f"benchmark-{question}.json"
     parser.add_argument(
         "--output",
         metavar="FILE.json",
         type=Path,
         default=default,
-        help=f"where every number goes (default: build/{default.name})",
+        help=f"file for every number (default: build/{default.name})",
     )
 
 
@@ -36,7 +36,7 @@ def check_output(path: Path) -> None:
 
 
 def write_json(path: Path, report: Any) -> None:
-    """Writes the numbers and says where they are."""
+    """Write the numbers and say in which file they are."""
     path.write_text(json.dumps(report, indent=1) + "\n")
     print(f"Every number is in {path}")
 

@@ -31,7 +31,7 @@ class Subject:
     Attributes:
         mode: ``paper`` or ``fast``.
         device: see :class:`rpn2t.Tracker`.
-        settings: ``name=value`` texts; none where the mode's defaults are measured.
+        settings: ``name=value`` texts; none if the mode's defaults are measured.
         clip: what is tracked.
     """
 

@@ -77,7 +77,7 @@ class Engine:
         self.results: dict[str, Tensor] = {}
 
     def outputs(self) -> Arrays:
-        """Results, and gradients where there are any."""
+        """Results, and gradients if there are any."""
         gradients = {name: parameter.grad for name, parameter in self.net.named_parameters()}
         found = self.results | {name: value for name, value in gradients.items() if value is not None}
         return {name: value.detach().numpy().copy() for name, value in found.items()}

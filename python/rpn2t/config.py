@@ -1,7 +1,7 @@
 """The hyper-parameters of RPN2T, in the order in which the tracker meets them.
 
-Numbers come from the paper (arXiv 1705.10447) and, where it refers to MDNet's scheme, from the
-authors' public release. Lengths are in pixels of the network's input unless a comment says otherwise.
+Numbers come from the paper (arXiv 1705.10447). Where the paper only refers to MDNet's scheme, they come from
+the authors' public release. Lengths are in pixels of the network's input unless a comment says otherwise.
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ class Config:
     weight_decay: float = 0.0005
     lr_mult_proposal: float = 10.0  # of the 3x3 layer; biases learn twice as fast everywhere
     lr_mult_score: float = 1.0  # of the two 1x1 layers
-    proposal_std: float = 0.01  # the 3x3 layer's gaussian, where the weights bring no RPN layer
+    proposal_std: float = 0.01  # the 3x3 layer's gaussian, if the weights have no RPN layer
     score_std: float = 0.01  # gaussian of the two 1x1 layers
 
     # Sampling
@@ -68,11 +68,9 @@ class Config:
     regressor_positives: int = 1000
     regressor_translation: float = 0.3
     regressor_scale: float = 10.0
-    regressor_scale_down: float = (
-        0.0  # the paper's samples are the target's size or larger: they teach to shrink
-    )
+    regressor_scale_down: float = 0.0  # the paper's samples are never smaller than the target
     regressor_iou: float = 0.6
-    regressor_matching_iou: float = 0.7  # reads conv5 where anchors match better than this: 12 positions
+    regressor_matching_iou: float = 0.7  # reads conv5 at anchors that match better: 12 positions
     regressor_lambda: float = 1000.0
 
     # Each frame: candidates, score, search extension
@@ -87,7 +85,7 @@ class Config:
     early_frames: int = 50  # the last frame, counted from 1, that uses the early threshold
 
     state_follows: float = 0.0  # share of the way to the regressed box that the state goes after a good frame
-    report_regressed: float = 1.0  # share of the way from the state to the regressed box of what is reported
+    report_regressed: float = 1.0  # share of the way from the state to the regressed box that is reported
 
     # Memory
     positives_later: int = 25

@@ -8,7 +8,7 @@ import pytest
 
 from rpn2t.errors import InputError
 from rpn2t.system import files
-from rpn2t.system.files import alone, require_writable, unfinished, write_whole
+from rpn2t.system.files import exclusive, require_writable, unfinished, write_whole
 
 
 @pytest.mark.parametrize("content", ["läßt\n", b"\x00\xff"])
@@ -48,7 +48,7 @@ def test_a_file_cannot_hold_another(tmp_path: Path) -> None:
         require_writable(tmp_path / "file" / "below", "--output")
     with (
         pytest.raises(InputError, match=r"file: cannot write there \(.*\); choose another --results"),
-        alone(tmp_path / "file" / "lock", "--results", "busy"),
+        exclusive(tmp_path / "file" / "lock", "--results", "busy"),
     ):
         pass
 
@@ -56,10 +56,10 @@ def test_a_file_cannot_hold_another(tmp_path: Path) -> None:
 def test_a_second_run_is_refused_until_the_first_is_over(tmp_path: Path) -> None:
     lock = tmp_path / "folder" / "lock"
     with (
-        alone(lock, "--output", "busy"),
+        exclusive(lock, "--output", "busy"),
         pytest.raises(InputError, match="busy"),
-        alone(lock, "--output", "busy"),
+        exclusive(lock, "--output", "busy"),
     ):
         pass
-    with alone(lock, "--output", "busy"):
+    with exclusive(lock, "--output", "busy"):
         pass

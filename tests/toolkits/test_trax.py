@@ -335,7 +335,7 @@ def test_another_entry_of_the_same_name_is_replaced_by_force_alone(tmp_path: Pat
     ("options", "words"),
     [
         (["--workspace", "nowhere"], "nowhere: no such folder; `vot initialize STACK --workspace nowhere`"),
-        (["--workspace", ".", "--name", "a b"], "--name a b: the VOT toolkit takes only letters, digits, - and"),
+        (["--workspace", ".", "--name", "a b"], "--name a b: the VOT toolkit takes only letters, digits"),
         (["--workspace", ".", "--tracker", "magic"], "--tracker magic: there are rpn2t"),
         (["--workspace", ".", "--weights", "nobody"], "weights nobody: no such set or folder"),
         (["--workspace", "broken"], "broken/trackers.ini: the VOT toolkit cannot read this file either"),

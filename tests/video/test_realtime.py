@@ -243,16 +243,26 @@ def test_one_thread_reads_every_later_frame() -> None:
     assert all(earlier < later for earlier, later in pairwise(indices))
 
 
+class Still:
+    """A tracker whose target never moves."""
+
+    def init(self, image: Image, box: Box) -> None:
+        self._box = box
+
+    def update(self, image: Image) -> tuple[Box, float]:
+        return self._box, 1.0
+
+
 def test_a_profile_counts_the_wait_and_not_the_reading(clip: Clip) -> None:
     with Profile() as profile, open_source(str(clip.folder)) as source:
         frames = source.frames()
-        first = next(frames)
-        with Realtime(first, frames, Fraction(1000)) as live:
-            taken = sum(1 for _ in live.frames())
-        phase = profile.phases[0]
+        with Realtime(next(frames), frames, Fraction(1000)) as live:
+            steps = list(profile.by_frame(run(Still(), live.frames(), (1.0, 1.0, 9.0, 9.0))))
         profile.stop()
-    assert phase.seconds.keys() == {"read frames", REST}
-    assert phase.calls["read frames"] == 1 + taken + 1  # the first, those handed out, the end
+    assert len(profile.phases) == 2
+    assert all(phase.seconds.keys() == {Stage.READ, REST} for phase in profile.phases)
+    calls = sum(phase.calls[Stage.READ] for phase in profile.phases)
+    assert calls == len(steps) + 1  # the frames handed out, and the end
 
 
 # The command

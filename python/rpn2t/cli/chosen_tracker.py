@@ -32,7 +32,9 @@ class TrackerOptions:
         """
         mode = self.mode
         if mode == "auto":
-            mode = _mode_here(self.device) if self.tracker == "rpn2t" else "paper"  # which no other has
+            mode = (
+                _mode_here(self.device) if self.tracker == "rpn2t" else "paper"
+            )  # no other tracker has modes
         config = chosen_config(mode, self.config, self.settings)
         return TrackerSpec(
             tracker=self.tracker,
@@ -48,8 +50,8 @@ class TrackerOptions:
 def _mode_here(device: str) -> str:
     """What ``auto`` means on this machine.
 
-    Where there may be a GPU another process looks: one that has opened it holds a part of it to its end, and
-    this one leaves the tracking to its workers.
+    If there may be a GPU, another process looks: a process that has opened a GPU holds a part of it to its
+    end, and this one leaves the tracking to its workers.
     """
     if device == "cpu" or not has_cuda():
         return choose_mode("auto", "cpu")
@@ -59,7 +61,7 @@ def _mode_here(device: str) -> str:
 
 
 def chosen_config(mode: str, config: str | None, settings: tuple[str, ...]) -> Config:
-    """What a mode's own numbers, ``--config`` and ``--set`` say together.
+    """A mode's own numbers, changed by ``--config`` and ``--set``.
 
     Raises:
         InputError: one of them cannot be used, or the configuration is made for the other mode.

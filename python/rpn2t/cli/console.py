@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Prints one line to the standard output, or to the standard error.
+    """Print one line to the standard output, or to the standard error.
 
-    A reader that has gone (`rpn2t track ... | head -1`) ends the printing and nothing else.
+    If the reader has gone (`rpn2t track ... | head -1`), only the printing ends.
     """
     stream = sys.stderr if error else sys.stdout
     encoding = stream.encoding or "utf-8"
@@ -29,9 +29,9 @@ def say(text: str, *, error: bool = False) -> None:
 
 
 class Meter:
-    """How far something is: a bar where the standard error is a terminal, otherwise a line every few seconds.
+    """How far something is: a bar if the standard error is a terminal, otherwise a line every few seconds.
 
-    What each kind of work shows is in its subclass. Use it as a context manager.
+    A subclass says what is shown of its kind of work. Use it as a context manager.
     """
 
     _seconds_between_lines = 5.0
@@ -51,20 +51,20 @@ class Meter:
         self.close()
 
     def close(self) -> None:
-        """Leaves the bar as it stands; a second call does nothing."""
+        """Leave the bar as it stands. A second call does nothing."""
         if self._bar is not None:
             self._bar.close()
 
     def _begin(self, count: int) -> None:
-        """The pace is measured from here: what came before is no measure of the rest."""
+        """Measure the pace from here: what came before took another time."""
         self._first, self._began = count, perf_counter()
 
     def _pace(self, count: int) -> float:
-        """Seconds for one."""
+        """Seconds for one, since `_begin`."""
         return max(perf_counter() - self._began, 1e-9) / (count - self._first)
 
     def _left(self, count: int, total: int | None) -> str:
-        """Ends a state with the time left, where there is a pace to tell it from."""
+        """The end of a state: the time left, or nothing as long as there is no pace."""
         if total is None or count <= self._first:
             return ""
         return f", {duration(self._pace(count) * max(total - count, 0))} left"
@@ -72,7 +72,7 @@ class Meter:
     def _tell(
         self, count: int, total: int | None, state: str = "", line: str | None = None, *, now: bool = False
     ) -> None:
-        """Moves the bar; or says the line, now or where the last one is old enough."""
+        """Move the bar. Without a bar say the line, but only now or if the last one is old enough."""
         if self._bar is not None:
             self._bar.total = total
             self._bar.set_postfix_str(state, refresh=False)
@@ -86,8 +86,8 @@ class Meter:
                 postfix=state,
                 unit=self._unit,
                 bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit}{postfix}",
-                ncols=shutil.get_terminal_size().columns,  # 80 where a terminal does not know
-                miniters=0,  # the state may change where the count does not
+                ncols=shutil.get_terminal_size().columns,  # 80 if the terminal does not know
+                miniters=0,  # the state may change although the count does not
                 file=sys.stderr,
             )
         elif line is not None and (now or perf_counter() - self._said >= self._seconds_between_lines):
@@ -96,7 +96,7 @@ class Meter:
 
 
 class TrackingProgress(Meter):
-    """How far tracking is; nothing is shown before `start`."""
+    """How far tracking is. Nothing is shown before `start`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,13 +104,13 @@ class TrackingProgress(Meter):
         self._count = 0
 
     def start(self, total: int | None) -> None:
-        """Begins with the first frame, of so many, or None where nobody knows how many."""
+        """Begin with the first frame. `total` is the number of frames, or None if it is not known."""
         self._total = total
         state = "learning the object in the first frame"
         self._tell(0, total, state, state, now=True)
 
     def show(self, step: "Step") -> None:
-        """Counts a frame and says where the run stands."""
+        """Count a frame and say where the run stands."""
         self._count += 1
         if step.score is None:
             self._begin(self._count)
@@ -126,9 +126,9 @@ class TrackingProgress(Meter):
 
 
 class BenchmarkProgress(Meter):
-    """How far a benchmark is, in runs and frames; without a terminal, a line for each finished run.
+    """How far a benchmark is, in runs and frames. Without a terminal there is a line for each finished run.
 
-    Safe to tell from any thread.
+    It may be told from any thread.
     """
 
     _unit = " frames"
@@ -137,8 +137,8 @@ class BenchmarkProgress(Meter):
         """Know what is to be done.
 
         Args:
-            runs: of sequences.
-            frames: in all of them.
+            runs: how many runs over sequences.
+            frames: how many frames in all of them.
         """
         super().__init__()
         self._runs, self._frames = runs, frames
@@ -152,22 +152,22 @@ class BenchmarkProgress(Meter):
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
+        """Seconds since it began."""
         return perf_counter() - self._began
 
     def frames(self, task: str, count: int) -> None:
-        """So many frames of a run in flight are tracked."""
+        """Count the frames that a run in progress has tracked."""
         with self._lock:
             self._in_flight[task] = count
             self._refresh()
 
     def done(self, task: str, frames: int, error: str | None) -> None:
-        """A run is over, of so many frames, or failed."""
+        """Count a finished run and its frames, or one that failed."""
         with self._lock:
             self._in_flight.pop(task, None)
             self._done_runs += 1
             self._done_frames += frames
-            # Repetitions that nobody had counted on.
+            # There may be more repetitions than were counted at first.
             self._runs, self._frames = max(self._runs, self._done_runs), max(self._frames, self._done_frames)
             state = self._refresh()
             line = f"{task}: failed: {error}" if error else f"{task}: {frames} frames"

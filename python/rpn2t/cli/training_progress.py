@@ -25,7 +25,7 @@ class TrainingProgress(Meter):
         return self
 
     def show(self, iteration: int, loss: float) -> None:
-        """An iteration is over; what is shown of the loss is its recent mean."""
+        """Count an iteration. The loss that is shown is the mean of the recent ones."""
         if self._mean is None:
             self._begin(iteration)
             self._mean = loss
@@ -37,7 +37,7 @@ class TrainingProgress(Meter):
 
 @contextmanager
 def interruptible(folder: TrainingFolder) -> Iterator[Interruption]:
-    """A block that takes signals, and says what is left when one stopped it.
+    """A block that takes signals. If one stops it, the user is told what is left.
 
     Raises:
         SystemExit: 128 + that signal.

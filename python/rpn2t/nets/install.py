@@ -1,7 +1,6 @@
-"""Adding weight sets: from local files, the authors' from their repository, or another set's, scaled.
+"""New sets of weights: from local files, from the authors' repository, or from another set, scaled.
 
-A set appears whole or not at all: it is made in a hidden folder beside its place, checked there, and
-renamed into it.
+A set appears whole or not at all. It is made and checked in a hidden folder beside its place, then renamed.
 """
 
 import hashlib
@@ -67,7 +66,7 @@ AUTHORS_FILES = (
 
 
 GREY = (128.0, 128.0, 128.0)
-"""Blue, green, red: what the tracker and the authors' networks subtract."""
+"""What the tracker and the authors' networks subtract: blue, green, red."""
 
 
 def import_set(
@@ -81,16 +80,16 @@ def import_set(
     """Install local Caffe models in the user's folder as a set of this name.
 
     They may be the authors' two files or a ZF model of py-faster-rcnn. A file with mean 128 and our layer
-    names (the first of ``RPN_CONV3X3`` and of each of ``RPN_CONV1X1``) is copied as it is; of another,
-    conv1 to conv5 and the region proposal network's layers are kept, under our names and with the mean in
-    conv1's bias.
+    names (the first of ``RPN_CONV3X3`` and of each of ``RPN_CONV1X1``) is copied as it is. Otherwise conv1 to
+    conv5 and the region proposal network's layers are kept, under our names and with the mean in conv1's
+    bias.
 
     Args:
         name: letters, digits and ``. _ -``; not ``shipped``.
-        student: file with conv1 to conv5 of the ZF net, as all the tracker's features need. Without one
-            the student is the teacher's conv1 to conv5, undistilled: where distillation starts.
-        teacher: the same of the teacher; a region proposal network's 3x3 layer is taken from it.
-        mean: what the files' networks subtract, blue, green, red.
+        student: file with conv1 to conv5 of the ZF net. Without one the student is the teacher's conv1 to
+            conv5, undistilled, from which distillation starts.
+        teacher: file with the teacher's conv1 to conv5, perhaps with a region proposal network's layers.
+        mean: what the files' networks subtract: blue, green, red.
         force: replace a set of this name.
 
     Raises:
@@ -107,7 +106,7 @@ def import_set(
 
 
 def _install(source: str | Path, place: Path, mean: Sequence[float]) -> Layers:
-    """Copy a ZF net's file, or write it anew where its layers' names or its mean are not ours.
+    """Copy a ZF net's file, or write it anew if its layers' names or its mean are not ours.
 
     Returns:
         The installed conv1 to conv5.
@@ -129,7 +128,7 @@ def _install(source: str | Path, place: Path, mean: Sequence[float]) -> Layers:
 
 
 def _rpn_shapes(name: str, arrays: Sequence[NDArray[np.float32]]) -> list[tuple[int, ...]]:
-    """What a layer of the region proposal network must be; the number of anchors is the file's own."""
+    """The shapes that a layer of the region proposal network must have, for the file's number of anchors."""
     if name == RPN_CONV3X3[0]:
         return [(256, 256, 3, 3), (256,)]
     outputs = arrays[0].shape[:1]
@@ -137,10 +136,9 @@ def _rpn_shapes(name: str, arrays: Sequence[NDArray[np.float32]]) -> list[tuple[
 
 
 def _fold_mean(arrays: Sequence[NDArray[np.float32]], mean: Sequence[float]) -> list[NDArray[np.float32]]:
-    """Weights and bias of a first layer that reads BGR minus 128 where it read BGR minus another mean.
+    """Weights and bias of a first layer that now reads BGR minus 128 instead of BGR minus another mean.
 
-    (Where a patch reaches over the frame's edge, or the layer over the patch's, it then sees grey 128,
-    and not that mean.)
+    Beyond the edge of a frame or a patch the layer then sees grey 128 instead of that mean.
     """
     kernel, bias = arrays
     change = np.einsum("ocij,c->o", kernel, 128 - np.asarray(mean, np.float64))
@@ -148,7 +146,7 @@ def _fold_mean(arrays: Sequence[NDArray[np.float32]], mean: Sequence[float]) -> 
 
 
 IMAGENET_MEAN = (104.0, 117.0, 123.0)
-"""Blue, green, red: what networks trained on ImageNet in Caffe subtract."""
+"""What networks trained on ImageNet in Caffe subtract: blue, green, red."""
 
 
 def import_backbone(
@@ -156,13 +154,13 @@ def import_backbone(
 ) -> Path:
     """Install the weights of a classification network for the backbone of this name.
 
-    Patches are BGR minus 128; a network that subtracts another mean gets the difference into the bias of its
+    Patches are BGR minus 128. If a network subtracts another mean, the difference goes into the bias of its
     first layer.
 
     Args:
-        name: of one of CLASSIFIERS: alexnet, vgg16, vgg19, zf.
+        name: one of CLASSIFIERS: alexnet, vgg16, vgg19, zf.
         file: a Caffe model with its layers.
-        mean: what the network subtracts, blue, green, red.
+        mean: what the network subtracts: blue, green, red.
         force: replace what is installed.
 
     Returns:
@@ -228,16 +226,16 @@ def fetch_authors(
 
 
 def scale_set(weights: WeightSet, factor: float, folder: str | Path, *, half: bool = False) -> WeightSet:
-    """Write a set with conv5 scaled (:func:`rpn2t.nets.caffemodel.scale_conv5`), student and teacher alike.
+    """Write a set with conv5 of student and teacher scaled, by :func:`rpn2t.nets.caffemodel.scale_conv5`.
 
     Args:
-        weights: the set; its other files are not copied.
+        weights: the set. Its other files are not copied.
         factor: from 1e-6 to 1e6.
-        folder: where to, with SHA256SUMS; empty or not there yet.
+        folder: for the new set, with SHA256SUMS; it must be empty, or not be there yet.
         half: round the numbers to half precision. The files stay float32, and compress to half the size.
 
     Raises:
-        InputError: the factor is another, a file is not a ZF net's, or the folder cannot take the set.
+        InputError: the factor is out of range, a file is not a ZF net's, or the folder cannot take the set.
     """
     place = Path(folder).expanduser().resolve()
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):

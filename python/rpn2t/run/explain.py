@@ -99,7 +99,7 @@ def explain(image: Image, observation: Observation, index: int, truth: Box | Non
         image: the frame, uint8 (height, width, 3), BGR; stays as it is.
         observation: what the tracker saw in it.
         index: its 0-based number in its source.
-        truth: the true box, where it is known.
+        truth: the true box, if it is known.
 
     Returns:
         uint8 (*SIZE, 3), BGR.
@@ -199,7 +199,7 @@ def _boxes(panel: _Panel, picture: Image, boxes: list[tuple[Box, Colour]]) -> No
 
 
 def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> Image:
-    """The frame in grey, and the map in colour where candidates looked."""
+    """The frame in grey, with the map in colour over what the candidates looked at."""
     x, y, w, h = panel.view
     mean, weight = mean_map(seen.boxes - np.array([x, y, 0, 0]), seen.places, term, (h, w))
     probability, support = (
@@ -207,7 +207,7 @@ def _overlay(panel: _Panel, image: Image, seen: Observation, term: Term) -> Imag
         for each in (mean, weight)
     )
     grey = cv2.cvtColor(cv2.cvtColor(panel.show(image), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    # where less than 2 % of the most is behind it, it fades
+    # with less than 2 % of the largest weight behind it, it fades
     opacity = 0.65 * np.clip(support / 0.02, 0, 1)[:, :, None]
     return np.asarray(grey * (1 - opacity) + _colours(probability) * opacity, np.uint8)
 

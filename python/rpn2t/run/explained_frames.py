@@ -48,7 +48,7 @@ class Explainer:
     """Writes pictures of chosen frames into a folder: ``explained_000012.png`` for frame 12.
 
     Attributes:
-        folder: where to; made when the first frame is learned.
+        folder: for the pictures; it is made when the first frame is learned.
         written: the frames that were drawn.
     """
 

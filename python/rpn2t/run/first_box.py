@@ -1,4 +1,4 @@
-"""Where a run starts: the first box, and the ground truth it can be measured against."""
+"""The first box of a run, and the ground truth that the run can be measured against."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Start:
 
     Attributes:
         box: (x, y, w, h) in pixels, 0-based.
-        origin: where it comes from and how it was read, for the user.
+        origin: its source and how it was read, for the user.
     """
 
     box: Box
@@ -29,7 +29,7 @@ class Truth:
 
     Attributes:
         boxes: (n, 4), x, y, w, h in pixels, 0-based; row i belongs to frame i of the source.
-        file: where they were read.
+        file: the file that they were read from.
     """
 
     boxes: Floats
@@ -50,8 +50,8 @@ def from_file(file: str, row: int) -> Start:
 
     Args:
         file: rectangles or polygons, one a line.
-        row: its row, counted from 0. A file of one row gives that row for any number: it can mean
-            nothing else.
+        row: its row, counted from 0. A file of one row gives that row for any number, since nothing else
+            can be meant.
 
     Raises:
         InputError: the file cannot be read, has no such row, or no box in it.
@@ -74,8 +74,7 @@ def from_source(source: Source, row: int) -> Start:
 
 
 def find_truth(source: Source, init_file: str | None) -> Truth | None:
-    """The boxes to measure a run by: those of ``--init-file`` where it has more than the first, else
-    those of the source.
+    """The boxes to measure a run by: those of ``--init-file`` if it has more than one, else the source's.
 
     Raises:
         InputError: the file cannot be read.

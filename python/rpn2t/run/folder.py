@@ -1,4 +1,4 @@
-"""The folder a run leaves behind: boxes.txt, run.json, video.mp4 and, where asked for, profile.txt."""
+"""The folder a run leaves behind: boxes.txt, run.json, video.mp4 and, with --profile, profile.txt."""
 
 import json
 import math
@@ -18,21 +18,21 @@ from rpn2t.video.writer import partial_path
 
 
 class RunFolder:
-    """Where the results of one run go.
+    """The folder for the results of one run.
 
-    Making one checks that the folder can be written and changes nothing: what an earlier run left
-    is replaced when `recording` starts, all of it at once, so old and new files never stand side
-    by side.
+    Making one checks that the folder can be written, and changes nothing. What an earlier run left is
+    replaced when `recording` starts, all of it at once, so that old and new files never stand side by
+    side.
 
     Attributes:
         path: the folder.
         boxes: boxes.txt, OTB format: one line ``x,y,w,h`` a tracked frame, 1-based, 3 decimals.
         report: run.json; its boxes are 0-based, as everywhere inside.
-        video: video.mp4, which is for the caller to write.
+        video: video.mp4, which the caller writes.
         profile: profile.txt, see `write_profile`.
         files: all of these.
         frames: what `write` was given, as run.json lists it.
-        closing: what run.json says besides the header, known at the end only.
+        closing: what run.json says besides the header, and what is known only at the end.
 
     Raises:
         InputError: the folder cannot be made or written.
@@ -56,11 +56,11 @@ class RunFolder:
 
     @contextmanager
     def recording(self, header: Mapping[str, Any]) -> Iterator[None]:
-        """Replaces what an earlier run left; `write` adds frames until the block is left.
+        """Replace what an earlier run left. `write` adds frames until the block is left.
 
         However the block ends, run.json then holds the header, `closing`, ``status`` (complete,
-        interrupted or failed), ``error`` (a line, or null) and ``frames``. While the block runs it has
-        the status running and no frames; boxes.txt grows line by line, so it is there even after a kill.
+        interrupted or failed), ``error`` (a line, or null) and ``frames``. While the block runs it has the
+        status running and no frames. boxes.txt grows line by line, so it is there even after a kill.
 
         Raises:
             InputError: another run is writing here, or the files cannot be written.
@@ -93,14 +93,14 @@ class RunFolder:
     def write(
         self, index: int, box: Box, score: float | None, seconds: float | None, **more: float | None
     ) -> None:
-        """Adds a frame: its line of boxes.txt is in the file when this returns.
+        """Add a frame. Its line of boxes.txt is in the file when this returns.
 
         Args:
             index: 0-based number of the frame in its source.
             box: (x, y, w, h) in pixels, 0-based.
             score: target score in [0, 1], or None on the first frame, whose box was given.
-            seconds: what `update` took, or None on the first frame.
-            more: what else run.json is to say of the frame.
+            seconds: how long `update` took, or None on the first frame.
+            more: what else run.json says of the frame.
 
         Raises:
             InputError: the file cannot be written.
@@ -113,7 +113,7 @@ class RunFolder:
         self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds, **more})
 
     def write_profile(self, table: str) -> None:
-        """Writes profile.txt, once the recording is over.
+        """Write profile.txt, once the recording is over.
 
         Raises:
             InputError: the file cannot be written.
@@ -129,7 +129,7 @@ class RunFolder:
 
 
 def _plain(value: Any) -> Any:
-    """The value in JSON's types; what is not finite becomes null, what JSON lacks becomes text."""
+    """The value in JSON's types. What is not finite becomes null, and what JSON lacks becomes text."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -4,7 +4,7 @@
         for step in run(tracker, source.frames(0, None), box, interruption):
             print(step.frame.index, step.box, step.score)
 
-The loop knows nothing of files, pictures or progress: whoever runs through its steps does.
+The loop knows nothing of files, pictures or progress. Whoever goes through its steps takes care of these.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,10 +26,10 @@ class FrameTracker(Protocol):
     """What the loop asks of a tracker. Images are uint8 BGR, boxes (x, y, w, h) in pixels, 0-based."""
 
     def init(self, image: Image, box: Box) -> None:
-        """Learns the object in the box."""
+        """Learn the object in the box."""
 
     def update(self, image: Image) -> tuple[Box, float]:
-        """Finds it in the next frame: box and score."""
+        """Find it in the next frame: box and score."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Step:
 def run(
     tracker: FrameTracker, frames: "Iterable[Frame]", box: Box, interruption: Interruption | None = None
 ) -> Iterator[Step]:
-    """Tracks through the frames; yields one step a frame, the first with the given box.
+    """Track through the frames. Yields one step a frame, the first with the given box.
 
     Args:
         tracker: what tracks; `init` gets the first frame, `update` each other.
-        frames: the frames in order; each is read when the loop comes to it.
+        frames: the frames in order. Each is read when the loop comes to it.
         box: the object in the first frame, (x, y, w, h) in pixels, 0-based.
-        interruption: where given, signals stop the reading and the tracking, and never the block
-            that handles a step.
+        interruption: if given, signals stop the reading and the tracking, but never the block that handles
+            a step.
 
     Raises:
         InputError: from the tracker (the box cannot be used) or from the frames (one cannot be

@@ -1,4 +1,4 @@
-"""What the image's user has to hear differently: how to start it, and what a container can see and write.
+"""What the user of the Docker image is told: how to start it, and what a container can see and write.
 
 The image says that it is one by the variable ``RPN2T_CONTAINER``: ``cpu`` or ``cuda``.
 """
@@ -32,7 +32,7 @@ def missing_hint() -> str:
 def denied_hint(error: Exception) -> str:
     """The end of a line about a file that the caller may read or write but the container's user may not.
 
-    Empty outside a container, and where the error is another one.
+    Empty outside a container, and for any other error.
     """
     if not in_container() or not isinstance(error, PermissionError):
         return ""

@@ -54,7 +54,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn an error of the system in the block into a line that names the file.
 
     Raises:
-        InputError: in place of an OSError.
+        InputError: instead of an OSError.
     """
     try:
         yield
@@ -84,11 +84,11 @@ def require_writable(path: Path, option: str) -> None:
 
 
 @contextmanager
-def alone(path: Path, option: str, busy: str) -> Iterator[None]:
+def exclusive(path: Path, option: str, busy: str) -> Iterator[None]:
     """Keep a second run out of a folder for as long as the block lasts.
 
     Args:
-        path: a file in the folder, which is made for the lock; the folder as well.
+        path: a file in the folder, for the lock. Both are made if need be.
         option: by which the user chose the folder.
         busy: what a second run is told.
 

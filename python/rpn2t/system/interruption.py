@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken where they lose nothing."""
+"""Ctrl-C and SIGTERM, which stop the work only when nothing can be lost."""
 
 import signal
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ class Interrupted(BaseException):
 
 
 class Interruption:
-    """Takes SIGINT, SIGTERM and SIGHUP, and raises Interrupted only where nothing can be lost.
+    """Takes SIGINT, SIGTERM and SIGHUP, and raises Interrupted only when nothing can be lost.
 
-    Inside `allowed` blocks, where frames are read and tracked, a signal raises at once; elsewhere,
-    where results are written, it waits for the next such block. After the first signal others are
-    ignored: the results are being completed. Use it as a context manager, in the main thread; the
-    handlers found are put back.
+    In an `allowed` block, in which frames are read and tracked, a signal raises at once. Outside of
+    one, while results are written, it waits for the next such block. After the first signal others
+    are ignored, because the results are being completed. Use it as a context manager, in the main
+    thread. At the end the former handlers are put back.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Interruption:
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """A block in which a signal raises Interrupted at once, one that came before included."""
+        """A block in which a signal raises Interrupted at once, even one that came before it."""
         self._allowed = True
         try:
             if self._signum is not None:

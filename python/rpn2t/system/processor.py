@@ -15,8 +15,8 @@ def choose_core(cpuinfo: str | None = None, machine: str | None = None) -> str |
     """OpenBLAS core for a processor, or None to leave the choice to OpenBLAS.
 
     Args:
-        cpuinfo: text of /proc/cpuinfo; read where not given.
-        machine: architecture as ``platform.machine()`` says it; asked where not given.
+        cpuinfo: text of /proc/cpuinfo; by default this machine's.
+        machine: architecture, as ``platform.machine()`` names it; by default this machine's.
     """
     if (machine or platform.machine()) != "x86_64":
         return None
@@ -25,7 +25,7 @@ def choose_core(cpuinfo: str | None = None, machine: str | None = None) -> str |
 
 
 def cpu_flags(cpuinfo: str | None = None) -> set[str]:
-    """The first processor's features, such as ``avx2``, by the text of /proc/cpuinfo; x86 alone has them."""
+    """The first processor's features, such as ``avx2``, by the text of /proc/cpuinfo; only x86 has them."""
     line = re.search(r"^flags\s*:(.*)$", _cpuinfo() if cpuinfo is None else cpuinfo, re.MULTILINE)
     return set(line[1].split()) if line else set()
 

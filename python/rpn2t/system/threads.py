@@ -18,6 +18,6 @@ SLEEP_AT_ONCE = {
 
 
 def sleep_at_once() -> None:
-    """Sets them in this process's environment; what the user has set there stays."""
+    """Set them in this process's environment, unless the user has set them."""
     for name, value in SLEEP_AT_ONCE.items():
         os.environ.setdefault(name, value)

@@ -1,6 +1,6 @@
 """Results in the layouts of other toolkits.
 
-Every toolkit has its own names for the sequences; above all for the folders with two targets (Jogging,
+Every toolkit has its own names for the sequences, above all for the folders with two targets (Jogging,
 Skating2).
 """
 
@@ -35,8 +35,8 @@ def export(
         toolkit: ``otb`` (MATLAB), ``got10k``, ``pysot`` or ``pytracking``.
         folder: the results.
         dataset: the sequences to export.
-        output: where the toolkit's folder is made.
-        protocol: that of the results; it decides at which frame Tiger1 began.
+        output: in which the toolkit's folder is made.
+        protocol: that of the results. It decides at which frame Tiger1 began.
 
     Returns:
         How many targets were written, and the names of those without results.
@@ -136,4 +136,4 @@ _WRITERS: dict[str, Callable[[Path, ResultFolder, DataSet, Entry, Runs, Protocol
 }
 
 TOOLKITS = tuple(_WRITERS)
-"""Whose layouts can be written."""
+"""The toolkits whose layouts can be written."""

@@ -15,12 +15,12 @@ def got10k_tracker(tracker: FrameTracker, name: str = "RPN2T", *, one_based: boo
         from rpn2t.toolkits.got10k import got10k_tracker
         ExperimentOTB(root).run(got10k_tracker(Tracker()))
 
-    got10k gives RGB images of Pillow and boxes as the data set's files have them; OTB's count pixels from 1.
+    got10k gives RGB images of Pillow, and boxes as the data set's files have them. OTB's count pixels from 1.
 
     Args:
-        tracker: what tracks.
+        tracker: the tracker.
         name: of its results.
-        one_based: whether the data set's boxes count from 1, as OTB's, and the results are to.
+        one_based: whether the data set's boxes count from 1, as OTB's do, and the results as well.
 
     Returns:
         A ``got10k.trackers.Tracker``.

@@ -13,24 +13,24 @@ from rpn2t.tracker.sampling import Sampler
 from rpn2t.training.photographs import Photograph
 
 RANGES = ((0.1, 5), (1, 5))
-"""Translation and scale range of the gaussian draws around an object: half of the crops each, in order."""
+"""Translation and scale range of the gaussian draws around an object. Each makes half of the crops."""
 RANDOM_SIDES = (0.2, 0.8)
-"""Of a box drawn where there are no annotations: each side, as a share of the image's."""
+"""Sides of a box that is drawn because there are no annotations, as shares of the image's."""
 
 _ORDER, _DRAW = 0, 1  # what a random number is for
 
 
 @dataclass(frozen=True)
 class CropStream:
-    """An endless row of crops; which one stands where depends on the seed and its place alone.
+    """An endless row of crops. Which crop stands at a place depends only on the seed and the place.
 
-    A pass takes `photographs_per_pass` photographs, `crops` boxes of each; the next pass draws anew.
+    A pass takes `photographs_per_pass` photographs and `crops` boxes of each. The next pass draws anew.
 
     Attributes:
         photographs: at least one.
-        crops: boxes of a photograph; even.
+        crops: how many boxes of a photograph, an even number.
         photographs_per_pass: at most all.
-        shuffled: every pass takes them in a permutation of its own; else in their order.
+        shuffled: every pass takes them in a permutation of its own, otherwise in their order.
         seed: of every draw.
     """
 
@@ -41,7 +41,7 @@ class CropStream:
     seed: int
 
     def views(self, first: int, count: int) -> Iterator[tuple[Image, Floats]]:
-        """`count` crops from place `first` on: images, each with its boxes of shape (n, 4).
+        """The `count` crops from place `first` on: images, each with its boxes of shape (n, 4).
 
         Raises:
             InputError: an image cannot be read.
@@ -70,8 +70,8 @@ def draw_boxes(image: Image, objects: Floats, n: int, rng: np.random.Generator) 
 
     Args:
         image: (height, width, 3).
-        objects: shape (m, 4); where m is 0, a box drawn at random takes the object's place.
-        n: how many; even.
+        objects: shape (m, 4). If m is 0, a box drawn at random takes the object's place.
+        n: how many, an even number.
         rng: of all draws.
 
     Returns:
@@ -84,7 +84,7 @@ def draw_boxes(image: Image, objects: Floats, n: int, rng: np.random.Generator) 
 
 
 def random_box(width: int, height: int, rng: np.random.Generator) -> Box:
-    """A box anywhere within an image of so many px, each of its sides RANDOM_SIDES of the image's."""
+    """A box anywhere within an image of this size in px. Its sides are RANDOM_SIDES of the image's."""
     frame = np.array([width, height], dtype=np.float64)
     side = frame * rng.uniform(*RANDOM_SIDES, 2)
     corner = (frame - side) * rng.uniform(0, 1, 2)

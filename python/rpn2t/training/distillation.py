@@ -30,7 +30,7 @@ from rpn2t.training.solver_loop import TrainingFolder
 BATCH = 32
 STATISTICS = "statistics.npz"
 HELD_OUT_PHOTOGRAPHS, HELD_OUT_CROPS = 64, 4
-"""Crops measured on: so many of each of so many photographs, whatever the seed of the training."""
+"""What is measured on: how many photographs, and how many crops of each, whatever the training's seed."""
 
 _MOST_ITERATIONS = 10**7
 
@@ -43,10 +43,10 @@ class Preset:
 
     Attributes:
         solver: file in prototxt/distill/.
-        crops: of a photograph.
-        passes: over the photographs; None chooses them by the time there is.
+        crops: how many of a photograph.
+        passes: over the photographs. None chooses them by the time there is.
         shuffled: photographs come in another order in every pass.
-        statistics_crops: that mean and standard deviation are gathered over; None: a whole pass.
+        statistics_crops: how many crops the mean and standard deviation are of. None means a whole pass.
     """
 
     solver: str
@@ -57,7 +57,7 @@ class Preset:
 
     @property
     def rate(self) -> float:
-        """The solver's."""
+        """The solver's learning rate."""
         return float(f"{_solver_parameter(self).base_lr:.6g}")  # a float32
 
 
@@ -69,11 +69,11 @@ PRESETS = {
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationSettings:
-    """What a distillation is defined by, beside its photographs and weights.
+    """What defines a distillation, together with its photographs and weights.
 
     Attributes:
         preset: one of PRESETS.
-        crops: of a photograph; even.
+        crops: how many of a photograph, an even number.
         passes: over the photographs.
         images_per_pass: photographs in one.
         rate: the solver's base_lr.
@@ -100,26 +100,26 @@ class DistillationSettings:
 
     @property
     def iterations(self) -> int:
-        """Batches; the last one goes on into the next pass where they do not come out even."""
+        """Number of batches. The last one goes on into the next pass if they do not come out even."""
         return -(-self.passes * self.images_per_pass * self.crops // BATCH)
 
     @property
     def statistics_crops(self) -> int:
-        """Crops that mean and standard deviation are gathered over: the stream's first."""
+        """How many crops mean and standard deviation are of: the first ones of the stream."""
         wanted = PRESETS[self.preset].statistics_crops
         return min(wanted or self.images_per_pass * self.crops, BATCH * self.iterations)
 
     def stream(self, photographs: Sequence[Photograph]) -> CropStream:
-        """The crops that train."""
+        """The crops of the training."""
         shuffled = PRESETS[self.preset].shuffled
         return CropStream(photographs, self.crops, self.images_per_pass, shuffled, self.seed)
 
 
 class Conv5Statistics:
-    """Mean and standard deviation of conv5, by element, gathered batch by batch in float64."""
+    """Mean and standard deviation of conv5, by element. They are gathered batch by batch in float64."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        """Begin with none.
+        """Begin with no maps.
 
         Args:
             shape: of a map.
@@ -145,7 +145,7 @@ class Conv5Statistics:
 
     @property
     def inverse_std(self) -> Floats:
-        """1 / std; 0 for an element that is always the same, which the loss then leaves out."""
+        """1 / std. It is 0 for an element that is always the same, which the loss then leaves out."""
         return np.divide(1, self.std, out=np.zeros_like(self.std), where=self.std > 0)
 
     def save(self, path: Path) -> None:
@@ -156,7 +156,7 @@ class Conv5Statistics:
 
     @classmethod
     def load(cls, path: Path, shape: tuple[int, ...]) -> "Conv5Statistics":
-        """Those saved, or none yet."""
+        """What was saved, or statistics of no maps yet."""
         gathered = cls(shape)
         if path.exists():
             with np.load(path) as saved:
@@ -184,11 +184,11 @@ class DistillationNets:
         load_into(net, start, source="start", required=ZF_SHAPES)
 
     def patches(self, views: Views) -> NDArray[np.float32]:
-        """What the student sees of the crops, (n, 3, 107, 107)."""
+        """What the student sees of the crops, shape (n, 3, 107, 107)."""
         return cut_views(views, self._student.input_side, self._student.context)
 
     def targets(self, views: Views) -> NDArray[np.float32]:
-        """The teacher's conv5 of the same crops, cut with its own widening; the next call overwrites it."""
+        """The teacher's conv5 of the crops, cut with its own widening. The next call overwrites it."""
         spec = self.teacher.spec
         return self.teacher.conv5(cut_views(views, spec.input_side, spec.context))
 
@@ -220,13 +220,13 @@ class Distillation:
         """Make the nets. `prepare` comes before the first iteration.
 
         Args:
-            settings: see there.
-            training: the photographs that train.
-            held_out: those that the student is measured on.
+            settings: of this distillation.
+            training: the photographs of the training.
+            held_out: the photographs that the student is measured on.
             weights: a set with a teacher.
             start: the part of the set that the student starts from, ``teacher`` or ``student``.
-            device: where it runs.
-            folder: where snapshots and statistics are kept.
+            device: on which it runs.
+            folder: in which snapshots and statistics are kept.
 
         Raises:
             InputError: the set lacks a file, or it does not fit.
@@ -252,10 +252,10 @@ class Distillation:
 
         Args:
             interruption: entered.
-            tell: called as the statistics grow: crops counted, of how many.
+            tell: called as the statistics grow, with the number of crops counted and that of all.
 
         Raises:
-            Interrupted: after a signal; the statistics so far are kept.
+            Interrupted: after a signal. The statistics so far are kept.
             InputError: an image cannot be read.
         """
         gathered = self._gather(interruption, tell)
@@ -329,7 +329,7 @@ class Distillation:
 
 
 def open_teacher(weights: WeightSet, device: Device) -> Backbone:
-    """The set's teacher, of which conv5 is read before its ReLU.
+    """The set's teacher. Its conv5 is read before the ReLU.
 
     Raises:
         InputError: the set has none, or it does not fit.
@@ -345,14 +345,14 @@ def settings_for(
     weights: WeightSet,
     device: Device,
 ) -> DistillationSettings:
-    """As many photographs and passes as fit a time on this device, by timing a few batches.
+    """Settings with the photographs and passes that fit a time on this device. A few batches are timed.
 
     Args:
         minutes: of the whole distillation.
-        settings: whose passes and images per pass are to be chosen.
+        settings: all but passes and images per pass, which are chosen.
         training: the photographs.
         weights: a set with a teacher.
-        device: where it is to run.
+        device: on which it is to run.
 
     Raises:
         InputError: the set lacks a file, or an image cannot be read.
@@ -391,18 +391,18 @@ def settings_for(
 
 
 def measure_every(iterations: int) -> int:
-    """Iterations between two measurements, of a distillation of so many."""
+    """Iterations between two measurements, for a distillation of so many iterations."""
     return max(iterations // 10, 50)
 
 
 def _batches(stream: CropStream, count: int, first: int = 0) -> Iterator[Views]:
-    """The stream's crops from `first` to `count`, BATCH by BATCH, the last perhaps fewer."""
+    """The stream's crops from `first` to `count`, in batches of BATCH. The last one may have fewer."""
     for start in range(first, count, BATCH):
         yield list(stream.views(start, min(BATCH, count - start)))
 
 
 def _held_out_stream(photographs: Sequence[Photograph]) -> tuple[CropStream, int]:
-    """Crops of some of them, spread over all, and how many: whole batches."""
+    """Crops of some photographs, spread over all, and how many crops: whole batches."""
     chosen = photographs[:: max(len(photographs) // HELD_OUT_PHOTOGRAPHS, 1)][:HELD_OUT_PHOTOGRAPHS]
     batches = max(len(chosen) * HELD_OUT_CROPS // BATCH, 1)
     return CropStream(chosen, HELD_OUT_CROPS, len(chosen), shuffled=False, seed=0), batches * BATCH

@@ -16,7 +16,7 @@ from rpn2t.boxes import Floats, as_boxes
 from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES, Image
 
-HOLD_OUT = 10  # one photograph in so many
+HOLD_OUT = 10  # one photograph in ten
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Photograph:
     Attributes:
         path: of the file.
         boxes: shape (n, 4), (x, y, w, h) in px, 0-based; of annotated objects, perhaps none.
-        source: the data set it belongs to, where a list says so.
+        source: the data set it belongs to, if a list says so.
     """
 
     path: Path
@@ -49,16 +49,16 @@ def find_photographs(images: str | Path, annotations: str | Path | None = None) 
     """The photographs of a folder.
 
     Args:
-        images: the folder; one with JPEGImages/ and Annotations/ is Pascal VOC's and needs no `annotations`.
+        images: the folder. With JPEGImages/ and Annotations/ it is Pascal VOC's, and needs no `annotations`.
         annotations: a folder of Pascal VOC's XML files, or a list in JSON lines: ``file`` (within
-            `images`), ``boxes`` ([[x, y, w, h], ...], px, 0-based) and perhaps ``source``. With them only
-            the photographs that they name are taken.
+            `images`), ``boxes`` ([[x, y, w, h], ...], px, 0-based) and perhaps ``source``. Then only the
+            photographs that it names are taken.
 
     Returns:
-        In the list's order, or by name. Objects that Pascal VOC calls difficult have no box.
+        They are in the list's order, or in order of name. What Pascal VOC calls difficult has no box.
 
     Raises:
-        InputError: nothing is there, or a line, a file or a box cannot be used; the first is named.
+        InputError: nothing is there, or a line, a file or a box cannot be used. The first one is named.
     """
     folder = Path(images)
     if not folder.is_dir():
@@ -79,11 +79,11 @@ def find_photographs(images: str | Path, annotations: str | Path | None = None) 
 def hold_out(
     photographs: Sequence[Photograph], source: str | None = None
 ) -> tuple[list[Photograph], list[Photograph]]:
-    """Divide into those that train and those held out: every tenth, the tenth first.
+    """Divide photographs into those that train and those held out, which are the 10th, the 20th and so on.
 
     Args:
         photographs: in their order.
-        source: hold out every tenth of this data set's alone.
+        source: hold out every tenth of only this data set's.
 
     Raises:
         InputError: none would train, or none would be held out.

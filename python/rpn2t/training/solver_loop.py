@@ -1,4 +1,4 @@
-"""Training with a Caffe solver: snapshots to go on from, a log, a curve, weights of use at any time."""
+"""Training with a Caffe solver: snapshots to go on from, a log, a curve, and weights for use at any time."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message
-from rpn2t.system.files import alone, write_whole
+from rpn2t.system.files import exclusive, write_whole
 from rpn2t.system.interruption import Interrupted, Interruption
 
 LOG, CURVE, SETTINGS, LATEST = "log.jsonl", "loss.png", "training.json", "latest.json"
@@ -33,22 +33,22 @@ class Task(Protocol):
     measure_every: int
 
     def feed(self, iteration: int) -> None:
-        """Fill the net's inputs for an iteration; the same number always gives the same inputs."""
+        """Fill the net's inputs for an iteration. The same number always gives the same inputs."""
 
     def measure(self) -> dict[str, float]:
-        """How good the net is now, on what never trains."""
+        """How good the net is now, on what is held out."""
 
     def publish(self, folder: Path) -> None:
-        """Write what a user can use of the net as it is now."""
+        """Write the weights as they are now, for use."""
 
 
 class TrainingFolder:
-    """Where a training lives: it goes on from its last snapshot, under the same settings alone."""
+    """The folder of a training, which goes on from its last snapshot, and only under the same settings."""
 
     snapshot_seconds = 600.0
 
     def __init__(self, path: str | Path) -> None:
-        """Nothing is written before `opened`."""
+        """Know the folder. Nothing is written before `opened`."""
         self.path = Path(path)
 
     @contextmanager
@@ -56,7 +56,7 @@ class TrainingFolder:
         """Lock the folder and compare the settings with those that it was begun with.
 
         Args:
-            settings: of this training. One that is None is taken as the folder has it; ``verb`` says which
+            settings: of this training. A setting that is None is taken from the folder. ``verb`` says which
                 of rpn2t's verbs trains.
 
         Yields:
@@ -66,7 +66,7 @@ class TrainingFolder:
             InputError: the folder cannot be written, another process trains there, or it was begun otherwise.
         """
         busy = f"{self.path}: another run trains there; choose another --output"
-        with alone(self.path / "lock", "--output", busy):
+        with exclusive(self.path / "lock", "--output", busy):
             yield self._agreed(dict(settings))
 
     def keep_settings(self, settings: Mapping[str, Any]) -> None:
@@ -92,13 +92,13 @@ class TrainingFolder:
         return {**settings, **begun}
 
     def solver(self, parameter: Any) -> Any:
-        """A solver of Caffe's, by its SolverParameter, whose snapshots lie here."""
+        """A solver of Caffe's, made from its SolverParameter. Its snapshots lie here."""
         parameter.snapshot_prefix = str(self.path.absolute() / _SNAPSHOT)
         return make_from_message(load_caffe().get_solver, parameter)
 
     @property
     def iteration(self) -> int:
-        """Of the last snapshot; 0 without one."""
+        """The iteration of the last snapshot; 0 without one."""
         try:
             return int(json.loads((self.path / LATEST).read_text())["iteration"])
         except OSError:
@@ -137,7 +137,7 @@ class TrainingFolder:
             file.write(json.dumps(line) + "\n")
 
     def read_log(self) -> list[dict[str, Any]]:
-        """Its lines; one that a power cut left half written is left out."""
+        """The lines of the log. One that a power cut left half written is left out."""
         lines = (self.path / LOG).read_text().splitlines() if (self.path / LOG).exists() else []
         return [json.loads(line) for line in lines if line.endswith("}")]
 
@@ -165,11 +165,11 @@ def train(
 ) -> dict[str, float]:
     """Train to the end, from the folder's last snapshot.
 
-    A signal ends the iteration under way and takes a snapshot.
+    After a signal the current iteration is finished and a snapshot taken.
 
     Args:
         task: what is trained.
-        folder: opened; its settings are kept.
+        folder: opened, with its settings kept.
         interruption: entered.
         tell: called after every iteration with its number, from 1, and its loss.
         log_every: iterations between two lines of the log.

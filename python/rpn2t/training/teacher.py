@@ -35,15 +35,15 @@ RECALL_AT = (0.5, 0.7)
 
 @dataclass(frozen=True, kw_only=True)
 class RPNSettings:
-    """What a training of the RPN is defined by, beside its photographs and its start.
+    """What defines a training of the RPN, together with its photographs and its start.
 
     Attributes:
-        iterations: one photograph each.
+        iterations: how many, of one photograph each.
         rate: the learning rate of the new layers, which falls to nothing in a straight line.
-        backbone: that of conv1 to conv5 over it: they are trained already.
-        side: px of a photograph's shorter side in the network, in the mean.
+        backbone: the learning rate of conv1 to conv5, which are trained already, as a multiple of `rate`.
+        side: mean length of a photograph's shorter side in the network, px.
         jitter: that side is drawn between `side` / `jitter` and `side` * `jitter`.
-        longest: of the longer side to the shorter; a longer one shrinks both.
+        longest: the largest ratio of the longer side to `side`; a photograph that exceeds it shrinks.
         seed: of every draw.
     """
 
@@ -84,13 +84,13 @@ class RPNTraining:
         """Make the solver.
 
         Args:
-            settings: see there.
-            training: those without boxes are passed over.
-            held_out: recall is measured on them.
-            start: conv1 to conv5, or all of an RPN's layers; None for a random start, scaled to the inputs.
-            device: where it runs.
-            folder: where its snapshots go.
-            measure_every: iterations.
+            settings: of this training.
+            training: its photographs. Those without boxes are passed over.
+            held_out: the photographs on which recall is measured.
+            start: conv1 to conv5, or all of an RPN's layers. None for a random start, scaled to the inputs.
+            device: on which it runs.
+            folder: in which its snapshots lie.
+            measure_every: iterations between two measurements.
 
         Raises:
             InputError: no photograph of either kind has a box, or a layer does not fit.
@@ -129,7 +129,7 @@ class RPNTraining:
         return solver
 
     def feed(self, iteration: int) -> None:
-        """One photograph of a permutation of all, mirrored half the time, at a random size."""
+        """Put in one photograph of a permutation of all, mirrored half the time, at a random size."""
         lap, index = divmod(iteration, len(self._training))
         order = np.random.default_rng([self.settings.seed, 0, lap]).permutation(len(self._training))
         rng = np.random.default_rng([self.settings.seed, 1, iteration])
@@ -181,7 +181,7 @@ class Proposer:
         return rows[:, :4] / np.tile(scale, 2), rows[:, 4]
 
     def recall(self, photographs: Iterable[Photograph]) -> dict[str, float]:
-        """Share of the objects of which a proposal has an IoU of 0.5, or 0.7, or more."""
+        """Share of the objects that a proposal overlaps with an IoU of at least 0.5, or 0.7."""
         best = [found(each.boxes, self.propose(each.read())[0]) for each in photographs]
         overlap = np.concatenate(best)
         return {f"recall at IoU {bound}": float((overlap >= bound).mean()) for bound in RECALL_AT}
@@ -192,8 +192,8 @@ def scaled(image: Image, side: float, longest: float) -> tuple[Image, NDArray[np
 
     Args:
         image: uint8 (height, width, 3).
-        side: px that the shorter side gets, unless the longer one would then exceed `longest` times that.
-        longest: see there.
+        side: px of the shorter side, unless the longer one would then exceed `longest` * `side`.
+        longest: the largest ratio of the longer side to `side`.
 
     Returns:
         The image, and what x and y were multiplied by.

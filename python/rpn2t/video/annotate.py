@@ -28,10 +28,10 @@ def annotate(
 
     Args:
         image: uint8 (height, width, 3), BGR; stays as it is.
-        box: the tracked (x, y, w, h) in pixels, 0-based; drawn in yellow. With NaN nothing is drawn.
-        score: the target score, or None on the frame the box was given for.
+        box: the tracked (x, y, w, h) in pixels, 0-based, which is drawn in yellow. With NaN nothing is drawn.
+        score: the target score, or None on the frame whose box was given.
         index: the frame's 0-based number in its source.
-        truth: the true box, drawn in blue; None where it is not known.
+        truth: the true box, which is drawn in blue; None if it is not known.
         text: what else to say in the caption.
     """
     caption = [(f"#{index}", BOX), ("given" if score is None else f"{score:.2f}", BOX)]
@@ -71,7 +71,7 @@ def _corners(image: Image, box: ArrayLike) -> Corners | None:
 
 
 def _draw_caption(picture: Image, words: list[tuple[str, Colour]], avoid: Corners | None) -> None:
-    """One line on a dark strip, upper left, or lower left where the box is in the way."""
+    """Draw one line on a dark strip: upper left, or lower left if the box is in the way."""
     height, width = picture.shape[:2]
     scale = max(0.35, min(height, width) / 800)
     thickness = max(1, round(scale * 1.6))

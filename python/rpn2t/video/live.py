@@ -1,4 +1,4 @@
-"""Live tracking: always the newest frame; those that come while the tracker is busy are dropped.
+"""Live tracking: always the newest frame. Frames that come while the tracker is busy are dropped.
 
     frames = source.frames()
     first = next(frames)
@@ -7,7 +7,7 @@
             print(step.frame.index, step.box, live.box_known())
     print(live.report().line())
 
-A thread reads the source, so its frames pass at their own pace whatever the tracker does.
+A thread reads the source, so that its frames pass at their own pace whatever the tracker does.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,14 +26,15 @@ _SIGNAL_SECONDS = 0.2
 
 
 class Report(NamedTuple):
-    """What a live run came to, the first frame left out of every time: its box was given.
+    """What a live run came to. The first frame is left out of every time, since its box was given.
 
     Attributes:
-        tracked: frames with a box, the first among them.
-        dropped: frames that a newer one replaced before the tracker was free.
-        frames_per_second: tracked, between the end of learning and the last box; None before a second box.
-        latency_mean_ms, latency_p95_ms, latency_max_ms: from when a frame came to when its box was known,
-            in ms; None before a second box.
+        tracked: number of frames with a box, the first among them.
+        dropped: number of frames that a newer one replaced before the tracker was free.
+        frames_per_second: frames tracked a second, from the end of learning to the last box; None before a
+            second box.
+        latency_mean_ms, latency_p95_ms, latency_max_ms: time from when a frame came to when its box was
+            known, in ms; None before a second box.
     """
 
     tracked: int
@@ -75,16 +76,16 @@ class Realtime:
         clock: Callable[[], float] = perf_counter,
         condition: Condition | None = None,
     ) -> None:
-        """Know what is to be read; nothing is, yet.
+        """Know what is to be read. Nothing is read yet.
 
         Args:
             first: the frame in which the object is learned; it is never dropped.
             later: the frames after it.
             fps: frames are due at this rate, by their indices, from the moment `frames` is asked for the
-                first one; None: they come when they are read, as a camera's do.
+                first one. None: they come when they are read, as a camera's do.
             clock: tells the time, in seconds.
-            condition: all waiting, for a frame to come or to be due, is waiting on it. Tests pass a clock
-                and a condition whose time they rule.
+            condition: whoever waits for a frame to come, or to be due, waits on it. Tests pass a clock and a
+                condition whose time they control.
         """
         self.dropped = 0
         self._first, self._later, self._fps = first, later, fps
@@ -108,16 +109,16 @@ class Realtime:
         self.close()
 
     def start(self) -> None:
-        """Lets the frames pass from now on; `frames` does it where nobody did before."""
+        """Let the frames pass from now on. `frames` does it if nobody has done it before."""
         if self._thread.ident is None:
             self._began = self._clock()
             self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread; a second call does nothing.
+        """End the thread. A second call does nothing.
 
-        It may be inside a read, which no one can cut short. A stream and a camera give up by themselves
-        within STREAM_TIMEOUT; what hangs longer is left behind.
+        The thread may be inside a read, which cannot be cut short. A stream and a camera give up by
+        themselves within STREAM_TIMEOUT; a read that hangs longer is left behind.
         """
         with self._changed:
             self._closed = True
@@ -126,9 +127,9 @@ class Realtime:
             self._thread.join(STREAM_TIMEOUT)
 
     def frames(self) -> Iterator[Frame]:
-        """Yields the first frame, then whenever asked the newest that was not yielded yet.
+        """Yield the first frame, then whenever asked the newest one that was not yielded yet.
 
-        Waits where there is none. The last frame of a source is always yielded.
+        If there is none, it waits. The last frame of a source is always yielded.
 
         Raises:
             InputError: a frame cannot be read; the newest before it has been yielded.
@@ -140,7 +141,7 @@ class Realtime:
             yield arrived.frame
 
     def box_known(self) -> float | None:
-        """Notes that the box of the frame yielded last is known now.
+        """Note that the box of the frame yielded last is known now.
 
         Returns:
             Seconds since that frame came; None for the first frame.
@@ -153,7 +154,7 @@ class Realtime:
         return self._latencies[-1]
 
     def report(self) -> Report:
-        """What the run came to so far."""
+        """What the run has come to so far."""
         tracked = len(self._known)
         if not self._latencies:
             return Report(tracked, self.dropped, None, None, None, None)
@@ -180,14 +181,14 @@ class Realtime:
             for frame in self._later:
                 if not self._put(frame):
                     break
-        except Exception as failure:  # the user hears of it where the frames are asked for
+        except Exception as failure:  # it is raised when the next frame is asked for
             error = failure
         with self._changed:
             self._over, self._error = True, error
             self._changed.notify_all()
 
     def _put(self, frame: Frame) -> bool:
-        """Makes the frame the newest, when it is due; False once nobody wants frames any more."""
+        """Make the frame the newest one when it is due; False once nobody wants frames any more."""
         with self._changed:
             due = self._clock()
             if self._fps is not None:

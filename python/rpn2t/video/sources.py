@@ -54,10 +54,10 @@ class Source:
     Attributes:
         spec: the source as it was typed.
         name: short, fit for a folder's name.
-        length: how many frames there are, as far as the source says; None where it does not.
+        length: how many frames there are by what the source says; None if it does not say.
         fps: frames a second (30 for folders of images).
-        live: frames come when they come, and cannot be read again.
-        ground_truth: (n, 4) boxes, 0-based; row i belongs to frame i. None where the source has none.
+        live: whether frames come at their own time and cannot be read again.
+        ground_truth: (n, 4) boxes, 0-based; row i belongs to frame i. None if the source has none.
         ground_truth_file: the file they were read from.
         notes: what a user should know about how the source was understood, a sentence each.
     """
@@ -105,7 +105,7 @@ class Source:
         )
 
     def close(self) -> None:
-        """Let go of the file, connection or camera; closing twice is fine."""
+        """Let go of the file, connection or camera. Closing twice is fine."""
 
     def __enter__(self) -> Self:
         return self
@@ -226,13 +226,13 @@ class VideoSource(Source):
                     return
 
     def _pictures(self, container: InputContainer) -> Iterator[av.VideoFrame]:
-        """Every picture that can be decoded; then InputError if that was not the whole video."""
+        """Every picture that can be decoded, then InputError if that was not the whole video."""
         stream = self._stream(container)
         decoded = packets = 0
         end, fault = 0.0, ""
         try:
             # An empty packet follows the last one. Only there does a corrupt packet mean a file that was
-            # cut off: where recordings were joined there are some, too, and the decoder copes with them.
+            # cut off: joined recordings have corrupt packets as well, and the decoder copes with them.
             for packet, following in pairwise(container.demux(stream)):
                 if packet.is_corrupt and not following.size:
                     fault = "it breaks off there"
@@ -261,7 +261,7 @@ class VideoSource(Source):
             raise
 
     def close(self) -> None:
-        """Close the container if its frames were never read (a reading closes its own)."""
+        """Close the container if its frames were never read. Whoever reads them closes it."""
         if self._container is not None:
             self._container.close()
             self._container = None
@@ -348,7 +348,7 @@ def _natural(files: Iterable[Path]) -> list[Path]:
 
 
 def decode_image(data: bytes) -> Image | None:
-    """An image file's bytes as uint8 BGR; None where it is no image, or not a whole one."""
+    """An image file's bytes as uint8 BGR; None if it is no image, or not a whole one."""
     # libpng complains on stderr by itself; the usual damage, a file that was cut off, lacks the end.
     if not data or (data.startswith(b"\x89PNG") and b"IEND" not in data[-64:]):
         return None
@@ -362,7 +362,7 @@ def decode_image(data: bytes) -> Image | None:
 
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
-    """OpenCV logs what it cannot read; the one line of InputError is to stand alone."""
+    """Keep OpenCV from logging what it cannot read: InputError's one line says it."""
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield

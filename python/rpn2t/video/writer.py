@@ -1,6 +1,6 @@
 """Annotated videos that browsers and phones play: H.264, yuv420p, mp4.
 
-OpenCV's wheels cannot encode H.264, PyAV's can; so only PyAV writes video here.
+OpenCV's wheels cannot encode H.264, but PyAV's can. So only PyAV writes video here.
 """
 
 import os
@@ -26,8 +26,8 @@ _NARROW_RANGE = 1
 class VideoWriter:
     """Writes BGR images to an mp4 file.
 
-    The file appears under its name when the writer is closed, complete and playable, also when what
-    it was written for ended early. Nothing is left where no frame was written.
+    The file appears under its name when the writer is closed. It is complete and playable, even if the
+    run ended early. If no frame was written, nothing is left.
 
     Args:
         path: the file to make; one that is there is replaced on close.
@@ -53,7 +53,7 @@ class VideoWriter:
         self.close()
 
     def write(self, image: Image) -> None:
-        """Appends one image, uint8 (height, width, 3) BGR, all of one size.
+        """Append one image, uint8 (height, width, 3) BGR. All have one size.
 
         An odd width or height is padded by one pixel, the edge repeated: yuv420p has one colour
         sample for 2 x 2 pixels.
@@ -79,7 +79,7 @@ class VideoWriter:
         self._count += 1
 
     def close(self) -> None:
-        """Completes the file and gives it its name. A second call does nothing."""
+        """Complete the file and give it its name. A second call does nothing."""
         if self._output is None:
             return
         (container, stream), self._output = self._output, None
@@ -108,11 +108,11 @@ class VideoWriter:
 
 
 def _encode(container: OutputContainer, stream: VideoStream, frame: av.VideoFrame | None) -> None:
-    """Encodes a frame; None completes the stream."""
+    """Encode a frame. None completes the stream."""
     for packet in stream.encode(frame):
         container.mux(packet)
 
 
 def partial_path(path: Path) -> Path:
-    """Where a video is written until it is complete: a hidden file beside it."""
+    """The hidden file beside a video in which it is written until it is complete."""
     return path.with_name(f".{path.name}.part")

@@ -25,7 +25,7 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
 
     Raises:
         InputError: an input cannot be used; a variant that was asked for by name lacks its weights.
-        SystemExit: 1 where sequences failed, 128 + the signal that stopped the run.
+        SystemExit: 1 if sequences failed, 128 + the signal that stopped the run.
     """
     if options.mode == "auto":  # they are the paper's comparisons, on any device
         options = replace(options, mode="paper")
@@ -48,7 +48,7 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
         except SystemExit as stop:
             if stop.code != 1:
                 raise
-            failed = True  # its sequences were named; the other variants are not theirs to stop
+            failed = True  # its sequences were named, and the other variants can still run
     _write_table(options, dataset, sequences, variants)
     if failed:
         raise SystemExit(1)
@@ -89,7 +89,7 @@ def _write_table(
 def _measure(
     options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Target, ...], variant: Variant
 ) -> dict[str, Summary]:
-    """Sequence -> what the variant's result says; finished ones alone."""
+    """Sequence -> what the variant's result says. Only finished runs count."""
     folder = ResultFolder(options.results, dataset, "ope", _folder(variant))
     files = [(sequence, folder.boxes(sequence.entry)) for sequence in sequences]
     return {

@@ -13,7 +13,7 @@ from rpn2t.cli.console import BenchmarkProgress, duration, say
 from rpn2t.errors import InputError
 from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset, root_of
 from rpn2t.sequences.target import Target, as_protocol
-from rpn2t.system.files import alone
+from rpn2t.system.files import exclusive
 from rpn2t.system.interruption import Interrupted, Interruption
 
 
@@ -40,7 +40,7 @@ def run_benchmark(options: BenchmarkOptions) -> None:
 
     Raises:
         InputError: an input cannot be used.
-        SystemExit: 1 where sequences failed, 128 + the signal that stopped the run.
+        SystemExit: 1 if sequences failed, 128 + the signal that stopped the run.
     """
     spec = options.spec()
     spec.identity()  # a tracker that is not there is the first thing to hear of
@@ -49,7 +49,7 @@ def run_benchmark(options: BenchmarkOptions) -> None:
 
 
 def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Target, ...]]:
-    """The data set, and those of the chosen sequences that are under the root; the others are named.
+    """The data set, and those of the chosen sequences that are under the root. The others are named.
 
     Raises:
         InputError: there is no such data set, sequence or folder, or nothing in it can be run.
@@ -62,7 +62,7 @@ def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Target, ...]
         say(f"left out, {line}")
     usable = tuple(sequence.head(options.frames) for sequence in opened.sequences if sequence.images)
     if not usable:
-        raise InputError(f"{root}: holds annotations alone, no images; there is nothing to run")
+        raise InputError(f"{root}: holds only annotations, no images; there is nothing to run")
     return dataset, usable
 
 
@@ -80,7 +80,7 @@ def run_over(
         **spec.identity(),
     }
     busy = f"{folder.path}: another run is writing there; wait for it, or give another --name"
-    with alone(folder.path / ".lock", "--results", busy), Interruption() as interruption:
+    with exclusive(folder.path / ".lock", "--results", busy), Interruption() as interruption:
         manifest = Manifest(folder.manifest, identity)
         work = Benchmark(
             spec, sequences, folder, manifest, seed=options.seed, repetitions=options.repetitions
@@ -132,6 +132,6 @@ def _experiment(options: BenchmarkOptions, dataset: DataSet) -> Experiment:
         return as_otb_experiment(options.experiment)
     if options.experiment != "ope":
         raise InputError(
-            f"--experiment {options.experiment}: is OTB's; VOT sequences have the supervised experiment alone"
+            f"--experiment {options.experiment}: is OTB's; VOT sequences have only the supervised experiment"
         )
     return "vot"

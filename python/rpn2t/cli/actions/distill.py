@@ -71,7 +71,7 @@ def run_distill(options: DistillOptions) -> None:
 def _begun_with(
     options: DistillOptions, weights: WeightSet, *photographs: Sequence[Photograph]
 ) -> dict[str, Any]:
-    """What must be the same for a distillation to go on; None where the options leave it open."""
+    """What must be the same for a distillation to go on. None stands for what the options leave open."""
     names = ("preset", "crops", "passes", "images_per_pass", "rate", "seed", "start")
     used = {part: sha256(weights.file(part))[:12] for part in sorted({"teacher", options.start})}
     return {
@@ -116,7 +116,7 @@ class _Counting(Meter):
     _unit = " crops"
 
     def show(self, count: int, total: int) -> None:
-        """So many crops are counted."""
+        """Say how many crops are counted, of how many."""
         if not self._first:
             self._begin(count)
         line = f"mean and standard deviation of conv5: {count} of {total} crops"

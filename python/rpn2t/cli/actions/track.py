@@ -60,7 +60,7 @@ class TrackOptions:
 
 
 def track_source(options: TrackOptions) -> None:
-    """Tracks as the options say, prints what happens and leaves the results on disk.
+    """Track as the options say, print what happens and leave the results on disk.
 
     Raises:
         InputError: an input cannot be used; what was tracked before is on disk.
@@ -197,7 +197,7 @@ def _what_runs(options: TrackOptions, job: _Job) -> str:
 def _record(
     options: TrackOptions, job: _Job, steps: Iterator[Step], init_seconds: float, progress: TrackingProgress
 ) -> None:
-    """Goes through the steps and leaves the results on disk, whatever ends them."""
+    """Go through the steps and leave the results on disk, whatever ends them."""
     header = {
         **describe(job.tracker),
         "command": asdict(options),
@@ -267,7 +267,7 @@ def _show_profile(profile: Profile) -> None:
 
 
 def _sum_up(job: _Job, init_seconds: float) -> None:
-    """Says where the results are, how long it took, and how good it was where that is known."""
+    """Say where the results are, how long it took, and how good it was if that is known."""
     frames, folder = job.folder.frames, job.folder
     if not frames:
         return
