@@ -43,19 +43,18 @@ def evaluate(
     eval/vot_report.py`.
     """
     from rpn2t.errors import InputError
-    from rpn2t.eval import otb_plots
+    from rpn2t.eval.otb.evaluation import evaluate as evaluate_otb
     from rpn2t.eval.report.command_line import words
+    from rpn2t.eval.vot.evaluation import evaluate as evaluate_vot
     from rpn2t.sequences.registry import find_dataset, root_of
     from rpn2t.sequences.target import as_protocol
 
     found, place = find_dataset(dataset), root_of(dataset, root)
     if found.kind == "vot":
-        from rpn2t.eval import vot_report
-
         ignored = {"--frames": frames, "--attributes": attributes, "--normalised": normalised or None}
         if wrong := [option for option, value in ignored.items() if value is not None]:
             raise InputError(f"{wrong[0]}: is for OTB's sequences; leave it out for VOT's")
-        vot_report.report(
+        evaluate_vot(
             place,
             results,
             output,
@@ -65,7 +64,7 @@ def evaluate(
             say=say,
         )
         return
-    otb_plots.evaluate(
+    evaluate_otb(
         place,
         results,
         output,
