@@ -19,7 +19,7 @@ _INSIDE = 10
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _Plot:
     """One of the two plots."""
 
     title: str
@@ -31,8 +31,8 @@ class _Kind:
     corner: str
 
 
-KINDS: dict[str, _Kind] = {
-    "success": _Kind(
+PLOTS: dict[str, _Plot] = {
+    "success": _Plot(
         "Success plots",
         "Overlap threshold",
         "Success rate",
@@ -41,7 +41,7 @@ KINDS: dict[str, _Kind] = {
         lambda score: score.auc,
         "lower left",
     ),
-    "precision": _Kind(
+    "precision": _Plot(
         "Precision plots",
         "Location error threshold (px)",
         "Precision",
@@ -51,7 +51,7 @@ KINDS: dict[str, _Kind] = {
         "lower right",
     ),
 }
-"""The plots by name."""
+"""The two plots by name."""
 
 
 def plot(evaluation: OtbEvaluation, kind: str, attribute: str | None = None) -> Figure:
@@ -67,7 +67,7 @@ def plot(evaluation: OtbEvaluation, kind: str, attribute: str | None = None) -> 
         axes = figure.add_subplot()
         _draw(axes, evaluation, kind, names)
         what = "" if attribute is None else f" - {ATTRIBUTES[attribute]} ({len(names)})"
-        axes.set_title(f"{KINDS[kind].title} of {evaluation.experiment.upper()}{what}")
+        axes.set_title(f"{PLOTS[kind].title} of {evaluation.experiment.upper()}{what}")
         figure.text(0.5, 0.025, evaluation.scope, fontsize=8, color="0.35", ha="center")
         _legend(axes, kind, outside)
     return figure
@@ -85,20 +85,20 @@ def attribute_sheet(evaluation: OtbEvaluation) -> Figure:
         )
         figure.suptitle(f"By attribute: {evaluation.scope}", fontsize=13, y=1 - 0.25 / height)
         grid = figure.subplots(2 * rows, columns, squeeze=False)
-        for half, kind in enumerate(KINDS):
+        for half, kind in enumerate(PLOTS):
             cells = grid[half * rows : (half + 1) * rows].ravel()
             for axes in cells[len(evaluation.attributes) :]:
                 axes.set_axis_off()
             for axes, (name, names) in zip(cells, evaluation.attributes.items(), strict=False):
                 _draw(axes, evaluation, kind, names)
-                axes.set_title(f"{KINDS[kind].title.split()[0]}: {ATTRIBUTES[name]} ({len(names)})")
+                axes.set_title(f"{PLOTS[kind].title.split()[0]}: {ATTRIBUTES[name]} ({len(names)})")
                 _legend(axes, kind, outside=False, most=_INSIDE)
     return figure
 
 
 def _draw(axes: Any, evaluation: OtbEvaluation, kind: str, names: Sequence[str]) -> None:
     """Draw the curves, best first, so that the legend is ranked; the best is above the others."""
-    what = KINDS[kind]
+    what = PLOTS[kind]
     means = [(tracker.mean(names), number) for number, tracker in enumerate(evaluation.trackers)]
     means.sort(key=lambda item: -what.score(item[0]))
     for rank, (mean, number) in enumerate(means):
@@ -120,7 +120,7 @@ def _draw(axes: Any, evaluation: OtbEvaluation, kind: str, names: Sequence[str])
 
 def _legend(axes: Any, kind: str, outside: bool, most: int | None = None) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    place: dict[str, Any] = {"loc": KINDS[kind].corner}
+    place: dict[str, Any] = {"loc": PLOTS[kind].corner}
     if outside:
         place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
     axes.legend(handles[:most], labels[:most], framealpha=0.85, edgecolor="0.8", **place)

@@ -8,7 +8,7 @@ from typing import Any
 from rpn2t.benchmark.experiments import OtbExperiment
 from rpn2t.boxes import Floats
 from rpn2t.eval.otb import strips as strips_of
-from rpn2t.eval.otb.curves import KINDS, attribute_sheet, plot
+from rpn2t.eval.otb.curves import PLOTS, attribute_sheet, plot
 from rpn2t.eval.otb.page import page
 from rpn2t.eval.otb.scores import OtbEvaluation, Score, compute
 from rpn2t.eval.otb.tables import tables
@@ -77,7 +77,7 @@ def evaluate(
 def _files(evaluation: OtbEvaluation, *, normalised: bool, strips: bool) -> dict[str, bytes]:
     """Every file of an evaluation: path within the output -> content."""
     found: dict[str, bytes] = {}
-    for kind in KINDS:
+    for kind in PLOTS:
         overall = plot(evaluation, kind)
         found |= {f"{kind}.{form}": saved(overall, form) for form in ("pdf", "png")}
         for name in evaluation.attributes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rpn2t.boxes import Floats
 from rpn2t.eval.otb import metrics
-from rpn2t.eval.otb.curves import KINDS, plot
+from rpn2t.eval.otb.curves import PLOTS, plot
 from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.otb.strips import can_draw, chosen_frames, picture
 from rpn2t.eval.report.page import image, render, table_html
@@ -47,8 +47,8 @@ def page(evaluation: OtbEvaluation, found: list[Table], *, strips: bool) -> str:
 def _curves(evaluation: OtbEvaluation, attribute: str | None) -> str:
     """Both plots, overall or of an attribute, as images within the text."""
     images = []
-    for kind in KINDS:
-        what = f"{KINDS[kind].title}, {ATTRIBUTES[attribute] if attribute else 'all sequences'}"
+    for kind in PLOTS:
+        what = f"{PLOTS[kind].title}, {ATTRIBUTES[attribute] if attribute else 'all sequences'}"
         images.append(image(plot(evaluation, kind, attribute), what))
     return f'<div class="plots">{"".join(images)}</div>'
 

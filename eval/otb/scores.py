@@ -15,7 +15,8 @@ from rpn2t.benchmark.result_files import run_starts
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
-from rpn2t.eval.otb.tracker_files import Run, TrackerFiles, align, choose_trackers, find_trackers
+from rpn2t.eval.otb.result_formats import Run
+from rpn2t.eval.otb.tracker_files import TrackerFiles, align, choose_trackers, find_trackers
 from rpn2t.sequences.registry import DataSet, find_dataset
 from rpn2t.sequences.target import ATTRIBUTES, Protocol, Target
 
@@ -140,16 +141,12 @@ def compute(
     Raises:
         InputError: an input cannot be used; one line names it and the cure.
     """
-    chosen = find_dataset(dataset)
-    if chosen.kind != "otb":
-        raise InputError(f"{dataset}: a data set of VOT; `python eval/vot_report.py` evaluates those")
+    chosen = _choose(dataset, sequences)
     if frames is not None and frames < 1:
         raise InputError(f"--frames {frames}: at least one frame is compared")
     for name in attributes:
         if name.upper() not in ATTRIBUTES:
             raise InputError(f"{name}: no attribute of OTB; there are {', '.join(ATTRIBUTES)}")
-    if sequences:
-        chosen = chosen.select(sequences)
     opened = chosen.open(root, protocol)
     files = choose_trackers(find_trackers(results, chosen, experiment), trackers)
     absent = dict(opened.absent)
@@ -183,6 +180,14 @@ def compute(
         attributes=_attributes(compared, attributes),
         notes=tuple(notes),
     )
+
+
+def _choose(dataset: str, sequences: Sequence[str]) -> DataSet:
+    """A data set of OTB, with only the named sequences if any is named."""
+    found = find_dataset(dataset)
+    if found.kind != "otb":
+        raise InputError(f"{dataset}: a data set of VOT; `python eval/vot_report.py` evaluates those")
+    return found.select(sequences) if sequences else found
 
 
 @dataclass(frozen=True)
