@@ -14,7 +14,7 @@ try:
     from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
     from rpn2t.eval.otb.evaluation import evaluate
     from rpn2t.eval.report.command_line import Parser, run, words
-    from rpn2t.sequences.target import PROTOCOLS
+    from rpn2t.sequences.protocols import PROTOCOLS
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise

@@ -15,8 +15,8 @@ from rpn2t.eval.otb.tables import tables
 from rpn2t.eval.report.figures import saved
 from rpn2t.eval.report.output import RECORD, check_output, write
 from rpn2t.eval.report.tables import speed_text
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import describe_absent
-from rpn2t.sequences.target import Protocol
 
 
 def evaluate(

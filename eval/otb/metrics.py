@@ -35,7 +35,8 @@ from numpy.typing import ArrayLike
 
 from rpn2t.boxes import Floats, as_boxes, iou
 from rpn2t.errors import InputError
-from rpn2t.sequences.target import Protocol, valid_truth
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.target import valid_truth
 
 SUCCESS_THRESHOLDS: Floats = np.arange(21) / 20
 """Overlaps 0, 0.05 ... 1 at which success is counted."""

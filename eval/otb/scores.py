@@ -17,8 +17,9 @@ from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.result_formats import Run
 from rpn2t.eval.otb.tracker_files import TrackerFiles, align, choose_trackers, find_trackers
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
-from rpn2t.sequences.target import ATTRIBUTES, Protocol, Target
+from rpn2t.sequences.target import ATTRIBUTES, Target
 
 
 @dataclass(frozen=True)

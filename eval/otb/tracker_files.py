@@ -25,8 +25,9 @@ from rpn2t.benchmark.result_files import MANIFEST, run_labels, store_name
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.result_formats import SUFFIXES, Run, runs_in
+from rpn2t.sequences.protocols import PROTOCOLS, Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
-from rpn2t.sequences.target import PROTOCOLS, Protocol, Target
+from rpn2t.sequences.target import Target
 
 _NOT_RESULTS = re.compile(
     r"(_time|_times|_all_boxes|_all_scores|_object_presence_scores|_confidence)$|^(manifest|performance|readme)"

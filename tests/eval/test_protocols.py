@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rpn2t.eval.otb import metrics
+from rpn2t.sequences.protocols import PROTOCOLS, Protocol
 from rpn2t.sequences.registry import find_dataset
-from rpn2t.sequences.target import PROTOCOLS, Protocol
 
 NAN_BOX = [math.nan] * 4
 

@@ -15,8 +15,8 @@ from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.scores import compute
 from rpn2t.eval.otb.tracker_files import choose_trackers, find_trackers
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
-from rpn2t.sequences.target import Protocol
 
 Boxes = NDArray[np.float64]
 

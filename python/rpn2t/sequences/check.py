@@ -7,8 +7,9 @@ from typing import Literal
 
 from rpn2t.errors import InputError
 from rpn2t.sequences.on_disk import open_target
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet
-from rpn2t.sequences.target import Entry, Protocol, Target, valid_truth
+from rpn2t.sequences.target import Entry, Target, valid_truth
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import is_one_based, read_boxes, read_regions
-from rpn2t.sequences.target import ATTRIBUTES, Entry, Kind, Protocol, Target, plain_name
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.target import ATTRIBUTES, Entry, Kind, Target, plain_name
 
 IMAGE_SUFFIXES = frozenset({
     ".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",

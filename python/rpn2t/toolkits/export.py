@@ -14,8 +14,9 @@ from rpn2t.benchmark.result_files import ResultFolder, run_labels, times_text, w
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import read_boxes
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet
-from rpn2t.sequences.target import Entry, Protocol
+from rpn2t.sequences.target import Entry
 
 Runs = list[tuple[str, Floats, Floats]]
 """A target's runs: label, boxes in the file's own 1-based numbers, and seconds of each."""

@@ -13,8 +13,9 @@ from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import OnePassScore, one_pass_score
 from rpn2t.eval.report.tables import Table
 from rpn2t.sequences.box_files import read_boxes
+from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import DataSet
-from rpn2t.sequences.target import Target, as_protocol
+from rpn2t.sequences.target import Target
 
 _HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "sequences")
 

@@ -13,8 +13,9 @@ from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.errors import InputError
+from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset, root_of
-from rpn2t.sequences.target import Target, as_protocol
+from rpn2t.sequences.target import Target
 from rpn2t.system.files import lock
 from rpn2t.system.interruption import Interrupted, Interruption
 

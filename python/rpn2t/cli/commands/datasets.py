@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import click
 
 from rpn2t.cli.console import say
+from rpn2t.sequences.protocols import PROTOCOLS, as_protocol
 
 if TYPE_CHECKING:
     from rpn2t.sequences.target import Entry, Target
 
 PROTOCOL = click.option(
     "--protocol",
-    type=click.Choice(["otb", "got10k", "pysot"]),
+    type=click.Choice(PROTOCOLS),
     default="otb",
     show_default=True,
     help="Whose rules where the community disagrees; docs/evaluation.md says what differs.",
@@ -77,7 +78,6 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     from rpn2t.errors import InputError
     from rpn2t.sequences.check import check_target
     from rpn2t.sequences.registry import find_dataset, root_of
-    from rpn2t.sequences.target import as_protocol
 
     found = find_dataset(dataset)
     folder = Path(root_of(dataset, root)).expanduser()

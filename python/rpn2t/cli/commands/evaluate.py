@@ -46,8 +46,8 @@ def evaluate(
     from rpn2t.eval.otb.evaluation import evaluate as evaluate_otb
     from rpn2t.eval.report.command_line import words
     from rpn2t.eval.vot.evaluation import evaluate as evaluate_vot
+    from rpn2t.sequences.protocols import as_protocol
     from rpn2t.sequences.registry import find_dataset, root_of
-    from rpn2t.sequences.target import as_protocol
 
     found, place = find_dataset(dataset), root_of(dataset, root)
     if found.kind == "vot":

@@ -77,8 +77,8 @@ def export(
     from rpn2t.benchmark.experiments import as_otb_experiment
     from rpn2t.benchmark.result_files import ResultFolder
     from rpn2t.errors import InputError
+    from rpn2t.sequences.protocols import as_protocol
     from rpn2t.sequences.registry import find_dataset
-    from rpn2t.sequences.target import as_protocol
     from rpn2t.toolkits.export import export as write
 
     found = find_dataset(dataset)
