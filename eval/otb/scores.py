@@ -4,26 +4,22 @@ All trackers are compared on the same sequences, as published tables are: one th
 the root lacks, is left out of every mean and named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rpn2t.benchmark.otb_robustness import tre_starts
+from rpn2t.benchmark.experiments import OtbExperiment
+from rpn2t.benchmark.result_files import run_starts
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
-from rpn2t.eval.results_files import (
-    Experiment,
-    Run,
-    TrackerFiles,
-    align,
-    choose_trackers,
-    find_trackers,
-)
-from rpn2t.sequences.registry import ATTRIBUTES, DataSet, Protocol, find_dataset
-from rpn2t.sequences.registry import Sequence as Target
+from rpn2t.eval.otb.result_formats import Run
+from rpn2t.eval.otb.tracker_files import TrackerFiles, align, choose_trackers, find_trackers
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.registry import DataSet, find_dataset
+from rpn2t.sequences.target import ATTRIBUTES, Target
 
 
 @dataclass(frozen=True)
@@ -33,8 +29,8 @@ class Score:
     Attributes:
         success: fraction of frames with overlap > 0, 0.05 ... 1.
         precision: fraction of frames whose centre is at most 0, 1 ... 50 px off.
-        normalised: the same at 0, 0.01 ... 0.5 of the truth's sides.
-        fps: frames a second; None where nobody measured it.
+        normalised: fraction of frames whose centre is at most 0, 0.01 ... 0.5 of the truth's sides off.
+        fps: frames a second; None if they were not measured.
     """
 
     success: Floats
@@ -70,7 +66,7 @@ class Tracked:
     Attributes:
         name: of the tracker.
         scores: target -> score.
-        boxes: target -> (n, 4) boxes as they are measured; empty but for OPE.
+        boxes: target -> (n, 4) boxes as they are measured; only for OPE.
     """
 
     name: str
@@ -78,7 +74,7 @@ class Tracked:
     boxes: Mapping[str, Floats]
 
     def mean(self, names: Sequence[str]) -> Score:
-        """The mean over sequences; of speed, over those that have one."""
+        """The mean over sequences; of speed, over those whose speed was measured."""
         chosen = [self.scores[name] for name in names]
         speeds = [score.fps for score in chosen if score.fps is not None]
         return Score(
@@ -90,7 +86,7 @@ class Tracked:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class OtbEvaluation:
     """Everything that is drawn and written.
 
     Attributes:
@@ -98,15 +94,15 @@ class Evaluation:
         experiment: how trackers were run.
         protocol: whose rules.
         frames: how many first frames are compared; None for all.
-        sequences: those that are compared, as far as they are.
+        sequences: the compared targets, in their compared frames.
         absent: name -> why a sequence is left out.
         trackers: in the order asked for.
-        attributes: those that are drawn: name -> the names of the compared sequences that have it.
-        notes: what a reader should know of the input, a line each.
+        attributes: name of each that is drawn -> the names of the compared sequences that have it.
+        notes: what a reader should know of the input, in lines.
     """
 
     dataset: DataSet
-    experiment: Experiment
+    experiment: OtbExperiment
     protocol: Protocol
     frames: int | None
     sequences: tuple[Target, ...]
@@ -122,7 +118,7 @@ class Evaluation:
 
     @property
     def scope(self) -> str:
-        """What was compared, and how, for every title."""
+        """What was compared, and how; it stands in every title."""
         name = self.dataset.name.rstrip("/").rpartition("/")[2]
         count = f"{len(self.sequences)} of {len(self.dataset.entries)} sequences"
         first = f", first {self.frames} frames" if self.frames else ""
@@ -139,23 +135,19 @@ def compute(
     attributes: Sequence[str] = (),
     sequences: Sequence[str] = (),
     frames: int | None = None,
-    experiment: Experiment = "ope",
-) -> Evaluation:
-    """Read everything and measure it; nothing is written.
+    experiment: OtbExperiment = "ope",
+) -> OtbEvaluation:
+    """Read everything and measure it; nothing is written. The arguments are :func:`.evaluation.evaluate`'s.
 
     Raises:
         InputError: an input cannot be used; one line names it and the cure.
     """
-    chosen = find_dataset(dataset)
-    if chosen.kind != "otb":
-        raise InputError(f"{dataset}: a data set of VOT; `python eval/vot_report.py` evaluates those")
+    chosen = _choose(dataset, sequences)
     if frames is not None and frames < 1:
         raise InputError(f"--frames {frames}: at least one frame is compared")
     for name in attributes:
         if name.upper() not in ATTRIBUTES:
             raise InputError(f"{name}: no attribute of OTB; there are {', '.join(ATTRIBUTES)}")
-    if sequences:
-        chosen = chosen.select(sequences)
     opened = chosen.open(root, protocol)
     files = choose_trackers(find_trackers(results, chosen, experiment), trackers)
     absent = dict(opened.absent)
@@ -178,7 +170,7 @@ def compute(
             f"{results}: no sequence of {root} is there for every tracker ({'; '.join(reasons[:3])}); choose "
             "others by --trackers"
         )
-    return Evaluation(
+    return OtbEvaluation(
         dataset=chosen,
         experiment=experiment,
         protocol=protocol,
@@ -191,6 +183,14 @@ def compute(
     )
 
 
+def _choose(dataset: str, sequences: Sequence[str]) -> DataSet:
+    """A data set of OTB, with only the named sequences if any is named."""
+    found = find_dataset(dataset)
+    if found.kind != "otb":
+        raise InputError(f"{dataset}: a data set of VOT; `python eval/vot_report.py` evaluates those")
+    return found.select(sequences) if sequences else found
+
+
 @dataclass(frozen=True)
 class _Part:
     """The boxes of one run, with their truth."""
@@ -201,31 +201,27 @@ class _Part:
 
 
 def _read(
-    files: TrackerFiles, target: Target, protocol: Protocol, frames: int | None, experiment: Experiment
+    files: TrackerFiles, target: Target, protocol: Protocol, frames: int | None, experiment: OtbExperiment
 ) -> list[_Part]:
-    """A tracker's runs over a sequence.
+    """A tracker's runs over a target.
 
     Raises:
-        LookupError: it has none, or not all of them.
+        LookupError: it has none, or others than the experiment makes of the compared frames.
     """
-    missing = files.missing(target.name)
-    if missing:
-        raise LookupError(f"{files.name}: {missing}")
-    runs = files.read(target.name)
-    if experiment == "ope":
-        try:
+    compared = target.head(frames)
+    starts = run_starts(experiment, compared.truth)
+    try:
+        runs = files.read(target.name, starts)
+        if experiment == "ope":
             boxes = align(runs[0], target, protocol, frames)
-        except LookupError as error:
-            raise LookupError(f"{files.name}: {error.args[0]}") from None
-        return [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
-    return _parts(files.name, runs, target.head(frames), experiment)
+            return [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
+    except LookupError as error:
+        raise LookupError(f"{files.name}: {error.args[0]}") from None
+    return _parts(runs, compared, starts.values())
 
 
-def _parts(tracker: str, runs: list[Run], target: Target, experiment: Experiment) -> list[_Part]:
+def _parts(runs: list[Run], target: Target, starts: Iterable[int]) -> list[_Part]:
     """TRE's or SRE's runs, each with the truth from its own first frame on."""
-    starts = tre_starts(target.truth) if experiment == "tre" else [0] * 12
-    if len(runs) != len(starts):
-        raise LookupError(f"{tracker}: {len(runs)} runs of {len(starts)}")
     parts = []
     for run, start in zip(runs, starts, strict=True):
         truth = target.truth[start:]
@@ -256,19 +252,19 @@ def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
 
 
 def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
-    """A note where boxes are none: how they count is the protocol's rule."""
+    """A note if boxes are none; the protocol's rule says how they count."""
     rows = np.concatenate([part.boxes[1:] for part in parts])
     bad = int(np.sum(~(np.all(np.isfinite(rows), axis=1) & np.all(rows[:, 2:] > 0, axis=1))))
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
 
 
-def _tracked(name: str, measured: Mapping[str, tuple[Score, Floats]], experiment: Experiment) -> Tracked:
+def _tracked(name: str, measured: Mapping[str, tuple[Score, Floats]], experiment: OtbExperiment) -> Tracked:
     boxes = {target: boxes for target, (_, boxes) in measured.items()} if experiment == "ope" else {}
     return Tracked(name, {target: score for target, (score, _) in measured.items()}, boxes)
 
 
 def _attributes(sequences: Sequence[Target], chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Attribute -> the sequences that have it, of the chosen ones (all where none is) that occur."""
+    """Attribute -> the sequences that have it, for the chosen ones (all if none is chosen) that occur."""
     wanted = [name.upper() for name in chosen] or list(ATTRIBUTES)
     groups = {
         name: tuple(sequence.name for sequence in sequences if name in sequence.attributes) for name in wanted

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from rpn2t.benchmark.otb_robustness import tre_starts
 from rpn2t.cli import main
 from rpn2t.sequences.box_files import read_boxes
 from support import command, make_clip, set_options
@@ -378,6 +379,33 @@ def test_tre_and_sre_run_from_other_frames_and_boxes(tmp_path: Path, root: Path,
     sre = texts(results(tmp_path, root, "s", f"{root.name}-SRE"))
     assert len(sre) == 12
     assert sre["Long_left.txt"].startswith("47.000,41.000,38.000,34.000\n")
+
+
+@pytest.mark.parametrize("cut", [(), ("--frames", 25)], ids=["whole", "cut"])
+def test_every_run_of_tre_is_evaluated(tmp_path: Path, run: Run, cut: tuple[str | int, ...]) -> None:
+    """From `benchmark` to `evaluate`, also by MATLAB's files. Below 38 frames there are less than 20 runs."""
+    root = tmp_path / "short"
+    truths = {f"Rows{rows}": make_clip(root / f"Rows{rows}", rows).truth for rows in (20, 30, 37, 45)}
+    shared = (root, "--experiment", "tre", *cut)
+    done = run("benchmark", *shared, "--tracker", "mytrackers:Still", "--name", "still")
+    assert done.returncode == 0, done.stderr
+    place = results(tmp_path, root, "still", "short-TRE")
+    export = ("results", "export", root, "still", "--for", "otb", "--experiment", "tre", "--output", "matlab")
+    assert run(*export).returncode == 0
+    for folder in ("results", "matlab"):
+        done = run("evaluate", *shared, "--no-strips", "--results", folder, "--output", f"from-{folder}")
+        assert done.returncode == 0, done.stderr
+        record = json.loads((tmp_path / f"from-{folder}" / "evaluation.json").read_text())
+        assert (record["sequences"], record["absent"]) == (list(truths), {})
+        for name, truth in truths.items():
+            shown = truth[: int(cut[1])] if cut else truth
+            starts = tre_starts(shown)
+            labels = [f"{number:02}" for number in range(1, len(starts) + 1)]
+            assert sorted(place.glob(f"{name}_*.txt")) == [place / f"{name}_{label}.txt" for label in labels]
+            # The tracker stays where it was started; the frames of all runs are counted together.
+            away = np.concatenate([np.hypot(*(shown[start:, :2] - shown[start, :2]).T) for start in starts])
+            figures = record["trackers"]["still"]["sequences"][name]
+            assert figures["precision_20"] == pytest.approx((away <= 20).mean())
 
 
 def vot_root(folder: Path, images: list[NDArray[np.uint8]], boxes: NDArray[np.float64]) -> None:

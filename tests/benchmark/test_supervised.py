@@ -19,7 +19,7 @@ from rpn2t.benchmark.vot_supervised import (
 )
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
-from rpn2t.sequences.registry import Entry, Sequence
+from rpn2t.sequences.target import Entry, Target
 from rpn2t.sequences.vot_regions import Region
 
 Image = NDArray[np.uint8]
@@ -43,8 +43,8 @@ class Replay:
         return self._boxes.get(number, (10.0, 10.0, 10.0, 10.0)), 1.0
 
 
-def target(frames: int, regions: tuple[NDArray[np.float64], ...] = ()) -> Sequence:
-    return Sequence(
+def target(frames: int, regions: tuple[NDArray[np.float64], ...] = ()) -> Target:
+    return Target(
         entry=Entry("toy", "toy", "groundtruth.txt", 1, frames),
         kind="vot",
         truth=np.tile([10.0, 10, 10, 10], (frames, 1)),

@@ -1,12 +1,12 @@
 """OTB's two robustness experiments: where runs begin (TRE), and from which boxes (SRE).
 
-TRE, temporal robustness: a sequence is run from up to twenty of its frames, each time to the end.
-SRE, spatial robustness: it is run twelve times, from a box that is shifted by a tenth of its sides, or
+TRE, temporal robustness: a target is tracked from up to twenty frames, each time to the sequence's end.
+SRE, spatial robustness: it is tracked twelve times, from a box that is shifted by a tenth of its sides, or
 scaled by 0.8 to 1.2.
 
-Both are the benchmark's own rules, which count pixels and rows from 1; what goes in or out here counts
-from 0. (A copy of the MATLAB toolkit moves a box by ceil(side / 10), the Python toolkit, as here, by
-round(side / 10 + 1/2): a pixel more where the side is a multiple of ten.)
+These are the benchmark's own rules, which count pixels and rows from 1; what goes in or out here counts
+from 0. (A copy of the MATLAB toolkit moves a box by ceil(side / 10). The Python toolkit moves it by
+round(side / 10 + 1/2), as here: a pixel more if the side is a multiple of ten.)
 """
 
 import numpy as np
@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike
 
 from rpn2t.boxes import Box, as_boxes
 from rpn2t.errors import InputError
+from rpn2t.sequences.target import valid_truth
 
 SEGMENTS = 20
-"""Runs of a sequence in TRE."""
+"""Runs over a target in TRE; a short sequence has fewer."""
 
 SHORTEST = 20
-"""Frames that the last of them has at least."""
+"""The last run of TRE lasts for at least this many frames."""
 
 _CORNERS: dict[str, tuple[float, float, float, float]] = {
     "topLeft": (-0.1, -0.1, 0, 0),
@@ -40,18 +41,18 @@ SHIFTS: tuple[str, ...] = (*_SIDES, *_CORNERS, *_SCALES)
 def tre_starts(truth: ArrayLike) -> list[int]:
     """The rows at which TRE's runs begin.
 
-    Rows whose ground truth is no box are passed over. A sequence too short for one run of twenty frames is
-    run from its first box alone.
+    Rows whose ground truth is no box are passed over. A sequence that is too short for one run of twenty
+    frames is run once, from its first box.
 
     Args:
         truth: (n, 4) boxes, 0-based.
 
     Returns:
-        Twenty row numbers in ascending order, fewer for a sequence of less than 38 rows; some of those can be
-        the same.
+        Twenty row numbers in ascending order. A sequence of less than 38 rows has fewer, and some of them may
+        be the same.
     """
     boxes = as_boxes(truth)
-    valid = np.flatnonzero((boxes + (1, 1, 0, 0) > 0).all(axis=1)).tolist()
+    valid = np.flatnonzero(valid_truth(boxes)).tolist()
     end = sum(len(boxes) - row >= SHORTEST for row in valid)
     if end == 0:
         return valid[:1]
@@ -64,7 +65,7 @@ def tre_starts(truth: ArrayLike) -> list[int]:
 def sre_box(box: ArrayLike, shift: str, width: int, height: int) -> Box:
     """The shifted or scaled box from which one run of SRE begins.
 
-    A box that would begin left of the image or above it is moved to the edge, one that would end outside is
+    A box that would begin left of the image or above it is moved to the edge. One that would end outside is
     cut there.
 
     Args:

@@ -1,39 +1,63 @@
-"""Where a benchmark's results lie, in the layout that got10k reads.
+"""Where a benchmark's results lie, in the layout that got10k reads, and what runs are called.
 
     RESULTS/OTB2015/TRACKER/manifest.json       how they were made
     RESULTS/OTB2015/TRACKER/Deer.txt            OPE: a box a line, x,y,w,h, 1-based, three decimals
     RESULTS/OTB2015/TRACKER/times/Deer_time.txt seconds a frame
-    RESULTS/OTB2015-TRE/TRACKER/Deer_01.txt     TRE: twenty runs, each from its own frame to the end
+    RESULTS/OTB2015-TRE/TRACKER/Deer_01.txt     TRE: up to twenty runs, each from its own frame to the end
     RESULTS/OTB2015-SRE/TRACKER/Deer_left.txt   SRE: twelve runs, each from a shifted box
     RESULTS/VOT2016/TRACKER/baseline/bag/bag_001.txt    VOT: a region a line, 0-based, or a state
 
 otb50 and otb2013 are parts of otb100 and share its folder. Names are got10k's (Jogging.1, Human4). Every file
-is written whole or not at all, its times before its boxes: a file of boxes that is there is a finished run.
+is written whole or not at all, and a run's times before its boxes: a run is finished if its boxes are there.
 """
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal, get_args
 
 from numpy.typing import ArrayLike
 
+from rpn2t.benchmark.experiments import Experiment
+from rpn2t.benchmark.otb_robustness import SEGMENTS, SHIFTS, tre_starts
+from rpn2t.benchmark.vot_supervised import REPETITIONS
 from rpn2t.boxes import as_boxes
 from rpn2t.errors import InputError
-from rpn2t.sequences.registry import DataSet, Entry
+from rpn2t.sequences.box_files import box_line
+from rpn2t.sequences.registry import DataSet
+from rpn2t.sequences.target import Entry
 from rpn2t.system.container import denied_hint
-
-Experiment = Literal["ope", "tre", "sre", "vot"]
-
-EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 
 MANIFEST = "manifest.json"
 
 
-def as_experiment(name: str) -> Experiment:
-    """An experiment by its name, which must be one of EXPERIMENTS."""
-    return EXPERIMENTS[EXPERIMENTS.index(name)]
+def run_labels(experiment: Experiment) -> tuple[str, ...]:
+    """What the runs over a target can be called in the names of their files, in order.
+
+    OPE's one run has no label. TRE has ``01`` to ``20``, SRE its twelve shifts, VOT ``001`` to ``015``.
+    """
+    if experiment == "ope":
+        return ("",)
+    if experiment == "tre":
+        return tuple(f"{number:02}" for number in range(1, SEGMENTS + 1))
+    if experiment == "sre":
+        return SHIFTS
+    return tuple(f"{number:03}" for number in range(1, REPETITIONS + 1))
+
+
+def run_starts(experiment: Experiment, truth: ArrayLike) -> dict[str, int]:
+    """The runs that an experiment makes of a target: label -> the frame at which the run begins.
+
+    In TRE a target with less than 38 frames has fewer runs than there are labels.
+
+    Args:
+        experiment: which; of VOT's repetitions all are listed, though a tracker may need only three.
+        truth: (n, 4) ground truth of the frames that are run, 0-based.
+    """
+    labels = run_labels(experiment)
+    if experiment == "tre":
+        return dict(zip(labels, tre_starts(truth), strict=False))
+    return dict.fromkeys(labels, 0)
 
 
 def store_name(dataset: DataSet, experiment: Experiment) -> str:
@@ -65,7 +89,7 @@ class ResultFolder:
 
         Args:
             entry: the target.
-            run: ``01`` to ``20`` for TRE, the shift's name for SRE, ``001`` to ``015`` for VOT; none for OPE.
+            run: its label, one of :func:`run_labels`.
         """
         name = self.dataset.got10k_name(entry)
         if self.experiment == "vot":
@@ -73,7 +97,7 @@ class ResultFolder:
         return self.path / (f"{name}_{run}.txt" if run else f"{name}.txt")
 
     def times(self, entry: Entry, run: str = "") -> Path:
-        """The file of the seconds each frame of it took; VOT keeps one file for all repetitions."""
+        """The file of the seconds that each frame of a run took; VOT has one file for all repetitions."""
         boxes = self.boxes(entry, run)
         if self.experiment == "vot":
             name = self.dataset.got10k_name(entry)
@@ -82,12 +106,12 @@ class ResultFolder:
 
 
 def boxes_text(boxes: ArrayLike) -> str:
-    """Boxes, 0-based, as a result file has them: x,y,w,h, 1-based, a line each."""
-    return "".join(f"{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f}\n" for x, y, w, h in as_boxes(boxes))
+    """A result file's text: a line for each of the boxes, which are 0-based here and 1-based there."""
+    return "".join(map(box_line, as_boxes(boxes)))
 
 
 def times_text(seconds: Iterable[float]) -> str:
-    """Seconds as a result file has them, a line a frame."""
+    """A text file of seconds, a line for each frame."""
     return "".join(f"{value:.8f}\n" for value in seconds)
 
 

@@ -1,11 +1,13 @@
-"""Run a tracker over a data set: every run of a sequence is a task, and a finished one is never run again.
+"""Run a tracker over a data set: every run over a target is a task, and a finished one is never run again.
 
-OPE is one run a sequence from its first frame. TRE is twenty, from frames spread over the sequence, and
-SRE twelve, from boxes that are shifted or scaled (:mod:`rpn2t.benchmark.otb_robustness`). VOT's supervised experiment
-repeats each sequence up to fifteen times and starts again after a failure (:mod:`rpn2t.benchmark.vot_supervised`).
+OPE is one run from the first frame. TRE is up to twenty, from frames spread over the sequence. SRE is
+twelve, from boxes that are shifted or scaled (:mod:`rpn2t.benchmark.otb_robustness`). VOT's supervised
+experiment repeats a sequence up to fifteen times and starts again after a failure
+(:mod:`rpn2t.benchmark.vot_supervised`).
 
-Workers only track: what they found comes back to this process, which writes it (:mod:`rpn2t.benchmark.result_files`). A
-benchmark that is stopped at any moment loses the runs in flight, and goes on with the rest.
+Workers only track. What they found comes back to this process, which writes it
+(:mod:`rpn2t.benchmark.result_files`). A benchmark may be stopped at any moment: it loses the runs in
+flight, and the next one goes on with the rest.
 """
 
 import os
@@ -21,9 +23,10 @@ import cv2
 import numpy as np
 from distributed import Client, Future, KilledWorker, as_completed, get_worker
 
+from rpn2t.benchmark.experiments import Experiment
 from rpn2t.benchmark.manifest import Manifest
-from rpn2t.benchmark.otb_robustness import SHIFTS, sre_box, tre_starts
-from rpn2t.benchmark.result_files import Experiment, ResultFolder, boxes_text, times_text, write_whole
+from rpn2t.benchmark.otb_robustness import sre_box
+from rpn2t.benchmark.result_files import ResultFolder, boxes_text, run_starts, times_text, write_whole
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.benchmark.vot_supervised import (
     SAME_RUNS,
@@ -38,7 +41,7 @@ from rpn2t.boxes import Box, as_box, as_boxes
 from rpn2t.errors import InputError, one_line
 from rpn2t.run.record import describe
 from rpn2t.run.session import FrameTracker, run
-from rpn2t.sequences.registry import Sequence
+from rpn2t.sequences.target import Target
 from rpn2t.system.interruption import Interruption
 from rpn2t.system.processor import cpu_name
 from rpn2t.tracker.loop import Tracker
@@ -49,18 +52,18 @@ _SECONDS_BETWEEN_REPORTS = 1.0
 
 @dataclass(frozen=True)
 class Task:
-    """One run of a tracker through a sequence: all that a worker needs to know.
+    """One run of a tracker over a target: all that a worker needs to know.
 
     Attributes:
         spec: the tracker.
-        sequence: its images are read where the worker is.
+        target: what is tracked; the worker reads its images.
         experiment: how it is run.
-        label: which of the sequence's runs: nothing for OPE, else ``01`` ..., ``left`` ..., ``001`` ...
+        label: which of the target's runs, see :func:`rpn2t.benchmark.result_files.run_labels`.
         seed: of the tracker.
     """
 
     spec: TrackerSpec
-    sequence: Sequence
+    target: Target
     experiment: Experiment
     label: str
     seed: int
@@ -68,26 +71,26 @@ class Task:
     @property
     def name(self) -> str:
         """For people and for the manifest: ``Deer``, ``Deer 01``."""
-        return f"{self.sequence.name} {self.label}".strip()
+        return f"{self.target.name} {self.label}".strip()
 
     @property
     def first(self) -> int:
-        """The sequence's frame at which it begins."""
-        return tre_starts(self.sequence.truth)[int(self.label) - 1] if self.experiment == "tre" else 0
+        """The frame at which the run begins."""
+        return run_starts(self.experiment, self.target.truth)[self.label]
 
     def __len__(self) -> int:
-        return len(self.sequence) - self.first
+        return len(self.target) - self.first
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: one of ``boxes``, ``supervised`` and ``error``.
+    """What a task gave: ``boxes``, ``supervised`` or ``error``.
 
     Attributes:
-        boxes: (n, 4), 0-based.
+        boxes: (n, 4), 0-based; None for VOT.
         supervised: what VOT's loop gives.
         seconds: of each frame.
-        error: why there are none, in a line.
+        error: why there are no boxes, in a line.
         made: the machine, libraries and threads it was made with, and what the tracker says of itself.
     """
 
@@ -99,37 +102,37 @@ class Outcome:
 
 
 class Watcher(Protocol):
-    """Who is told how a benchmark goes on."""
+    """Is told how a benchmark goes on."""
 
     def frames(self, task: str, count: int) -> None:
-        """So many frames of a task in flight are tracked; called from another thread."""
+        """A task in flight has tracked `count` frames; called from another thread."""
 
     def done(self, task: str, frames: int, error: str | None) -> None:
-        """A task is over: with an error, or with all of its frames."""
+        """A task is over: it tracked all of its frames, or ended in an error."""
 
 
 def perform(task: Task, topic: str) -> Outcome:
-    """Track one task through, in a worker.
+    """Do one task, in a worker.
 
     Args:
         task: what to do.
-        topic: where to say how far it is, every second.
+        topic: where to report the number of tracked frames, every second.
 
     Returns:
-        The outcome; whatever went wrong is its error.
+        The outcome. Nothing is raised: what went wrong is the outcome's error.
     """
     if threads := os.environ.get("OPENCV_FOR_THREADS_NUM"):
         cv2.setNumThreads(int(threads))
     tracker = None
     try:
         tracker = task.spec.make(task.seed)
-        source = ImageSource(task.sequence.name, task.sequence.name, list(task.sequence.images[task.first :]))
+        source = ImageSource(task.target.name, task.target.name, list(task.target.images[task.first :]))
         frames = _reporting(source.frames(), task.name, topic)
         if task.experiment == "vot":
-            found = run_supervised(tracker, task.sequence, (frame.image for frame in frames))
+            found = run_supervised(tracker, task.target, (frame.image for frame in frames))
             return Outcome(supervised=found, seconds=tuple(found.seconds), made=_made_with(tracker))
         return _one_pass(task, tracker, frames)
-    except Exception as error:  # any tracker may be run here: what it throws is its own sequence's end
+    except Exception as error:  # any tracker may be run here, and it may raise anything
         return Outcome(error=one_line(error), made=_made_with(tracker))
 
 
@@ -145,10 +148,10 @@ def _one_pass(task: Task, tracker: FrameTracker, frames: Iterator[Frame]) -> Out
 
 
 def _first_box(task: Task, first: Frame) -> Box:
-    truth = task.sequence.truth[task.first]
+    truth = task.target.truth[task.first]
     if not (np.isfinite(truth).all() and min(truth[2:]) > 0):
         raise InputError(
-            f"{task.sequence.name}: the ground truth of its first frame is no box; nothing to track"
+            f"{task.target.name}: the ground truth of its first frame is no box; nothing to track"
         )
     if task.experiment != "sre":
         return as_box(truth)
@@ -186,21 +189,22 @@ class Benchmark:
     """One tracker over one data set.
 
     Attributes:
-        failed: task -> why, of this time.
-        finished: how many runs are there, those of earlier times included.
+        failed: task that failed since this object was made -> why.
+        finished: how many runs are there, with those of earlier benchmarks.
+        left: the tasks to do, as far as they are known.
     """
 
     def __init__(
         self,
         spec: TrackerSpec,
-        sequences: tuple[Sequence, ...],
+        targets: tuple[Target, ...],
         folder: ResultFolder,
         manifest: Manifest,
         *,
         seed: int,
         repetitions: int,
     ) -> None:
-        """Look what is there and what is left to do; nothing runs yet."""
+        """Look at what is there and what is left to do; nothing runs yet."""
         self._spec = spec
         self._folder = folder
         self._manifest = manifest
@@ -209,25 +213,25 @@ class Benchmark:
         self.failed: dict[str, str] = {}
         self.finished = 0
         self.left: list[Task] = []
-        for sequence in sequences:
-            tasks = self._tasks(sequence)
+        for target in targets:
+            tasks = self._tasks(target)
             self.finished += sum(map(self._is_done, tasks))
-            self.left += self._due(sequence, tasks)
+            self.left += self._due(target, tasks)
 
     def frames_left(self) -> int:
         """Frames of the runs that are known to be left."""
         return sum(len(task) for task in self.left)
 
     def execute(self, client: Client, watcher: Watcher, interruption: Interruption) -> None:
-        """Run what is left, and write each result when it is there.
+        """Run what is left, and write each result as it comes.
 
         Raises:
             InputError: a result cannot be written.
-            Interrupted: a signal came; what was finished is written.
+            Interrupted: a signal came; the finished runs are written.
         """
         topic = f"rpn2t-{os.getpid()}-{id(self)}"
         client.subscribe_topic(topic, lambda event: watcher.frames(event[1]["task"], event[1]["frames"]))
-        # Long ones first: the last worker to finish then keeps the others waiting for less.
+        # Long ones first: the other workers then wait less for the last one.
         order = sorted(self.left, key=len, reverse=True)
         tasks = {self._submit(client, task, topic): task for task in order}
         coming = as_completed(list(tasks), raise_errors=False)
@@ -249,11 +253,11 @@ class Benchmark:
         return client.submit(perform, task, topic, pure=False)
 
     def _keep(self, task: Task, outcome: Outcome) -> list[Task]:
-        """Write a result; returns what is to be done because of it."""
+        """Write a result; returns the tasks that become due with it."""
         if outcome.error is not None:
             self.failed[task.name] = outcome.error
             return []
-        entry, folder = task.sequence.entry, self._folder
+        entry, folder = task.target.entry, self._folder
         record = {"frames": len(outcome.seconds), "seconds": sum(outcome.seconds), "seed": task.seed}
         self._manifest.add(task.name, {**record, **(outcome.made or {})})
         if outcome.supervised is None:
@@ -267,10 +271,10 @@ class Benchmark:
         self.finished += 1
         return self._further_repetitions(task)
 
-    def _due(self, sequence: Sequence, tasks: list[Task]) -> list[Task]:
-        """What is to be done of a sequence, as far as that is known by now.
+    def _due(self, target: Target, tasks: list[Task]) -> list[Task]:
+        """The tasks of a target that are to be done, as far as they are known by now.
 
-        VOT's later repetitions are, once the first three are there and differ.
+        VOT's later repetitions become due when the first three are there and differ.
         """
         left = [task for task in tasks if not self._is_done(task)]
         if self._folder.experiment != "vot":
@@ -278,41 +282,34 @@ class Benchmark:
         first = [task for task in left if task in tasks[:SAME_RUNS]]
         if first:
             return first
-        runs = [read_run(self._folder.boxes(sequence.entry, task.label)) for task in tasks[:SAME_RUNS]]
+        runs = [read_run(self._folder.boxes(target.entry, task.label)) for task in tasks[:SAME_RUNS]]
         return [] if enough(runs) else left
 
     def _further_repetitions(self, task: Task) -> list[Task]:
-        """Those that become due with one of the first three, the last of them to be there."""
-        tasks = self._tasks(task.sequence)
+        """VOT's later repetitions, if this task was the last of the first three and they differ."""
+        tasks = self._tasks(task.target)
         if task in tasks[SAME_RUNS:]:
             return []
-        return [each for each in self._due(task.sequence, tasks) if each in tasks[SAME_RUNS:]]
+        return [each for each in self._due(task.target, tasks) if each in tasks[SAME_RUNS:]]
 
-    def _tasks(self, sequence: Sequence) -> list[Task]:
-        """All runs of a sequence that there can be."""
-        return [self._task(sequence, label) for label in self._labels(sequence)]
+    def _tasks(self, target: Target) -> list[Task]:
+        """All runs over a target that there can be."""
+        labels = list(run_starts(self._folder.experiment, target.truth))
+        if self._folder.experiment == "vot":
+            labels = labels[: self._repetitions]
+        return [self._task(target, label) for label in labels]
 
-    def _labels(self, sequence: Sequence) -> list[str]:
-        experiment = self._folder.experiment
-        if experiment == "ope":
-            return [""]
-        if experiment == "tre":
-            return [f"{number:02}" for number in range(1, len(tre_starts(sequence.truth)) + 1)]
-        if experiment == "sre":
-            return list(SHIFTS)
-        return [f"{number:03}" for number in range(1, self._repetitions + 1)]
-
-    def _task(self, sequence: Sequence, label: str) -> Task:
+    def _task(self, target: Target, label: str) -> Task:
         # VOT's repetitions measure how much a tracker's own randomness matters; the others do not repeat.
         repetition = int(label) - 1 if self._folder.experiment == "vot" else 0
-        return Task(self._spec, sequence, self._folder.experiment, label, self._seed + repetition)
+        return Task(self._spec, target, self._folder.experiment, label, self._seed + repetition)
 
     def _is_done(self, task: Task) -> bool:
-        return self._folder.boxes(task.sequence.entry, task.label).exists()
+        return self._folder.boxes(task.target.entry, task.label).exists()
 
 
 def _outcome(future: Future) -> Outcome:
-    """A task's outcome; if its worker died each time, or the cluster cannot run it, that is its error."""
+    """A task's outcome. If its worker died each time, or the cluster cannot run it, that is the error."""
     error = future.exception()
     if error is None:
         outcome: Outcome = future.result()

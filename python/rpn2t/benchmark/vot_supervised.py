@@ -7,15 +7,15 @@ there.
     run = run_supervised(tracker, sequence, images)
     write_whole(folder.boxes(entry, "001"), run_text(run))
 
-The rules are the VOT toolkit's: overlap is counted on pixels and within the image (:mod:`rpn2t.sequences.vot_regions`),
-against the annotated polygon where there is one, and a failure is an overlap of 0. (Counting pixels or
-computing areas makes a difference here only where regions touch by less than a pixel.) A tracker starts
-from the smallest upright rectangle around the polygon. Leaving out the frames after a start is the
-analysis's part, not this loop's. Sequences are repeated 15 times, those whose first three runs are the same
-only three times (:func:`enough`).
+The rules are the VOT toolkit's. Overlap is counted on pixels and within the image
+(:mod:`rpn2t.sequences.vot_regions`), against the annotated polygon if there is one, and a failure is an
+overlap of 0. (Counting pixels and computing areas differ here only if regions touch by less than a pixel.)
+A tracker starts from the smallest upright rectangle around the polygon. The analysis leaves out the frames
+after a start; this loop does not. A sequence is repeated 15 times, or only three times if these runs are the
+same (:func:`enough`).
 
-Where the ground truth has no region (VOT2016 has one in every frame) no failure can be seen and no start is
-made: the start waits for the next frame that has one.
+In a frame whose ground truth has no region no failure can be seen and no start is made: the start waits for
+the next frame that has one. (VOT2016 has a region in every frame.)
 """
 
 import math
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
 from rpn2t.run.session import FrameTracker
-from rpn2t.sequences.registry import Sequence as Target
+from rpn2t.sequences.target import Target
 from rpn2t.sequences.vot_regions import (
     FAILED,
     INITIALIZED,
@@ -44,13 +44,13 @@ from rpn2t.sequences.vot_regions import (
 )
 
 REPETITIONS = 15
-"""Runs of each sequence; VOT's."""
+"""Runs of each sequence, as VOT has them."""
 
 SAME_RUNS = 3
-"""So many runs that are all the same are enough."""
+"""A sequence is not repeated more often if its first runs are the same."""
 
 SKIP = 5
-"""A tracker is started again so many frames after the one in which it failed."""
+"""Frames from a failure to the next start."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,10 @@ class SupervisedRun:
     """One run through a sequence.
 
     Attributes:
-        regions: a frame each: (INITIALIZED,) where the tracker was started, (FAILED,), (UNKNOWN,) where
-            nothing was tracked, and else the tracker's x, y, w, h, or a polygon where the run was read from
-            a file that has them.
-        seconds: a frame each, wall time of `init` or `update`; 0 where nothing was tracked. Empty where
-            unknown.
+        regions: one for each frame: (INITIALIZED,) if the tracker was started there, (FAILED,), (UNKNOWN,) if
+            nothing was tracked, else the tracker's x, y, w, h. A run that was read from a file may have
+            polygons.
+        seconds: wall time of `init` or `update` for each frame; 0 if nothing was tracked. Empty if unknown.
     """
 
     regions: list[Region]
@@ -80,24 +79,24 @@ class SupervisedRun:
 
 
 def run_supervised(
-    tracker: FrameTracker, sequence: Target, images: Iterable[NDArray[np.uint8]], skip: int = SKIP
+    tracker: FrameTracker, target: Target, images: Iterable[NDArray[np.uint8]], skip: int = SKIP
 ) -> SupervisedRun:
-    """Track a sequence through, with a new start after each failure.
+    """Track a target through its sequence, with a new start after each failure.
 
     Args:
         tracker: what tracks; `init` is called again for every start.
-        sequence: the target and its ground truth.
-        images: its frames in order, uint8 BGR; each is asked for when the loop comes to it.
+        target: what is tracked, with its ground truth.
+        images: the frames in order, uint8 BGR; each is asked for when the loop comes to it.
         skip: frames from a failure to the next start.
 
     Raises:
-        InputError: there are fewer images than rows of ground truth, or the tracker raises one.
+        InputError: there are fewer images than rows of ground truth, or the tracker raised it.
     """
-    truth = ground_truth(sequence)
+    truth = ground_truth(target)
     regions: list[Region] = []
     seconds: list[float] = []
-    start: int | None = 0  # no earlier than this; the tracker runs where it is None
-    for image, wanted in _paired(sequence.name, images, truth):
+    start: int | None = 0  # the next start is not before this frame; None while the tracker runs
+    for image, wanted in _paired(target.name, images, truth):
         index = len(regions)
         began = perf_counter()
         found: Region = (float(UNKNOWN),)
@@ -118,9 +117,9 @@ def run_supervised(
     return SupervisedRun(regions, seconds)
 
 
-def ground_truth(sequence: Target) -> list[Region]:
-    """A sequence's regions as they were annotated; UNKNOWN where there is none."""
-    rows: Iterable[NDArray[np.float64]] = sequence.regions or list(sequence.truth)
+def ground_truth(target: Target) -> list[Region]:
+    """A target's regions as they were annotated; UNKNOWN in a frame that has none."""
+    rows: Iterable[NDArray[np.float64]] = target.regions or list(target.truth)
     return [as_region(row) for row in rows]
 
 
@@ -142,8 +141,8 @@ def has_failed(found: Region, wanted: Region, image: NDArray[np.uint8]) -> bool:
 def enough(runs: Sequence[SupervisedRun]) -> bool:
     """Whether a sequence needs no further repetition: there are all 15, or three and all are the same.
 
-    Runs are the same where all states are and all regions are to the four decimals of a file; so it does
-    not matter whether they were read or just made. (The toolkit allows regions to differ by a pixel in
+    Runs are the same if all states are the same, and all regions to the four decimals of a file. So it does
+    not matter whether a run was read or just made. (The toolkit allows regions to differ by a pixel in
     100,000.)
     """
     if len(runs) >= REPETITIONS:
@@ -152,7 +151,7 @@ def enough(runs: Sequence[SupervisedRun]) -> bool:
 
 
 def run_text(run: SupervisedRun) -> str:
-    """A run as the file SEQUENCE_001.txt has it: a state, or numbers with four decimals, a frame each."""
+    """The text of a file SEQUENCE_001.txt: for each frame a state, or numbers with four decimals."""
     return "".join(f"{line}\n" for line in _lines(run))
 
 
@@ -160,7 +159,7 @@ def read_run(path: str | Path) -> SupervisedRun:
     """Read a result file: text, or the toolkit's binary form (.bin).
 
     Raises:
-        InputError: it cannot be read, or is neither.
+        InputError: it cannot be read, or has neither form.
     """
     path = Path(path)
     try:
@@ -178,9 +177,9 @@ def times_table(path: str | Path, repetition: int, repetitions: int, seconds: Se
     """The table of times SEQUENCE_time.txt with one repetition's column in it: frames x repetitions.
 
     Args:
-        path: the table as it is; a new one where there is none, or where it is of another shape.
-        repetition: from 1.
-        repetitions: columns; those of runs that were not made hold 0.
+        path: the old table; a new one is made if there is none, or if it has another shape.
+        repetition: number of the column, from 1.
+        repetitions: how many columns there are; those of runs that were not made hold 0.
         seconds: what goes into the column.
 
     Returns:
@@ -251,7 +250,7 @@ def _parse(line: str) -> Region:
 
 
 def _read_binary(path: Path, data: bytes) -> list[Region]:
-    """The toolkit's form, little endian: 1 (16 bits), frames (32), and for each its kind (8) and numbers."""
+    """The toolkit's form, little endian: 1 (16 bits), frames (32 bits), then kind (8) and numbers of each."""
     try:
         version, length = struct.unpack_from("<hI", data)
         if version != 1:

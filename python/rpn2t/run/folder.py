@@ -13,6 +13,7 @@ import numpy as np
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
+from rpn2t.sequences.box_files import box_line
 from rpn2t.system.container import denied_hint
 from rpn2t.system.files import lock
 from rpn2t.system.interruption import Interrupted
@@ -111,7 +112,7 @@ class RunFolder:
         assert self._stream is not None, "write outside recording"
         x, y, w, h = box
         with writing(self.boxes):
-            self._stream.write(f"{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f}\n")
+            self._stream.write(box_line(box))
             self._stream.flush()
         self.frames.append({"index": index, "box": [x, y, w, h], "score": score, "seconds": seconds, **more})
 

@@ -1,1 +1,1 @@
-"""Sequences of the benchmarks, and the files that hold their boxes."""
+"""Sequences of the benchmarks: what they are, how they lie on a disk, and the files of their boxes."""

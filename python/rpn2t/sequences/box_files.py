@@ -1,11 +1,12 @@
-"""Boxes from text: ground-truth files of the benchmarks, our own boxes.txt, and ``--init``.
+"""Boxes as text: ground-truth files of the benchmarks, result files, our own boxes.txt, and ``--init``.
 
 Files in OTB's layout count pixels from 1 (the benchmark is written in MATLAB), everything inside
-this package counts from 0: the step is made here, once.
+this package counts from 0: the step is made here, once, for reading and for writing.
 """
 
 import math
 import re
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def read_regions(path: str | PathLike[str]) -> list[Floats]:
 
     Returns:
         One array a line, with the file's numbers: (x, y, w, h), the corners x1, y1, x2, y2 ... of a polygon,
-        or a single NaN where the line has none.
+        or a single NaN if the line has none.
 
     Raises:
         InputError: as :func:`read_boxes`.
@@ -65,8 +66,18 @@ def read_regions(path: str | PathLike[str]) -> list[Floats]:
     return regions
 
 
+def box_line(box: Iterable[float]) -> str:
+    """A box as a line of a file in OTB's layout: x,y,w,h, 1-based, with three decimals and the line's end.
+
+    Args:
+        box: (x, y, w, h), 0-based.
+    """
+    x, y, w, h = box
+    return f"{x + 1:.3f},{y + 1:.3f},{w:.3f},{h:.3f}\n"
+
+
 def is_one_based(path: str | PathLike[str]) -> bool:
-    """Whether rectangles in this file count from 1: all do, except in VOT's ``groundtruth.txt``."""
+    """Whether rectangles in this file count from 1. They do in all files but VOT's ``groundtruth.txt``."""
     return Path(path).name != "groundtruth.txt"
 
 

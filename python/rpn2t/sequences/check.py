@@ -1,23 +1,24 @@
 """What is missing or odd in a user's copy of a data set, and what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rpn2t.errors import InputError
-from rpn2t.eval.otb.metrics import valid_truth
-from rpn2t.sequences.registry import DataSet, Entry, Protocol, Sequence, open_sequence
-from rpn2t.video.sources import ImageSource
+from rpn2t.sequences.on_disk import open_target
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.registry import DataSet
+from rpn2t.sequences.target import Entry, Target, valid_truth
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about one sequence.
+    """Something about one target.
 
     Attributes:
-        sequence: its name.
-        kind: ``missing`` cannot be used; ``odd`` can, and the text says how it is taken.
+        sequence: the target's name.
+        kind: ``missing`` cannot be used; ``odd`` can be used, and the text says how it is taken.
         text: what, and what to do.
     """
 
@@ -26,45 +27,49 @@ class Finding:
     text: str
 
 
-def check_sequence(
-    dataset: DataSet, entry: Entry, root: Path, protocol: Protocol, *, read_images: bool
+def check_target(
+    dataset: DataSet,
+    entry: Entry,
+    root: Path,
+    protocol: Protocol,
+    read_images: Callable[[Target], None] | None = None,
 ) -> Iterator[Finding]:
-    """Yield what is missing or odd in one sequence.
+    """Yield what is missing or odd in one target.
 
     Args:
         dataset: its data set.
-        entry: the sequence.
+        entry: the target's.
         root: the folder that holds the sequences.
         protocol: whose frames are meant.
-        read_images: also decode every image (a minute or two for OTB-100).
+        read_images: reads every image of a target, and raises InputError for one that cannot be read. This
+            takes a minute or two for OTB-100; None to leave it out.
     """
     try:
-        sequence = open_sequence(entry, root, dataset.kind, protocol)
+        target = open_target(entry, root, dataset.kind, protocol)
     except InputError as error:
         yield Finding(entry.name, "missing", _without_name(str(error), entry.name))
         return
-    for text in _oddities(sequence, root):
+    for text in _oddities(target, root):
         yield Finding(entry.name, "odd", text)
-    if read_images and sequence.images:
+    if read_images is not None and target.images:
         try:
-            for _ in ImageSource(entry.name, entry.name, list(sequence.images)).frames():
-                pass
+            read_images(target)
         except InputError as error:
             text = _without_name(str(error), entry.name)
             yield Finding(entry.name, "missing", f"{text}; get the sequence again")
 
 
-def _oddities(sequence: Sequence, root: Path) -> Iterator[str]:
-    entry = sequence.entry
-    if not sequence.images:
-        yield "annotations alone, no images: it can be evaluated and not run"
-    elif int(sequence.images[-1].stem) != entry.last and entry.last is not None:
-        last = int(sequence.images[-1].stem)
+def _oddities(target: Target, root: Path) -> Iterator[str]:
+    entry = target.entry
+    if not target.images:
+        yield "only annotations, no images: it can be evaluated but not run"
+    elif int(target.images[-1].stem) != entry.last and entry.last is not None:
+        last = int(target.images[-1].stem)
         yield f"its last image is number {last}, the benchmark's {entry.last}; the images are taken in order"
-    if not (root / entry.folder).exists() and sequence.images:
-        found = next(part for part in sequence.images[0].parents if root in (part, part.parent))
-        yield f"its folder is called {found.name}, the benchmark's {entry.folder}; taken nevertheless"
-    invalid = (~valid_truth(sequence.truth)).nonzero()[0]
+    if not (root / entry.folder).exists() and target.images:
+        found = next(part for part in target.images[0].parents if root in (part, part.parent))
+        yield f"its folder is called {found.name}, the benchmark's {entry.folder}; it is taken"
+    invalid = (~valid_truth(target.truth)).nonzero()[0]
     if len(invalid):
         rows = ", ".join(str(row + 1) for row in invalid[:8]) + (", ..." if len(invalid) > 8 else "")
         yield f"{len(invalid)} rows of its ground truth are no boxes ({rows}); protocols differ on them"

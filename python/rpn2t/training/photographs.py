@@ -15,8 +15,8 @@ import numpy as np
 from rpn2t.boxes import Floats, as_boxes
 from rpn2t.errors import InputError
 from rpn2t.nets.patch import Image
+from rpn2t.sequences.on_disk import IMAGE_SUFFIXES
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 HOLD_OUT = 10  # one photograph in so many
 
 
@@ -73,7 +73,7 @@ def find_photographs(images: str | Path, annotations: str | Path | None = None) 
     else:
         found = list(_json_lines(folder, Path(annotations)))
     if not found:
-        raise InputError(f"{annotations or images}: no photographs ({', '.join(sorted(SUFFIXES))})")
+        raise InputError(f"{annotations or images}: no photographs ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
 
 
@@ -106,7 +106,7 @@ def fingerprint(images: str | Path, *parts: Sequence[Photograph]) -> str:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _json_lines(folder: Path, path: Path) -> Iterator[Photograph]:

@@ -27,13 +27,11 @@ from numpy.typing import NDArray
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import is_one_based, read_boxes
+from rpn2t.sequences.on_disk import IMAGE_FOLDERS, IMAGE_SUFFIXES, TRUTH_NAMES
 from rpn2t.system.container import denied_hint, missing_hint
 
 Image = NDArray[np.uint8]
 
-IMAGE_SUFFIXES = {".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
-IMAGE_FOLDERS = ("img", "color")
-TRUTH_NAMES = ("groundtruth_rect.txt", "groundtruth_rect.*.txt", "groundtruth.txt")
 DEFAULT_FPS = Fraction(30)
 STREAM_TIMEOUT = 20.0
 """Seconds without an answer after which a stream is given up."""

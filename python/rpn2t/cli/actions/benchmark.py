@@ -5,14 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rpn2t.benchmark.cluster import connected, cores
+from rpn2t.benchmark.experiments import Experiment, as_otb_experiment
 from rpn2t.benchmark.manifest import Manifest
-from rpn2t.benchmark.result_files import Experiment, ResultFolder, as_experiment
+from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.benchmark.runner import Benchmark
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli.chosen import TrackerOptions
 from rpn2t.cli.console import RunProgress, duration, say
 from rpn2t.errors import InputError
-from rpn2t.sequences.registry import DataSet, Sequence, as_protocol, describe_absent, find_dataset, root_of
+from rpn2t.sequences.protocols import as_protocol
+from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset, root_of
+from rpn2t.sequences.target import Target
 from rpn2t.system.files import lock
 from rpn2t.system.interruption import Interrupted, Interruption
 
@@ -48,7 +51,7 @@ def run_benchmark(options: BenchmarkOptions) -> None:
     run_over(options, spec, dataset, sequences, options.name or spec.title)
 
 
-def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Sequence, ...]]:
+def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Target, ...]]:
     """The data set, and those of the chosen sequences that are under the root; the others are named.
 
     Raises:
@@ -67,7 +70,7 @@ def open_dataset(options: BenchmarkOptions) -> tuple[DataSet, tuple[Sequence, ..
 
 
 def run_over(
-    options: BenchmarkOptions, spec: TrackerSpec, dataset: DataSet, sequences: tuple[Sequence, ...], name: str
+    options: BenchmarkOptions, spec: TrackerSpec, dataset: DataSet, sequences: tuple[Target, ...], name: str
 ) -> None:
     """Run one tracker over sequences that are there; see :func:`run_benchmark`."""
     experiment = _experiment(options, dataset)
@@ -128,7 +131,7 @@ def _report_failures(work: Benchmark) -> None:
 
 def _experiment(options: BenchmarkOptions, dataset: DataSet) -> Experiment:
     if dataset.kind == "otb":
-        return as_experiment(options.experiment)
+        return as_otb_experiment(options.experiment)
     if options.experiment != "ope":
         raise InputError(
             f"--experiment {options.experiment}: is OTB's; VOT sequences have the supervised experiment alone"

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
 from rpn2t.cli.commands.datasets import PROTOCOL
 from rpn2t.cli.options import Decorated, GroupedCommand, any_tracker_option, grouped_option, tracker_options
 
@@ -60,7 +61,7 @@ def running_options(function: Decorated) -> Decorated:
 @grouped_option(
     _WHAT,
     "--experiment",
-    type=click.Choice(["ope", "tre", "sre"]),
+    type=click.Choice(OTB_EXPERIMENTS),
     default="ope",
     show_default=True,
     help="Of OTB: one pass, twenty starts, or twelve shifted boxes. VOT has its own.",

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import click
 
 from rpn2t.cli.console import say
+from rpn2t.sequences.protocols import PROTOCOLS, as_protocol
 
 if TYPE_CHECKING:
-    from rpn2t.sequences.registry import Entry
+    from rpn2t.sequences.target import Entry, Target
 
 PROTOCOL = click.option(
     "--protocol",
-    type=click.Choice(["otb", "got10k", "pysot"]),
+    type=click.Choice(PROTOCOLS),
     default="otb",
     show_default=True,
     help="Whose rules where the community disagrees; docs/evaluation.md says what differs.",
@@ -75,8 +76,8 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     from tqdm import tqdm
 
     from rpn2t.errors import InputError
-    from rpn2t.sequences.check import check_sequence
-    from rpn2t.sequences.registry import as_protocol, find_dataset, root_of
+    from rpn2t.sequences.check import check_target
+    from rpn2t.sequences.registry import find_dataset, root_of
 
     found = find_dataset(dataset)
     folder = Path(root_of(dataset, root)).expanduser()
@@ -85,7 +86,9 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     missing: set[str] = set()
     nowhere: list[str] = []
     for entry in tqdm(found.entries, unit="sequence", leave=False, disable=None):
-        for finding in check_sequence(found, entry, folder, as_protocol(protocol), read_images=not quick):
+        for finding in check_target(
+            found, entry, folder, as_protocol(protocol), None if quick else _read_images
+        ):
             if finding.kind == "missing":
                 missing.add(entry.name)
             if finding.text.startswith("no folder "):
@@ -98,3 +101,15 @@ def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     say(f"{complete} of {len(found.entries)} sequences of {found.name} can be used ({protocol} protocol)")
     if missing:
         raise SystemExit(1)
+
+
+def _read_images(target: "Target") -> None:
+    """Read every image of a target.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    from rpn2t.video.sources import ImageSource
+
+    for _ in ImageSource(target.name, target.name, list(target.images)).frames():
+        pass

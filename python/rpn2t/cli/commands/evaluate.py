@@ -2,6 +2,7 @@
 
 import click
 
+from rpn2t.benchmark.experiments import OTB_EXPERIMENTS, as_otb_experiment
 from rpn2t.cli.commands.datasets import PROTOCOL
 from rpn2t.cli.console import say
 
@@ -18,7 +19,7 @@ from rpn2t.cli.console import say
 @click.option("--attributes", metavar="A,B", help="Of OTB: these alone.  [default: all that occur]")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Compare the first N frames only.")
 @click.option(
-    "--experiment", type=click.Choice(["ope", "tre", "sre"]), default="ope", show_default=True, help="Of OTB."
+    "--experiment", type=click.Choice(OTB_EXPERIMENTS), default="ope", show_default=True, help="Of OTB."
 )
 @click.option("--normalised", is_flag=True, help="Add normalised precision, which is no measure of OTB.")
 @click.option("--no-strips", is_flag=True, help="Show no frames.")
@@ -42,19 +43,18 @@ def evaluate(
     eval/vot_report.py`.
     """
     from rpn2t.errors import InputError
-    from rpn2t.eval import otb_plots
+    from rpn2t.eval.otb.evaluation import evaluate as evaluate_otb
     from rpn2t.eval.report.command_line import words
-    from rpn2t.eval.results_files import EXPERIMENTS
-    from rpn2t.sequences.registry import as_protocol, find_dataset, root_of
+    from rpn2t.eval.vot.evaluation import evaluate as evaluate_vot
+    from rpn2t.sequences.protocols import as_protocol
+    from rpn2t.sequences.registry import find_dataset, root_of
 
     found, place = find_dataset(dataset), root_of(dataset, root)
     if found.kind == "vot":
-        from rpn2t.eval import vot_report
-
         ignored = {"--frames": frames, "--attributes": attributes, "--normalised": normalised or None}
         if wrong := [option for option, value in ignored.items() if value is not None]:
             raise InputError(f"{wrong[0]}: is for OTB's sequences; leave it out for VOT's")
-        vot_report.report(
+        evaluate_vot(
             place,
             results,
             output,
@@ -64,7 +64,7 @@ def evaluate(
             say=say,
         )
         return
-    otb_plots.evaluate(
+    evaluate_otb(
         place,
         results,
         output,
@@ -74,7 +74,7 @@ def evaluate(
         attributes=words(attributes or ""),
         sequences=words(sequences or ""),
         frames=frames,
-        experiment=next(each for each in EXPERIMENTS if each == experiment),
+        experiment=as_otb_experiment(experiment),
         normalised=normalised,
         strips=not no_strips,
         say=say,

@@ -2,6 +2,7 @@
 
 import click
 
+from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
 from rpn2t.cli.commands.datasets import PROTOCOL
 from rpn2t.cli.console import say
 
@@ -54,7 +55,7 @@ def list_results(results: str) -> None:
 @_RESULTS
 @click.option("--output", metavar="DIR", required=True, help="Where the toolkit's folder is made.")
 @click.option(
-    "--experiment", type=click.Choice(["ope", "tre", "sre"]), default="ope", show_default=True,
+    "--experiment", type=click.Choice(OTB_EXPERIMENTS), default="ope", show_default=True,
     help="TRE and SRE go to the MATLAB toolkit alone.",
 )  # fmt: skip
 @PROTOCOL
@@ -73,14 +74,16 @@ def export(
     """
     from pathlib import Path
 
-    from rpn2t.benchmark.result_files import ResultFolder, as_experiment
+    from rpn2t.benchmark.experiments import as_otb_experiment
+    from rpn2t.benchmark.result_files import ResultFolder
     from rpn2t.errors import InputError
-    from rpn2t.sequences.registry import as_protocol, find_dataset
+    from rpn2t.sequences.protocols import as_protocol
+    from rpn2t.sequences.registry import find_dataset
     from rpn2t.toolkits.export import export as write
 
     found = find_dataset(dataset)
     folder = ResultFolder(
-        results, found, as_experiment("vot" if found.kind == "vot" else experiment), tracker
+        results, found, "vot" if found.kind == "vot" else as_otb_experiment(experiment), tracker
     )
     if not folder.path.is_dir():
         raise InputError(

@@ -8,13 +8,15 @@ import pytest
 import scipy.io
 from numpy.typing import NDArray
 
+from rpn2t.benchmark.experiments import OtbExperiment
 from rpn2t.benchmark.otb_robustness import SHIFTS, tre_starts
 from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.scores import compute
-from rpn2t.eval.results_files import Experiment, choose_trackers, find_trackers
-from rpn2t.sequences.registry import DataSet, Protocol, find_dataset
+from rpn2t.eval.otb.tracker_files import choose_trackers, find_trackers
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.registry import DataSet, find_dataset
 
 Boxes = NDArray[np.float64]
 
@@ -196,7 +198,7 @@ def test_folders_without_results(root: Path, results: Path, missing: str, words:
         compute(root, results / missing)
 
 
-def runs_of(experiment: Experiment) -> dict[str, Boxes]:
+def runs_of(experiment: OtbExperiment) -> dict[str, Boxes]:
     """Run -> boxes over Deer: perfect, but for one run that is off from its second frame on."""
     truth = truth_of(71)
     if experiment == "sre":
@@ -211,7 +213,7 @@ def runs_of(experiment: Experiment) -> dict[str, Boxes]:
 @pytest.mark.parametrize("experiment", ["tre", "sre"])
 @pytest.mark.parametrize("layout", ["text", "mat", "json"])
 def test_the_frames_of_all_runs_are_counted_together(
-    root: Path, results: Path, experiment: Experiment, layout: str
+    root: Path, results: Path, experiment: OtbExperiment, layout: str
 ) -> None:
     runs = runs_of(experiment)
     if layout == "text":
@@ -285,6 +287,23 @@ def test_a_run_that_is_missing_leaves_the_sequence_out(root: Path, results: Path
         compute(root, results, experiment="tre")
 
 
+@pytest.mark.parametrize("layout", ["text", "mat"])
+def test_other_runs_than_the_compared_frames_ask_for_leave_the_sequence_out(
+    root: Path, results: Path, layout: str
+) -> None:
+    """Runs over all 71 frames are twenty; of the first 30 frames there would be nineteen."""
+    if layout == "text":
+        for run, boxes in runs_of("tre").items():
+            save_text(results / "OTB2015-TRE" / "T" / f"Deer_{run}.txt", boxes)
+    else:
+        save_mat(
+            results / "results_TRE" / "deer_T.mat",
+            *({"type": "rect", "res": boxes, "len": float(len(boxes))} for boxes in runs_of("tre").values()),
+        )
+    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: 20 runs of 19;"):
+        compute(root, results, experiment="tre", frames=30)
+
+
 def test_speed_is_the_mean_over_frames_as_got10k_has_it(root: Path, results: Path) -> None:
     save_text(results / "T" / "Deer.txt", truth_of(71))
     (results / "T" / "times").mkdir()
@@ -298,6 +317,6 @@ def test_curves_equal_the_metrics(root: Path, results: Path) -> None:
     boxes = truth_of(71) + np.random.default_rng(0).normal(0, 6, (71, 4)) * (1, 1, 0, 0)
     save_text(results / "T" / "Deer.txt", boxes.round(3))
     (tracker,) = compute(root, results).trackers
-    result = metrics.summary(boxes.round(3) - (1, 1, 0, 0), truth_of(71) - (1, 1, 0, 0))
+    result = metrics.one_pass_score(boxes.round(3) - (1, 1, 0, 0), truth_of(71) - (1, 1, 0, 0))
     assert tracker.scores["Deer"].auc == pytest.approx(result.success_auc)
     assert tracker.scores["Deer"].precision_20 == pytest.approx(result.precision_20)
