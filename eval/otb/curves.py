@@ -1,27 +1,25 @@
 """Precision and success plots with OTB's ranked legend, and a sheet of them for all attributes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from rpn2t.boxes import Floats
 from rpn2t.eval.otb.metrics import PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
-from rpn2t.eval.otb.scores import Evaluation, Score
+from rpn2t.eval.otb.scores import OtbEvaluation, Score
+from rpn2t.eval.report.figures import look
 from rpn2t.eval.report.styles import style_of
 from rpn2t.sequences.target import ATTRIBUTES
 
 _INSIDE = 10
-"""So many trackers find room in a legend within the axes."""
+"""More trackers than this find no room in a legend within the axes."""
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _Plot:
     """One of the two plots."""
 
     title: str
@@ -33,8 +31,8 @@ class _Kind:
     corner: str
 
 
-KINDS: dict[str, _Kind] = {
-    "success": _Kind(
+PLOTS: dict[str, _Plot] = {
+    "success": _Plot(
         "Success plots",
         "Overlap threshold",
         "Success rate",
@@ -43,7 +41,7 @@ KINDS: dict[str, _Kind] = {
         lambda score: score.auc,
         "lower left",
     ),
-    "precision": _Kind(
+    "precision": _Plot(
         "Precision plots",
         "Location error threshold (px)",
         "Precision",
@@ -53,14 +51,14 @@ KINDS: dict[str, _Kind] = {
         "lower right",
     ),
 }
-"""The plots by name."""
+"""The two plots by name."""
 
 
-def plot(evaluation: Evaluation, kind: str, attribute: str | None = None) -> Figure:
+def plot(evaluation: OtbEvaluation, kind: str, attribute: str | None = None) -> Figure:
     """One plot of all trackers, over all sequences or over those of an attribute."""
     names = evaluation.names if attribute is None else evaluation.attributes[attribute]
     outside = len(evaluation.trackers) > _INSIDE
-    with _look():
+    with look():
         # Fixed margins: a layout that is computed takes most of the time of all these plots.
         figure = Figure(figsize=(8.6 if outside else 5.6, 4.6))
         figure.subplots_adjust(
@@ -69,17 +67,17 @@ def plot(evaluation: Evaluation, kind: str, attribute: str | None = None) -> Fig
         axes = figure.add_subplot()
         _draw(axes, evaluation, kind, names)
         what = "" if attribute is None else f" - {ATTRIBUTES[attribute]} ({len(names)})"
-        axes.set_title(f"{KINDS[kind].title} of {evaluation.experiment.upper()}{what}")
+        axes.set_title(f"{PLOTS[kind].title} of {evaluation.experiment.upper()}{what}")
         figure.text(0.5, 0.025, evaluation.scope, fontsize=8, color="0.35", ha="center")
         _legend(axes, kind, outside)
     return figure
 
 
-def attribute_sheet(evaluation: Evaluation) -> Figure:
+def attribute_sheet(evaluation: OtbEvaluation) -> Figure:
     """Both plots of every attribute on one sheet: success above, precision below."""
     columns = 4
     rows = -(-len(evaluation.attributes) // columns)
-    with _look(8):
+    with look(8):
         height = 3.5 * 2 * rows + 1
         figure = Figure(figsize=(4.1 * columns, height))
         figure.subplots_adjust(
@@ -87,33 +85,20 @@ def attribute_sheet(evaluation: Evaluation) -> Figure:
         )
         figure.suptitle(f"By attribute: {evaluation.scope}", fontsize=13, y=1 - 0.25 / height)
         grid = figure.subplots(2 * rows, columns, squeeze=False)
-        for half, kind in enumerate(KINDS):
+        for half, kind in enumerate(PLOTS):
             cells = grid[half * rows : (half + 1) * rows].ravel()
             for axes in cells[len(evaluation.attributes) :]:
                 axes.set_axis_off()
             for axes, (name, names) in zip(cells, evaluation.attributes.items(), strict=False):
                 _draw(axes, evaluation, kind, names)
-                axes.set_title(f"{KINDS[kind].title.split()[0]}: {ATTRIBUTES[name]} ({len(names)})")
+                axes.set_title(f"{PLOTS[kind].title.split()[0]}: {ATTRIBUTES[name]} ({len(names)})")
                 _legend(axes, kind, outside=False, most=_INSIDE)
     return figure
 
 
-def saved(figure: Figure, form: str) -> bytes:
-    """The figure as png, pdf or svg; the same bytes for the same figure."""
-    stream = BytesIO()
-    # No date, no random ids; text stays text.
-    metadata: dict[str, Any] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
-    with (
-        _look(),
-        matplotlib.rc_context({"svg.hashsalt": "rpn2t", "svg.fonttype": "none", "pdf.fonttype": 42}),
-    ):
-        figure.savefig(stream, format=form, dpi=150, metadata=metadata)
-    return stream.getvalue()
-
-
-def _draw(axes: Any, evaluation: Evaluation, kind: str, names: Sequence[str]) -> None:
-    """The curves, best first, so that the legend is ranked; the best is drawn last, above the others."""
-    what = KINDS[kind]
+def _draw(axes: Any, evaluation: OtbEvaluation, kind: str, names: Sequence[str]) -> None:
+    """Draw the curves, best first, so that the legend is ranked; the best is above the others."""
+    what = PLOTS[kind]
     means = [(tracker.mean(names), number) for number, tracker in enumerate(evaluation.trackers)]
     means.sort(key=lambda item: -what.score(item[0]))
     for rank, (mean, number) in enumerate(means):
@@ -135,19 +120,7 @@ def _draw(axes: Any, evaluation: Evaluation, kind: str, names: Sequence[str]) ->
 
 def _legend(axes: Any, kind: str, outside: bool, most: int | None = None) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    place: dict[str, Any] = {"loc": KINDS[kind].corner}
+    place: dict[str, Any] = {"loc": PLOTS[kind].corner}
     if outside:
         place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
     axes.legend(handles[:most], labels[:most], framealpha=0.85, edgecolor="0.8", **place)
-
-
-@contextmanager
-def _look(size: float = 9.5) -> Iterator[None]:
-    settings = {
-        "font.size": size,
-        "axes.titlesize": size + 1.5,
-        "legend.fontsize": size - 1,
-        "axes.axisbelow": True,
-    }
-    with matplotlib.rc_context(settings):
-        yield

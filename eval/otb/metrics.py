@@ -2,7 +2,7 @@
 
 Success at a threshold t is the fraction of frames with overlap > t, never >=, at t = 0, 0.05 ... 1: a perfect
 result scores 20/21 = 0.952, not 1. Precision is the fraction of frames whose centre is at most 0, 1 ... 50 px
-off; the score is the one at 20 px. Three toolkits are in use, and differ where a box is none:
+off; the score is the one at 20 px. Three toolkits are in use. They differ on rows that are no box:
 
 ``otb``, the MATLAB toolkit of the benchmark (Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015):
 
@@ -31,13 +31,12 @@ in OTB's 1-based pixels.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from rpn2t.boxes import as_boxes, iou
+from rpn2t.boxes import Floats, as_boxes, iou
 from rpn2t.errors import InputError
-from rpn2t.sequences.target import Protocol, valid_truth
-
-Floats = NDArray[np.float64]
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.target import valid_truth
 
 SUCCESS_THRESHOLDS: Floats = np.arange(21) / 20
 """Overlaps 0, 0.05 ... 1 at which success is counted."""
@@ -47,15 +46,15 @@ _THRESHOLDS: dict[Protocol, Floats] = {
     "got10k": np.linspace(0, 1, 21),
     "pysot": np.arange(0, 1.05, 0.05),
 }
-"""The same numbers as each toolkit rounds them: it shows where an overlap is a threshold."""
+"""These thresholds as each toolkit rounds them: it matters for an overlap that equals a threshold."""
 
 PRECISION_THRESHOLDS: Floats = np.arange(51.0)
 """Centre errors 0, 1 ... 50 px at which precision is counted."""
 
 
 @dataclass(frozen=True)
-class Summary:
-    """One sequence in numbers; all but ``frames`` lie in [0, 1]."""
+class OnePassScore:
+    """One pass over a sequence (OPE) in numbers; all but ``frames`` lie in [0, 1]."""
 
     mean_overlap: float
     success_auc: float
@@ -63,12 +62,12 @@ class Summary:
     frames: int
 
 
-def summary(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb") -> Summary:
-    """Measure one sequence from its first frame on.
+def one_pass_score(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb") -> OnePassScore:
+    """Measure one pass over a sequence, from its first frame on.
 
     Args:
         predicted: (n, 4) tracked boxes.
-        truth: (n, 4) ground truth, NaN rows where there is none.
+        truth: (n, 4) ground truth; a row of NaN has no box.
         protocol: whose rules.
 
     Raises:
@@ -76,7 +75,7 @@ def summary(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb") 
     """
     boxes = as_tracked(predicted, truth, protocol)
     found = overlaps(boxes, truth, protocol)
-    return Summary(
+    return OnePassScore(
         mean_overlap=mean_overlap(found),
         success_auc=success_auc(found, protocol),
         precision_20=precision_at(centre_errors(boxes, truth, protocol), 20),
@@ -113,7 +112,7 @@ def overlaps(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "otb")
     """Intersection over union of each frame.
 
     Returns:
-        Shape (n,): values in [0, 1], -1 where the ground truth counts as none, NaN where a NaN is taken as
+        Shape (n,): values in [0, 1], -1 in frames whose ground truth counts as none, NaN if a NaN is taken as
         it is.
 
     Raises:
@@ -131,7 +130,7 @@ def centre_errors(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "
     """Distance of the centres in pixels; a centre is x + (w - 1) / 2, that of the box's own pixels.
 
     Returns:
-        Shape (n,): values from 0 on, -1 where the ground truth counts as none, NaN where a NaN is taken as
+        Shape (n,): values from 0 on, -1 in frames whose ground truth counts as none, NaN if a NaN is taken as
         it is.
 
     Raises:

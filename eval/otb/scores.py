@@ -15,9 +15,11 @@ from rpn2t.benchmark.result_files import run_starts
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
-from rpn2t.eval.otb.tracker_files import Run, TrackerFiles, align, choose_trackers, find_trackers
+from rpn2t.eval.otb.result_formats import Run
+from rpn2t.eval.otb.tracker_files import TrackerFiles, align, choose_trackers, find_trackers
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
-from rpn2t.sequences.target import ATTRIBUTES, Protocol, Target
+from rpn2t.sequences.target import ATTRIBUTES, Target
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Score:
     Attributes:
         success: fraction of frames with overlap > 0, 0.05 ... 1.
         precision: fraction of frames whose centre is at most 0, 1 ... 50 px off.
-        normalised: the same at 0, 0.01 ... 0.5 of the truth's sides.
-        fps: frames a second; None where nobody measured it.
+        normalised: fraction of frames whose centre is at most 0, 0.01 ... 0.5 of the truth's sides off.
+        fps: frames a second; None if they were not measured.
     """
 
     success: Floats
@@ -64,7 +66,7 @@ class Tracked:
     Attributes:
         name: of the tracker.
         scores: target -> score.
-        boxes: target -> (n, 4) boxes as they are measured; empty but for OPE.
+        boxes: target -> (n, 4) boxes as they are measured; only for OPE.
     """
 
     name: str
@@ -72,7 +74,7 @@ class Tracked:
     boxes: Mapping[str, Floats]
 
     def mean(self, names: Sequence[str]) -> Score:
-        """The mean over sequences; of speed, over those that have one."""
+        """The mean over sequences; of speed, over those whose speed was measured."""
         chosen = [self.scores[name] for name in names]
         speeds = [score.fps for score in chosen if score.fps is not None]
         return Score(
@@ -84,7 +86,7 @@ class Tracked:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class OtbEvaluation:
     """Everything that is drawn and written.
 
     Attributes:
@@ -92,11 +94,11 @@ class Evaluation:
         experiment: how trackers were run.
         protocol: whose rules.
         frames: how many first frames are compared; None for all.
-        sequences: those that are compared, as far as they are.
+        sequences: the compared targets, in their compared frames.
         absent: name -> why a sequence is left out.
         trackers: in the order asked for.
-        attributes: those that are drawn: name -> the names of the compared sequences that have it.
-        notes: what a reader should know of the input, a line each.
+        attributes: name of each that is drawn -> the names of the compared sequences that have it.
+        notes: what a reader should know of the input, in lines.
     """
 
     dataset: DataSet
@@ -116,7 +118,7 @@ class Evaluation:
 
     @property
     def scope(self) -> str:
-        """What was compared, and how, for every title."""
+        """What was compared, and how; it stands in every title."""
         name = self.dataset.name.rstrip("/").rpartition("/")[2]
         count = f"{len(self.sequences)} of {len(self.dataset.entries)} sequences"
         first = f", first {self.frames} frames" if self.frames else ""
@@ -134,22 +136,18 @@ def compute(
     sequences: Sequence[str] = (),
     frames: int | None = None,
     experiment: OtbExperiment = "ope",
-) -> Evaluation:
-    """Read everything and measure it; nothing is written.
+) -> OtbEvaluation:
+    """Read everything and measure it; nothing is written. The arguments are :func:`.evaluation.evaluate`'s.
 
     Raises:
         InputError: an input cannot be used; one line names it and the cure.
     """
-    chosen = find_dataset(dataset)
-    if chosen.kind != "otb":
-        raise InputError(f"{dataset}: a data set of VOT; `python eval/vot_report.py` evaluates those")
+    chosen = _choose(dataset, sequences)
     if frames is not None and frames < 1:
         raise InputError(f"--frames {frames}: at least one frame is compared")
     for name in attributes:
         if name.upper() not in ATTRIBUTES:
             raise InputError(f"{name}: no attribute of OTB; there are {', '.join(ATTRIBUTES)}")
-    if sequences:
-        chosen = chosen.select(sequences)
     opened = chosen.open(root, protocol)
     files = choose_trackers(find_trackers(results, chosen, experiment), trackers)
     absent = dict(opened.absent)
@@ -172,7 +170,7 @@ def compute(
             f"{results}: no sequence of {root} is there for every tracker ({'; '.join(reasons[:3])}); choose "
             "others by --trackers"
         )
-    return Evaluation(
+    return OtbEvaluation(
         dataset=chosen,
         experiment=experiment,
         protocol=protocol,
@@ -183,6 +181,14 @@ def compute(
         attributes=_attributes(compared, attributes),
         notes=tuple(notes),
     )
+
+
+def _choose(dataset: str, sequences: Sequence[str]) -> DataSet:
+    """A data set of OTB, with only the named sequences if any is named."""
+    found = find_dataset(dataset)
+    if found.kind != "otb":
+        raise InputError(f"{dataset}: a data set of VOT; `python eval/vot_report.py` evaluates those")
+    return found.select(sequences) if sequences else found
 
 
 @dataclass(frozen=True)
@@ -246,7 +252,7 @@ def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
 
 
 def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
-    """A note where boxes are none: how they count is the protocol's rule."""
+    """A note if boxes are none; the protocol's rule says how they count."""
     rows = np.concatenate([part.boxes[1:] for part in parts])
     bad = int(np.sum(~(np.all(np.isfinite(rows), axis=1) & np.all(rows[:, 2:] > 0, axis=1))))
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
@@ -258,7 +264,7 @@ def _tracked(name: str, measured: Mapping[str, tuple[Score, Floats]], experiment
 
 
 def _attributes(sequences: Sequence[Target], chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Attribute -> the sequences that have it, of the chosen ones (all where none is) that occur."""
+    """Attribute -> the sequences that have it, for the chosen ones (all if none is chosen) that occur."""
     wanted = [name.upper() for name in chosen] or list(ATTRIBUTES)
     groups = {
         name: tuple(sequence.name for sequence in sequences if name in sequence.attributes) for name in wanted

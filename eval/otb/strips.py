@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from rpn2t.boxes import Floats, as_box
 from rpn2t.errors import InputError
-from rpn2t.eval.otb.scores import Evaluation
+from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.report.styles import rgb, style_of
 from rpn2t.sequences.target import Target
 
@@ -32,16 +32,16 @@ _ROWS_A_PAGE = 6
 
 
 def chosen_frames(count: int) -> list[int]:
-    """Rows that are shown: evenly spread, the last one among them, and not the first, whose box was given."""
+    """The rows that are shown: evenly spread, with the last, and without the first, whose box was given."""
     return sorted({round(step * (count - 1) / FRAMES) for step in range(1, FRAMES + 1)})
 
 
-def can_draw(evaluation: Evaluation) -> bool:
+def can_draw(evaluation: OtbEvaluation) -> bool:
     """Whether there are single passes with images to draw them on."""
     return evaluation.experiment == "ope" and any(sequence.images for sequence in evaluation.sequences)
 
 
-def picture(evaluation: Evaluation, target: Target, row: int) -> bytes:
+def picture(evaluation: OtbEvaluation, target: Target, row: int) -> bytes:
     """One frame as JPEG, with its number (from 1 in the sequence), the truth and every tracker's box."""
     image = _open(target.images[row])
     scale = _WIDTH / image.width
@@ -57,8 +57,8 @@ def picture(evaluation: Evaluation, target: Target, row: int) -> bytes:
     return stream.getvalue()
 
 
-def pdf(evaluation: Evaluation) -> bytes:
-    """All sequences that have images, a row of frames each."""
+def pdf(evaluation: OtbEvaluation) -> bytes:
+    """A PDF with a row of frames for each sequence that has images."""
     shown = [sequence for sequence in evaluation.sequences if sequence.images]
     stream = BytesIO()
     with PdfPages(stream, metadata={"CreationDate": None}) as pages:
@@ -67,7 +67,7 @@ def pdf(evaluation: Evaluation) -> bytes:
     return stream.getvalue()
 
 
-def _page(evaluation: Evaluation, targets: Sequence[Target]) -> Figure:
+def _page(evaluation: OtbEvaluation, targets: Sequence[Target]) -> Figure:
     figure = Figure(figsize=(11, 1.75 * len(targets) + 0.7), layout="constrained")
     grid = figure.subplots(len(targets), FRAMES, squeeze=False)
     for axes_row, target in zip(grid, targets, strict=True):
@@ -85,7 +85,7 @@ def _page(evaluation: Evaluation, targets: Sequence[Target]) -> Figure:
     return figure
 
 
-def _panel(axes: Any, evaluation: Evaluation, target: Target, row: int) -> None:
+def _panel(axes: Any, evaluation: OtbEvaluation, target: Target, row: int) -> None:
     image = _open(target.images[row])
     width, height = image.size
     small = image.resize((_WIDTH, max(1, round(height * _WIDTH / width))), Image.Resampling.BILINEAR)
@@ -103,8 +103,8 @@ def _panel(axes: Any, evaluation: Evaluation, target: Target, row: int) -> None:
               bbox={"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})  # fmt: skip
 
 
-def _boxes(evaluation: Evaluation, target: Target, row: int) -> Iterable[tuple[Floats, str, int]]:
-    """Box, colour and width of what is drawn: the truth first, the first tracker last, on top."""
+def _boxes(evaluation: OtbEvaluation, target: Target, row: int) -> Iterable[tuple[Floats, str, int]]:
+    """Box, colour and width of everything that is drawn: first the truth, then the trackers in order."""
     yield target.truth[row], _TRUTH, 1
     for number, tracker in enumerate(evaluation.trackers):
         yield tracker.boxes[target.name][row], style_of(number).colour, 3 if number == 0 else 2
@@ -121,7 +121,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def _corners(box: Floats, scale: float) -> tuple[float, float, float, float] | None:
-    """First and last pixel, in the scaled image; None where there is nothing to draw."""
+    """First and last pixel in the scaled image; None if there is nothing to draw."""
     if not np.isfinite(box).all() or (box[2:] <= 0).any():
         return None
     left, top = np.clip(box[:2] * scale, -1e4, 1e4)

@@ -1,4 +1,4 @@
-"""What the two scripts of this folder share: a parser whose errors are one line, and what they do with it."""
+"""What the two scripts of eval/ share: a parser whose errors are one line, and how they use it."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from rpn2t.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """A parser that says in one line what is wrong."""
 
     def error(self, message: str) -> NoReturn:
         """Print it, and exit with status 2."""
@@ -22,8 +22,8 @@ def run(parser: Parser, arguments: Sequence[str] | None, work: Callable[..., Any
 
     Args:
         parser: with --root, --results and --output among its options.
-        arguments: what follows the script's name; the process's own where None.
-        work: called with root, results and output, and the other options by their names.
+        arguments: what follows the script's name; None for the process's own.
+        work: called with root, results and output, and with the other options by their names.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     if not given:
@@ -38,5 +38,5 @@ def run(parser: Parser, arguments: Sequence[str] | None, work: Callable[..., Any
 
 
 def words(text: str) -> tuple[str, ...]:
-    """``A,B`` as its parts."""
+    """The parts of ``A,B``."""
     return tuple(word.strip() for word in text.split(",") if word.strip())

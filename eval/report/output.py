@@ -1,4 +1,4 @@
-"""The folder that an evaluation writes: all of it or nothing, and nothing of an earlier one left over."""
+"""The folder that an evaluation writes: all of it or nothing, and no file of an earlier one stays."""
 
 import json
 import os

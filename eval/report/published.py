@@ -1,19 +1,19 @@
-"""Published figures: rows for comparison, never measured here."""
+"""Published figures: rows to compare with, which were never measured here."""
 
 import csv
 from dataclasses import dataclass
 from importlib.resources import files
 
 ORIGIN = "published, not measured here"
-"""What stands beside every published row."""
+"""Stands beside every published row."""
 
 PARTIAL = "Published figures are over the whole data set: not comparable with these."
-"""What stands below them where only a part of the data set was measured."""
+"""Stands below them if only a part of the data set was measured."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A tracker's published OTB figures, as text with three decimals; empty where none was found.
+    """A tracker's published OTB figures, as text with three decimals; empty if none was found.
 
     Attributes:
         tracker: its name.
@@ -37,7 +37,7 @@ def published(dataset: str) -> list[Published]:
 
 
 def published_rows(file: str, dataset: str) -> list[dict[str, str]]:
-    """The rows of one of the package's tables of published figures on a data set, column -> text."""
+    """The rows on a data set in one of the package's files of published figures: column -> text."""
     text = (files("rpn2t.eval.report") / file).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [row for row in csv.DictReader(lines) if row["dataset"] == dataset]

@@ -27,9 +27,9 @@ class Style:
 
 
 def style_of(number: int) -> Style:
-    """The look of the tracker with this number, in the order asked for; the first one's line is thicker.
+    """The look of the tracker with this number; trackers are numbered as they were asked for.
 
-    There are 28 different ones, then they come again in thinner lines.
+    The first one's line is thicker. There are 28 different looks; then they come again in thinner lines.
     """
     ring, colour = divmod(number, len(_COLOURS))
     dash = ring % len(_DASHES)

@@ -16,16 +16,14 @@ the MATLAB toolkit's of 2016:
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rpn2t.benchmark.vot_supervised import SupervisedRun
+from rpn2t.boxes import Floats
 from rpn2t.sequences.vot_regions import Region, is_state, overlap
-
-Floats = NDArray[np.float64]
 
 BURN_IN = 10
 """Frames after a start, itself included, that accuracy leaves out."""
@@ -46,7 +44,7 @@ class Fragment:
 
     Attributes:
         overlaps: of its frames; the first is that of the start and counts nowhere.
-        lasted: whether to the end of the sequence; else it ended in a failure.
+        lasted: whether it lasted to the end of the sequence; else it ended in a failure.
     """
 
     overlaps: Floats
@@ -59,11 +57,11 @@ class SequenceScore:
 
     Attributes:
         frames: of the sequence.
-        accuracy: mean overlap; 0 where no frame counts, as in the toolkit.
+        accuracy: mean overlap; 0 if no frame counts, as in the toolkit.
         failures: mean over the repetitions.
         fragments: of all repetitions.
         repetitions: how many there are.
-        fps: frames a second; None where nobody measured it.
+        fps: frames a second; None if they were not measured.
     """
 
     frames: int
@@ -75,7 +73,7 @@ class SequenceScore:
 
 
 @dataclass(frozen=True)
-class Summary:
+class DataSetScore:
     """A tracker on a data set.
 
     Attributes:
@@ -84,9 +82,9 @@ class Summary:
         per_hundred: failures in 100 frames, which pysot reports.
         reliability: the AR plot's abscissa.
         curve: expected average overlap by length; entry n is that of frames 2 to n + 1.
-        eao: the score; None where nothing was tracked as long as the interval's lower end. Where the curve
-            ends within the interval, it is the mean up to there, as in the toolkit.
-        fps: frames a second; None where nobody measured it.
+        eao: the mean of the curve over the interval; None if nothing was tracked as long as the interval's
+            lower end. If the curve ends within the interval, it is the mean up to there, as in the toolkit.
+        fps: frames a second; None if they were not measured.
     """
 
     accuracy: float
@@ -99,13 +97,13 @@ class Summary:
 
 
 def overlaps_of(run: SupervisedRun, truth: Sequence[Region], size: tuple[int, int]) -> Floats:
-    """Overlap of each frame with the ground truth; 0 where there is a state in place of a region.
+    """Overlap of each frame with the ground truth; 0 for a frame that has a state in place of a region.
 
-    A state where there is no ground truth counts 1, as in the toolkit (nothing is where nothing was told).
+    A state in a frame without ground truth counts 1, as in the toolkit.
 
     Args:
         run: what was tracked.
-        truth: the ground truth, a region a frame.
+        truth: the ground truth, a region for each frame.
         size: width and height of the image.
     """
     return np.array([
@@ -117,7 +115,7 @@ def overlaps_of(run: SupervisedRun, truth: Sequence[Region], size: tuple[int, in
 
 
 def accuracy(run: SupervisedRun, overlaps: Floats, burn_in: int = BURN_IN) -> float:
-    """Mean overlap of the frames that count; 0 where none does."""
+    """Mean overlap of the frames that count; 0 if none does."""
     counts = np.array([not is_state(region) for region in run.regions])
     for start in run.starts:
         counts[start : start + burn_in] = False
@@ -125,7 +123,7 @@ def accuracy(run: SupervisedRun, overlaps: Floats, burn_in: int = BURN_IN) -> fl
 
 
 def fragments(run: SupervisedRun, overlaps: Floats) -> list[Fragment]:
-    """The run's fragments. As in the toolkit, a run without failures is one from its first frame on."""
+    """The run's fragments. As in the toolkit, a run without failures is one, from its first frame on."""
     if not run.failures:
         return [Fragment(overlaps, lasted=True)]
     starts, ends = run.starts, run.failures
@@ -133,10 +131,10 @@ def fragments(run: SupervisedRun, overlaps: Floats) -> list[Fragment]:
     return [*found, Fragment(overlaps[starts[-1] :], True)] if len(starts) > len(ends) else found
 
 
-def score(
+def score_sequence(
     runs: Sequence[SupervisedRun], truth: Sequence[Region], size: tuple[int, int], fps: float | None
 ) -> SequenceScore:
-    """A sequence's score over its repetitions."""
+    """Measure a tracker's repetitions over a sequence."""
     measured = [(run, overlaps_of(run, truth, size)) for run in runs]
     return SequenceScore(
         frames=len(truth),
@@ -146,25 +144,6 @@ def score(
         repetitions=len(runs),
         fps=fps,
     )
-
-
-def weighted_failures(runs: Mapping[str, Sequence[SupervisedRun]]) -> float:
-    """Robustness from result files alone: failures need no ground truth, and lengths are those of the runs.
-
-    Args:
-        runs: sequence -> its repetitions.
-
-    Returns:
-        Failures a sequence: mean over the repetitions, then over the sequences weighted by length.
-
-    Raises:
-        ValueError: there is no run.
-    """
-    counted = [(len(of[0].regions), np.mean([len(run.failures) for run in of])) for of in runs.values() if of]
-    if not counted:
-        raise ValueError("no runs")
-    lengths, failures = zip(*counted, strict=True)
-    return float(np.average(failures, weights=lengths))
 
 
 def eao_curve(found: Sequence[Fragment]) -> Floats:
@@ -210,7 +189,7 @@ def eao_interval(lengths: Sequence[int]) -> tuple[int, int]:
 
 
 def _kernel_width(scaled: Floats) -> float:
-    """Width of the kernels for numbers whose deviation is 1."""
+    """Width of the kernels, for numbers whose standard deviation is 1."""
     count = len(scaled)
     pilot = (4 / (3 * count)) ** 0.4
     apart = (scaled[:, None] - scaled) ** 2 / pilot
@@ -219,8 +198,8 @@ def _kernel_width(scaled: Floats) -> float:
     return float((count * 2 * math.sqrt(math.pi) * curvature) ** -0.2)
 
 
-def summary(scores: Sequence[SequenceScore], interval: tuple[int, int]) -> Summary:
-    """A data set's measures.
+def score_dataset(scores: Sequence[SequenceScore], interval: tuple[int, int]) -> DataSetScore:
+    """Average a tracker's scores over a data set.
 
     Args:
         scores: of its sequences.
@@ -232,7 +211,7 @@ def summary(scores: Sequence[SequenceScore], interval: tuple[int, int]) -> Summa
     low, high = interval
     typical = curve[low : high + 1]
     speeds = [each.fps for each in scores if each.fps is not None]
-    return Summary(
+    return DataSetScore(
         accuracy=float(np.average([each.accuracy for each in scores], weights=frames)),
         robustness=failures,
         per_hundred=float(100 * sum(each.failures for each in scores) / frames.sum()),

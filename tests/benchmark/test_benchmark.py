@@ -383,7 +383,7 @@ def test_tre_and_sre_run_from_other_frames_and_boxes(tmp_path: Path, root: Path,
 
 @pytest.mark.parametrize("cut", [(), ("--frames", 25)], ids=["whole", "cut"])
 def test_every_run_of_tre_is_evaluated(tmp_path: Path, run: Run, cut: tuple[str | int, ...]) -> None:
-    """From `benchmark` to `evaluate`, and by MATLAB's files: below 38 frames there are less than twenty runs."""
+    """From `benchmark` to `evaluate`, also by MATLAB's files. Below 38 frames there are less than 20 runs."""
     root = tmp_path / "short"
     truths = {f"Rows{rows}": make_clip(root / f"Rows{rows}", rows).truth for rows in (20, 30, 37, 45)}
     shared = (root, "--experiment", "tre", *cut)

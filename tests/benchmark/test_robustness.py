@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rpn2t.benchmark.otb_robustness import SHIFTS, sre_box, tre_starts
+from rpn2t.benchmark.result_files import run_labels, run_starts
 from rpn2t.errors import InputError
 
 
@@ -44,6 +45,21 @@ def test_short_sequences_begin_less_often(rows: int, starts: list[int]) -> None:
 
 def test_a_sequence_without_a_box_has_no_start() -> None:
     assert tre_starts([[math.nan] * 4] * 30) == []
+
+
+def test_runs_are_called_by_their_number_or_shift() -> None:
+    assert run_starts("ope", boxes(71)) == {"": 0}
+    assert list(run_starts("tre", boxes(71)).items())[:3] == [("01", 0), ("02", 2), ("03", 5)]
+    assert run_starts("sre", boxes(71)) == dict.fromkeys(SHIFTS, 0)
+    assert run_labels("vot") == (
+        *(f"00{number}" for number in range(1, 10)),
+        *(f"0{n}" for n in range(10, 16)),
+    )
+
+
+@pytest.mark.parametrize(("rows", "runs"), [(1, 1), (20, 2), (30, 19), (37, 19), (38, 20), (500, 20)])
+def test_a_short_sequence_has_fewer_runs_than_there_are_labels(rows: int, runs: int) -> None:
+    assert tuple(run_starts("tre", boxes(rows))) == run_labels("tre")[:runs]
 
 
 BOX = (99, 49, 34, 55)  # 1-based 100, 50 to 133, 104

@@ -17,7 +17,7 @@ from rpn2t.cli import main
 from rpn2t.cli.actions.track import parse_frames
 from rpn2t.config import Config
 from rpn2t.errors import InputError
-from rpn2t.eval.otb.metrics import summary
+from rpn2t.eval.otb.metrics import one_pass_score
 from rpn2t.run.first_box import find_truth, from_file, from_source
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.tracker.modes import choose_mode
@@ -74,7 +74,7 @@ def test_a_run_says_what_it_does_and_how_good_it_was(tracked_run: TrackedRun) ->
     assert "read as 1-based" in first
     assert any("12 of 12" in line and "frames/s" in line and "score" in line for line in between)
     boxes = read_boxes(tracked_run.folder / "boxes.txt", one_based=True)
-    measured = summary(boxes, tracked_run.clip.truth)
+    measured = one_pass_score(boxes, tracked_run.clip.truth)
     assert f"mean overlap {measured.mean_overlap:.3f}" in last
     assert f"success AUC {measured.success_auc:.3f}" in last
     assert f"precision at 20 px {measured.precision_20:.3f}" in last

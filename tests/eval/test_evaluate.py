@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 import rpn2t.eval
 from rpn2t.cli import main
+from rpn2t.eval.otb.evaluation import evaluate
 from rpn2t.eval.otb.scores import compute
-from rpn2t.eval.otb_plots import evaluate
 from rpn2t.eval.otb_plots import main as script
 from support import Clip, make_clip
 

@@ -39,7 +39,7 @@ def test_success_is_strictly_above_the_threshold_and_precision_is_not() -> None:
 
 def test_a_perfect_result_scores_what_the_benchmark_gives_it() -> None:
     truth = np.array([[1, 2, 30, 40], [5, 6, 31, 39]])
-    result = metrics.summary(truth, truth)
+    result = metrics.one_pass_score(truth, truth)
     assert result.success_auc == pytest.approx(20 / 21)
     assert (result.mean_overlap, result.precision_20, result.frames) == (1, 1, 2)
 
@@ -59,7 +59,7 @@ def test_frames_without_truth_fail_success_and_count_as_precise() -> None:
     predicted = [[0, 0, 4, 4]] * 4
     assert metrics.overlaps(predicted, truth).tolist() == [1, -1, -1, -1]
     assert metrics.centre_errors(predicted, truth).tolist() == [0, -1, -1, -1]
-    result = metrics.summary(predicted, truth)
+    result = metrics.one_pass_score(predicted, truth)
     assert result.success_auc == pytest.approx(20 / 21 / 4)
     assert result.precision_20 == 1
     assert result.mean_overlap == 1  # of the one frame that has a truth
@@ -67,7 +67,7 @@ def test_frames_without_truth_fail_success_and_count_as_precise() -> None:
 
 
 def test_no_truth_at_all_has_no_mean_overlap() -> None:
-    assert math.isnan(metrics.summary([[1, 2, 3, 4]], [NAN_BOX]).mean_overlap)
+    assert math.isnan(metrics.one_pass_score([[1, 2, 3, 4]], [NAN_BOX]).mean_overlap)
 
 
 def slow_protocol(predicted: list[list[float]], truth: list[list[float]]) -> tuple[float, float, float]:
@@ -103,14 +103,14 @@ def slow_protocol(predicted: list[list[float]], truth: list[list[float]]) -> tup
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_summary_equals_the_slow_protocol(seed: int) -> None:
+def test_the_score_equals_the_slow_protocol(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = np.concatenate([rng.uniform(20, 60, (200, 2)), rng.uniform(20, 50, (200, 2))], axis=1)
     predicted = truth + rng.normal(0, 9, truth.shape)
     predicted[rng.choice(200, 12)] = math.nan
     predicted[rng.choice(200, 12), 2] = 0
     truth[rng.choice(np.arange(1, 200), 6)] = [-1, -1, 0, 0]
-    result = metrics.summary(predicted, truth)
+    result = metrics.one_pass_score(predicted, truth)
     auc, precision, overlap = slow_protocol(predicted.tolist(), truth.tolist())
     assert 0.2 < auc < 0.9
     assert result.success_auc == pytest.approx(auc, abs=1e-12)
@@ -121,7 +121,7 @@ def test_summary_equals_the_slow_protocol(seed: int) -> None:
 @pytest.mark.parametrize(("tracked", "true"), [(3, 2), (2, 3), (0, 0)])
 def test_other_numbers_of_boxes_are_refused(tracked: int, true: int) -> None:
     with pytest.raises(InputError, match=f"{tracked} tracked boxes .* {true} rows"):
-        metrics.summary(np.ones((tracked, 4)), np.ones((true, 4)))
+        metrics.one_pass_score(np.ones((tracked, 4)), np.ones((true, 4)))
 
 
 def test_metrics_need_numpy_only() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rpn2t.eval.otb import metrics
+from rpn2t.sequences.protocols import PROTOCOLS, Protocol
 from rpn2t.sequences.registry import find_dataset
-from rpn2t.sequences.target import PROTOCOLS, Protocol
 
 NAN_BOX = [math.nan] * 4
 
@@ -44,7 +44,7 @@ def test_an_overlap_of_nan_or_minus_one_is_no_success(protocol: Protocol) -> Non
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_perfect_result_scores_20_of_21_in_each(protocol: Protocol) -> None:
     truth = [[1, 2, 30, 40], [5, 6, 31, 39]]
-    assert metrics.summary(truth, truth, protocol).success_auc == pytest.approx(20 / 21)
+    assert metrics.one_pass_score(truth, truth, protocol).success_auc == pytest.approx(20 / 21)
 
 
 def test_normalised_precision_by_hand() -> None:

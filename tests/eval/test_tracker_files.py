@@ -15,8 +15,8 @@ from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.scores import compute
 from rpn2t.eval.otb.tracker_files import choose_trackers, find_trackers
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
-from rpn2t.sequences.target import Protocol
 
 Boxes = NDArray[np.float64]
 
@@ -317,6 +317,6 @@ def test_curves_equal_the_metrics(root: Path, results: Path) -> None:
     boxes = truth_of(71) + np.random.default_rng(0).normal(0, 6, (71, 4)) * (1, 1, 0, 0)
     save_text(results / "T" / "Deer.txt", boxes.round(3))
     (tracker,) = compute(root, results).trackers
-    result = metrics.summary(boxes.round(3) - (1, 1, 0, 0), truth_of(71) - (1, 1, 0, 0))
+    result = metrics.one_pass_score(boxes.round(3) - (1, 1, 0, 0), truth_of(71) - (1, 1, 0, 0))
     assert tracker.scores["Deer"].auc == pytest.approx(result.success_auc)
     assert tracker.scores["Deer"].precision_20 == pytest.approx(result.precision_20)

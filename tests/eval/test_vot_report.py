@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from shutil import copytree, rmtree
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from rpn2t.benchmark.vot_supervised import SupervisedRun, run_text
 from rpn2t.cli import main
+from rpn2t.eval.vot.evaluation import evaluate
 from rpn2t.eval.vot.metrics import (
     SENSITIVITY,
     Fragment,
@@ -23,11 +24,12 @@ from rpn2t.eval.vot.metrics import (
     eao_interval,
     fragments,
     overlaps_of,
-    score,
-    summary,
-    weighted_failures,
+    score_dataset,
+    score_sequence,
 )
-from rpn2t.eval.vot_report import compute, read_runs, report
+from rpn2t.eval.vot.scores import compute
+from rpn2t.eval.vot.tables import published_lines
+from rpn2t.eval.vot.tracker_files import read_runs
 from rpn2t.eval.vot_report import main as script
 from rpn2t.sequences.registry import find_dataset
 from support import DATA
@@ -71,15 +73,15 @@ def test_the_curve_by_hand() -> None:
 
 
 def test_averages_are_weighted_by_length() -> None:
-    perfect = score([SupervisedRun([START, *[BOX] * 29])], [BOX] * 30, SIZE, None)
-    failing = score([a_run(), a_run()], [BOX] * 30, SIZE, 20.0)
-    mean = summary([perfect, failing, failing], (5, 20))
+    perfect = score_sequence([SupervisedRun([START, *[BOX] * 29])], [BOX] * 30, SIZE, None)
+    failing = score_sequence([a_run(), a_run()], [BOX] * 30, SIZE, 20.0)
+    mean = score_dataset([perfect, failing, failing], (5, 20))
     assert mean.accuracy == pytest.approx((1 + 0.6 + 0.6) / 3)
     assert mean.robustness == pytest.approx(2 / 3)
     assert mean.per_hundred == pytest.approx(100 * 2 / 90)
     assert mean.reliability == pytest.approx(np.exp(-30 * (2 / 3) / 30))
     assert mean.fps == 20
-    assert summary([perfect], (108, 371)).eao is None
+    assert score_dataset([perfect], (108, 371)).eao is None
 
 
 @pytest.fixture
@@ -113,13 +115,11 @@ def test_the_report_is_written(place: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_published_rows_stand_under_vot2016_alone() -> None:
-    from rpn2t.eval.vot_report import _published
-
-    rows, notes = _published("vot2016")
+    rows, notes = published_lines("vot2016")
     assert ("C-COT", "0.331", "0.539", "0.238", "", "", "published, not measured here") in rows
     assert rows[0][:4] == ("RPN2T", "", "", "")
     assert any("not at hand" in note for note in notes)
-    assert _published("mine") == ([], [])
+    assert published_lines("mine") == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_agrees_with_the_toolkit_s_analysis(made: tuple[dict[str, Any], Path]) -
     theirs = case["toolkit"]
     root = folder / "sequences"
     found = compute(root, folder / "results", dataset=str(root), interval=tuple(case["interval"]))
-    mean = found.summaries()["Made"]
+    mean = found.overall["Made"]
     for name, (right, failures, (reliability, _), frames) in zip(
         case["sequences"], theirs["AccuracyRobustness"], strict=True
     ):
@@ -190,9 +190,9 @@ def test_agrees_with_the_toolkit_s_analysis(made: tuple[dict[str, Any], Path]) -
         assert scored.accuracy == pytest.approx(right, abs=1e-9)
         assert (scored.failures, scored.frames) == (pytest.approx(failures, abs=1e-12), frames)
         assert np.exp(-SENSITIVITY * scored.failures / frames) == pytest.approx(reliability, abs=1e-12)
-    right, robustness, (reliability, _), _ = theirs["AverageAccuracyRobustness"][0]
+    right, wanted, (reliability, _), _ = theirs["AverageAccuracyRobustness"][0]
     assert mean.accuracy == pytest.approx(right, abs=1e-9)
-    assert mean.robustness == pytest.approx(robustness, abs=1e-9)
+    assert mean.robustness == pytest.approx(wanted, abs=1e-9)
     assert mean.reliability == pytest.approx(reliability, abs=1e-9)
     ((curve,),) = theirs["EAOCurve"]
     np.testing.assert_allclose(mean.curve[1:], curve[1:], atol=1e-6, rtol=0)
@@ -200,14 +200,20 @@ def test_agrees_with_the_toolkit_s_analysis(made: tuple[dict[str, Any], Path]) -
     assert 0.1 < mean.eao < 0.9
 
 
+def robustness(baseline: Path, names: Iterable[str]) -> float:
+    """Of result files alone: whatever the ground truth is, failures and lengths are those of the runs."""
+    scores = []
+    for name in names:
+        runs = list(read_runs(baseline, name).values())
+        scores.append(score_sequence(runs, [NOTHING] * len(runs[0].regions), SIZE, None))
+    return score_dataset(scores, (1, 1)).robustness
+
+
 def test_failures_need_no_ground_truth(made: tuple[dict[str, Any], Path]) -> None:
     case, folder = made
-    runs = {name: list(read_runs(folder / "results" / "Made" / "baseline", name).values())
-            for name in case["sequences"]}  # fmt: skip
     wanted = case["toolkit"]["AverageAccuracyRobustness"][0][1]
-    assert weighted_failures(runs) == pytest.approx(wanted, abs=1e-12)
-    with pytest.raises(ValueError, match="no runs"):
-        weighted_failures({})
+    found = robustness(folder / "results" / "Made" / "baseline", case["sequences"])
+    assert found == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.skipif("RPN2T_PUBLISHED" not in os.environ, reason="RPN2T_PUBLISHED is not set")
@@ -215,9 +221,9 @@ def test_failures_need_no_ground_truth(made: tuple[dict[str, Any], Path]) -> Non
 def test_published_results_give_their_published_failures(tracker: str, published: float) -> None:
     """RPN2T_PUBLISHED names a folder with results/VOT2015/srdcf and results/VOT2015/DSST."""
     place = Path(os.environ["RPN2T_PUBLISHED"]) / "results" / "VOT2015" / tracker / "baseline"
-    runs = {folder.name: list(read_runs(place, folder.name).values()) for folder in place.iterdir()}
-    assert len(runs) == 60
-    assert weighted_failures(runs) == pytest.approx(published, abs=0.005)
+    names = [folder.name for folder in place.iterdir()]
+    assert len(names) == 60
+    assert robustness(place, names) == pytest.approx(published, abs=0.005)
 
 
 def test_a_sequence_that_one_tracker_lacks_is_left_out_for_all(
@@ -228,7 +234,7 @@ def test_a_sequence_that_one_tracker_lacks_is_left_out_for_all(
     for name in ("Made", "Part"):
         copytree(folder / "results" / "Made", results / "sequences" / name)
     rmtree(results / "sequences" / "Part" / "baseline" / "gaps")
-    found = report(root, results, tmp_path / "out", dataset=str(root), interval=(8, 60))
+    found = evaluate(root, results, tmp_path / "out", dataset=str(root), interval=(8, 60))
     assert found.sequences == ("edges", "polygons")
     said = capsys.readouterr().out
     assert "left out, gaps: no result of Part" in said
@@ -325,7 +331,7 @@ def test_a_root_without_images_counts_pixels_beyond_them(place: Path) -> None:
     (results / "bag_001.txt").write_text(run_text(SupervisedRun([START, *[HALF] * 195])))
     found = compute(place / "vot", place / "results")
     assert "where there are no images, pixels to the right of them and below count, too" in found.notes
-    assert found.summaries()["Half"].accuracy == 0.5
+    assert found.overall["Half"].accuracy == 0.5
 
 
 def test_nothing_but_numpy_pillow_and_matplotlib_is_needed() -> None:

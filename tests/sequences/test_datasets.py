@@ -9,8 +9,11 @@ import pytest
 
 from rpn2t.cli import main
 from rpn2t.errors import InputError
+from rpn2t.sequences.on_disk import IMAGE_SUFFIXES
 from rpn2t.sequences.registry import DataSet, dataset_names, find_dataset
 from rpn2t.sequences.target import ATTRIBUTES, Entry
+from rpn2t.training.photographs import find_photographs
+from rpn2t.video.sources import open_source
 
 Maker = Callable[..., Path]
 
@@ -177,6 +180,18 @@ def test_any_folder_in_otb_s_layout(make_sequence: Maker) -> None:
         ("two-2", 4),
     ]
     assert dataset.got10k_name(dataset.entries[2]) == "two.2"
+
+
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+def test_images_of_every_kind_are_found(make_sequence: Maker, suffix: str) -> None:
+    """A data set, `rpn2t track` and the trainings take the same files for images."""
+    root = make_sequence("mine", 2)
+    for file in (root / "mine" / "img").iterdir():
+        file.rename(file.with_suffix(suffix.upper()))
+    (target,) = find_dataset(str(root)).open(root).sequences
+    assert [path.suffix.lower() for path in target.images] == [suffix, suffix]
+    assert open_source(str(root / "mine")).length == 2
+    assert len(find_photographs(root / "mine")) == 2
 
 
 def test_any_folder_in_vot_s_layout(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rpn2t.errors import InputError
-from rpn2t.sequences.box_files import is_one_based, parse_box, read_boxes
+from rpn2t.sequences.box_files import box_line, is_one_based, parse_box, read_boxes
 
 
 def write(folder: Path, text: str) -> Path:
@@ -69,6 +69,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     binary.write_bytes(bytes(range(256)))
     with pytest.raises(InputError, match="not a text file"):
         read_boxes(binary, one_based=True)
+
+
+def test_a_line_of_ours_is_one_based_with_three_decimals(tmp_path: Path) -> None:
+    lines = box_line((10, 20.5, 30, 40)) + box_line(np.array([-1.0, 1 / 3, 2, 1e4]))
+    assert lines == "11.000,21.500,30.000,40.000\n0.000,1.333,2.000,10000.000\n"
+    expected = [[10, 20.5, 30, 40], [-1, 0.333, 2, 1e4]]
+    np.testing.assert_allclose(read_boxes(write(tmp_path, lines), one_based=True), expected, atol=1e-9)
 
 
 def test_only_vot_counts_from_zero() -> None:

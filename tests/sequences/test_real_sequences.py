@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rpn2t import Config, Tracker
-from rpn2t.eval.otb.metrics import summary
+from rpn2t.eval.otb.metrics import one_pass_score
 from rpn2t.run.session import run
 from rpn2t.tracker.modes import MODES
 from rpn2t.video.sources import open_source
@@ -26,5 +26,5 @@ def test_follows_a_real_target(name: str, mode: str) -> None:
         config = Config.load("quarter") if mode == "paper" else Config.for_mode(mode)
         tracker = Tracker(config, mode=mode, device="cpu")
         steps = list(islice(run(tracker, source.frames(), tuple(truth[0])), 15))
-    result = summary(np.array([step.box for step in steps]), truth[:15])
+    result = one_pass_score(np.array([step.box for step in steps]), truth[:15])
     assert result.success_auc > 0.65

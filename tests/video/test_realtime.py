@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
+from rpn2t.images import Image
 from rpn2t.run.profile import REST, Profile
 from rpn2t.run.session import run
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.system.interruption import Interrupted, Interruption
+from rpn2t.system.stages import Stage
 from rpn2t.video.live import Realtime, Report
 from rpn2t.video.sources import Frame, open_source
 from support import FRAMES, Clip, set_options

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rpn2t.benchmark.vot_supervised import SupervisedRun
-from rpn2t.eval.vot.metrics import INTERVALS, overlaps_of, score, summary
-from rpn2t.eval.vot_report import read_runs
+from rpn2t.eval.vot.metrics import INTERVALS, overlaps_of, score_dataset, score_sequence
+from rpn2t.eval.vot.tracker_files import read_runs
 from rpn2t.sequences.vot_regions import Region, as_region, overlap
 
 SCRIPT = Path(__file__).with_name("toolkit_scores.py")
@@ -44,8 +44,8 @@ def compare(cases: list[Case], interval: tuple[int, int]) -> None:
             found = overlaps_of(run, truth, size)
             tracked = [index for index, region in enumerate(run.regions) if len(region) > 1]
             assert found[tracked].tolist() == [wanted[index] for index in tracked]
-    scores = [score(runs, truth, size, None) for runs, truth, size in cases]
-    ours = summary(scores, interval)
+    scores = [score_sequence(runs, truth, size, None) for runs, truth, size in cases]
+    ours = score_dataset(scores, interval)
     for mine, (accuracy, failures) in zip(scores, theirs["sequences"], strict=True):
         assert mine.accuracy == pytest.approx(accuracy, abs=1e-9)
         assert mine.failures == failures

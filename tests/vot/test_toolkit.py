@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.benchmark.vot_supervised import SupervisedRun, as_written, ground_truth, read_run
 from rpn2t.boxes import as_box
-from rpn2t.eval import vot_metrics
-from rpn2t.eval.vot_report import compute
+from rpn2t.eval.vot.metrics import score_dataset, score_sequence
+from rpn2t.eval.vot.scores import compute
 from rpn2t.run.session import run
 from rpn2t.sequences.registry import find_dataset
 from rpn2t.sequences.target import Target
@@ -318,18 +318,16 @@ def same_runs(both: Both) -> dict[str, Any]:
 def our_measures(both: Both) -> dict[str, Any]:
     """Accuracy, robustness, reliability, curve and eao of our runs by our own code."""
     scores = []
-    for sequence in both.sequences:
-        height, width = cv2.imread(str(sequence.images[0])).shape[:2]
-        scores.append(
-            vot_metrics.score(both.ours(sequence.name), ground_truth(sequence), (width, height), None)
-        )
-    summary = vot_metrics.summary(scores, INTERVAL)
+    for target in both.sequences:
+        height, width = cv2.imread(str(target.images[0])).shape[:2]
+        scores.append(score_sequence(both.ours(target.name), ground_truth(target), (width, height), None))
+    found = score_dataset(scores, INTERVAL)
     return {
-        "accuracy": summary.accuracy,
-        "robustness": summary.robustness,
-        "reliability": summary.reliability,
-        "eao": summary.eao,
-        "curve": summary.curve.tolist(),
+        "accuracy": found.accuracy,
+        "robustness": found.robustness,
+        "reliability": found.reliability,
+        "eao": found.eao,
+        "curve": found.curve.tolist(),
     }
 
 
@@ -343,7 +341,7 @@ def same_measures(both: Both) -> dict[str, Any]:
     # The report reads the toolkit's own results.
     root = both.sequences[0].images[0].parents[2 if both.sequences[0].images[0].parent.name == "color" else 1]
     report = compute(root, both.workspace.path / "results", dataset=str(root), interval=INTERVAL)
-    found = report.summaries()[both.name]
+    found = report.overall[both.name]
     for key in ("accuracy", "robustness", "reliability", "eao"):
         assert getattr(found, key) == pytest.approx(theirs[False][key], abs=1e-6)
     return {"toolkit": theirs[False], "ours": ours}

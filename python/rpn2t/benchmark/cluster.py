@@ -1,8 +1,8 @@
 """Workers that track: processes on this machine, or a cluster that is already there.
 
-Every worker runs one task at a time and has its share of the cores. The pools of BLAS, OpenMP and OpenCV read
-their sizes while they are loaded, so a worker's environment is set before it starts; pools that share the
-same cores slow each other down tenfold and more.
+Every worker runs one task at a time and has its share of the cores. Pools of threads that share the same
+cores slow each other down tenfold and more. The pools of BLAS, OpenMP and OpenCV read their sizes while they
+are loaded, so a worker's environment is set before it starts.
 """
 
 import logging
@@ -28,7 +28,7 @@ def cores() -> int:
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """What a worker with so many threads must find in its environment before it loads a library."""
+    """The environment variables of a worker with this number of threads."""
     return {**SLEEP_AT_ONCE, **dict.fromkeys(_POOLS, str(threads))}
 
 
@@ -38,14 +38,14 @@ def connected(workers: int, threads: int | None, scheduler: str | None) -> Itera
 
     Args:
         workers: processes to start here.
-        threads: of each; its share of the cores where None.
-        scheduler: address of one that runs, as tcp://host:8786; its workers are as they were started.
+        threads: of each; None for its share of the cores.
+        scheduler: address of a scheduler that runs, as tcp://host:8786. Its workers keep their own threads.
 
     Raises:
         InputError: nothing answers at that address.
     """
     with ExitStack() as stack:
-        # dask.distributed tells its own story of every worker that comes and goes.
+        # dask.distributed logs every worker that comes and goes.
         for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.worker"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         stack.enter_context(dask.config.set({

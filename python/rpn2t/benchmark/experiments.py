@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 OtbExperiment = Literal["ope", "tre", "sre"]
 
-Experiment = Literal["ope", "tre", "sre", "vot"]
+Experiment = Literal[OtbExperiment, "vot"]
 
 OTB_EXPERIMENTS: tuple[OtbExperiment, ...] = get_args(OtbExperiment)
 """Those on OTB's sequences."""

@@ -1,4 +1,4 @@
-"""manifest.json: how a folder of results was made, so that results of two makings never mix."""
+"""manifest.json: how a folder of results was made, so that results of two settings never mix."""
 
 import json
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ class Manifest:
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
-        """Read what is there, or begin a new one; nothing is written yet.
+        """Read the manifest if there is one; nothing is written yet.
 
         Raises:
-            InputError: the results there were made otherwise (what differs is named), or not by us.
+            InputError: the results there were made with other settings (which are named), or not by us.
         """
         self._path = path
         self.identity: dict[str, Any] = json.loads(json.dumps(identity))
@@ -36,7 +36,7 @@ class Manifest:
 
     def _continue(self, found: dict[str, Any]) -> None:
         differing = differences(found.get("identity", {}), self.identity)
-        differing.sort(key=lambda text: not text.startswith("mode "))  # it decides most of the others
+        differing.sort(key=lambda text: not text.startswith("mode "))  # the mode decides most of the others
         if differing:
             more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
             raise InputError(
@@ -51,7 +51,7 @@ class Manifest:
         self.write()
 
     def write(self) -> None:
-        """Write it, whole.
+        """Write the file, as a whole.
 
         Raises:
             InputError: it cannot be written.
@@ -61,7 +61,7 @@ class Manifest:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> list[str]:
-    """What differs between two identities: ``candidates 256, now 64``, and so on."""
+    """The differences between two identities, in words: ``candidates 256, now 64``."""
     found = []
     for key in sorted({*before, *now}):
         old, new = before.get(key), now.get(key)

@@ -22,13 +22,13 @@ BASELINES = ("csrt", "kcf", "mil", "mosse")
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerSpec:
-    """Which tracker, and everything that decides what boxes it gives but the seed.
+    """Which tracker, and everything that decides its boxes except the seed.
 
     Attributes:
         tracker: ``rpn2t``, one of BASELINES, or ``module:Class``.
-        config: RPN2T's numbers; so are the others RPN2T's.
+        config: RPN2T's numbers. This and the following are only for RPN2T.
         mode: ``paper`` or ``fast``.
-        weights: see :class:`rpn2t.Tracker`, as are the next three.
+        weights: a weight set, see :class:`rpn2t.Tracker`.
         backbone: one that comes with the package, or a folder.
         device: auto, cpu or gpu:N.
         tf32: TF32 on a GPU.
@@ -44,14 +44,14 @@ class TrackerSpec:
 
     @property
     def title(self) -> str:
-        """What results are called where the user says nothing else: RPN2T, CSRT, the class's name."""
+        """What results are called by default: RPN2T, CSRT, the class's name."""
         return self.tracker.rpartition(":")[2] if ":" in self.tracker else self.tracker.upper()
 
     def make(self, seed: int) -> FrameTracker:
         """A new tracker.
 
         Args:
-            seed: of everything random, where the tracker takes one.
+            seed: of everything random, if the tracker takes one.
 
         Raises:
             InputError: it cannot be made.
@@ -76,7 +76,7 @@ class TrackerSpec:
         return tracker
 
     def identity(self) -> dict[str, Any]:
-        """What decides its boxes, for a manifest: settings, versions, checksums. Also finds what is missing.
+        """What decides its boxes, for a manifest: settings, versions, checksums.
 
         Raises:
             InputError: there is no such tracker, or a part of it is not installed.
@@ -117,8 +117,8 @@ class TrackerSpec:
 class OpenCVTracker:
     """One of OpenCV's trackers behind our two methods.
 
-    Where OpenCV reports a failure the box stays where it was, with score 0; otherwise the score is 1, as
-    these trackers give none.
+    If OpenCV reports a failure, the box stays and has score 0. Otherwise the score is 1, as these trackers
+    give none.
     """
 
     def __init__(self, name: str, seed: int = 0) -> None:

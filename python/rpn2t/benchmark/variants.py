@@ -1,9 +1,9 @@
-"""The paper's own comparisons, each the tracker with one thing changed.
+"""The paper's own comparisons: variants of the tracker with one thing changed in each.
 
 Figure 3 varies the IoU above which anchors match, and drops either term of the loss. Section 3.3 compares the
-student with the teacher, and with the teacher's network on half its input; what the student is without
-distillation the paper does not say, but everyone asks. Section 3.1 runs the same tracker on networks that
-were trained to classify. Every other setting stays.
+student with the teacher, and with the teacher's network on half its input. Section 3.1 runs the same tracker
+on networks that were trained to classify. We add the student without distillation, which the paper leaves
+out. Every other setting stays.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class Variant:
         name: short, fit for a folder's name.
         about: what is changed, for a table.
         settings: of the configuration, as ``--set`` takes them.
-        backbone: the network, where it is another one.
+        backbone: the network, if it is another one.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Variant:
         return replace(spec, config=config, backbone=self.backbone or spec.backbone)
 
     def lacking(self, weights: str) -> str | None:
-        """What is missing to run it with this weight set: a line, or None."""
+        """What is missing to run the variant with this weight set, in a line; None if nothing is."""
         if self.backbone is None:
             return None
         try:
@@ -47,7 +47,7 @@ class Variant:
 
 
 # The score is a weighted mean: the term that is left takes the whole weight, so that the success thresholds
-# keep their meaning. The regressor reads its 12 positions whatever the loss looks at.
+# keep their meaning. The regressor reads its 12 positions with any loss.
 VARIANTS: tuple[Variant, ...] = (
     Variant("full", "RPN2T: both terms, matching IoU 0.7, the distilled student"),
     Variant("iou-0.5", "matching IoU 0.5", ("matching_iou=0.5",)),
@@ -77,7 +77,7 @@ VARIANTS: tuple[Variant, ...] = (
 
 
 def find_variants(names: str | None) -> tuple[Variant, ...]:
-    """The variants of these names, separated by commas, in the paper's order; all where None.
+    """The variants of these names, separated by commas, in the paper's order; None for all.
 
     Raises:
         InputError: no such variant.

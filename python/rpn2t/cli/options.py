@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
+from rpn2t.sequences.protocols import PROTOCOLS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -51,7 +52,7 @@ def grouped_option(group: str, *declarations: str, **settings: Any) -> Callable[
 PROTOCOL = grouped_option(
     RUN,
     "--protocol",
-    type=click.Choice(["otb", "got10k", "pysot"]),
+    type=click.Choice(PROTOCOLS),
     default="otb",
     show_default=True,
     help="Whose rules to follow where the community disagrees; docs/evaluation.md lists the differences.",

@@ -7,8 +7,9 @@ from typing import Literal
 
 from rpn2t.errors import InputError
 from rpn2t.sequences.on_disk import open_target
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet
-from rpn2t.sequences.target import Entry, Protocol, Target, valid_truth
+from rpn2t.sequences.target import Entry, Target, valid_truth
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _oddities(target: Target, root: Path) -> Iterator[str]:
         yield f"its last image is number {last}, the benchmark's {entry.last}; the images are taken in order"
     if not (root / entry.folder).exists() and target.images:
         found = next(part for part in target.images[0].parents if root in (part, part.parent))
-        yield f"its folder is called {found.name}, the benchmark's {entry.folder}; taken nevertheless"
+        yield f"its folder is called {found.name}, the benchmark's {entry.folder}; it is taken"
     invalid = (~valid_truth(target.truth)).nonzero()[0]
     if len(invalid):
         rows = ", ".join(str(row + 1) for row in invalid[:8]) + (", ..." if len(invalid) > 8 else "")

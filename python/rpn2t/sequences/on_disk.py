@@ -15,7 +15,8 @@ from pathlib import Path
 from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES
 from rpn2t.sequences.box_files import is_one_based, read_boxes, read_regions
-from rpn2t.sequences.target import ATTRIBUTES, Entry, Kind, Protocol, Target, plain_name
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.target import ATTRIBUTES, Entry, Kind, Target, plain_name
 
 IMAGE_FOLDERS = ("img", "color")
 """OTB's and VOT's folder of images within a sequence's; the images may also lie in the sequence's itself."""

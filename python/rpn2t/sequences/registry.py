@@ -18,7 +18,8 @@ from pathlib import Path
 from rpn2t.errors import InputError
 from rpn2t.paths import data_dir
 from rpn2t.sequences.on_disk import open_target, sequence_folders, unlisted_entries
-from rpn2t.sequences.target import Entry, Kind, Protocol, Target, plain_name
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.target import Entry, Kind, Target, plain_name
 
 _LISTS: dict[str, tuple[Kind, str, str]] = {
     "otb100": ("otb", "100", "TB-100, 100 targets in 98 folders"),

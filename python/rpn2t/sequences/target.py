@@ -8,26 +8,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.boxes import Floats, as_boxes
+from rpn2t.sequences.protocols import Protocol
 
 Kind = Literal["otb", "vot"]
 """Whose layout a sequence has, and whose experiments are run on it."""
-
-Protocol = Literal["otb", "got10k", "pysot"]
-
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-"""The rules of OTB's MATLAB toolkit, of got10k and of pysot, which differ in details."""
-
-
-def as_protocol(name: str) -> Protocol:
-    """A protocol by its name, which must be one of PROTOCOLS."""
-    return PROTOCOLS[PROTOCOLS.index(name)]
-
 
 ATTRIBUTES = {
     "IV": "illumination variation", "OPR": "out-of-plane rotation", "SV": "scale variation",

@@ -1,7 +1,7 @@
-"""VOT's regions and how much two of them overlap, computed as the VOT toolkit computes it (needs NumPy only).
+"""VOT's regions and how much two of them overlap, as the VOT toolkit computes it (needs only NumPy).
 
 A region is a tuple of numbers: (x, y, w, h), or the corners x1, y1, x2, y2 ... of a polygon, in pixels,
-0-based. A single number is no region but a state: INITIALIZED, FAILED or UNKNOWN.
+0-based. A single number is a state and no region: INITIALIZED, FAILED or UNKNOWN.
 
 The toolkit (vot-toolkit, since 0.5) measures overlap on pixels: numbers are held as 32-bit floats and
 rounded, halves to even; a rectangle covers x to x + w - 1; a polygon's outline belongs to it; only pixels
@@ -69,10 +69,10 @@ def upright_box(region: Region) -> Box:
 
 
 def overlap(first: Region, second: Region, size: tuple[int, int] | None = None) -> float:
-    """Overlap of two regions on the pixels of the image, by the toolkit's rules to the last one.
+    """Overlap of two regions on the pixels of the image, by all of the toolkit's rules.
 
-    Two regions that are one pixel wide or high together count as the same (1), and an image's border that
-    leaves one column or row of them in it as nothing in common (0); a state overlaps nothing.
+    Two regions that are together one pixel wide or high count as the same (1). If the image's border leaves
+    only one column or row of them, they have nothing in common (0). A state overlaps nothing.
 
     Args:
         first: a region.
@@ -99,7 +99,7 @@ def overlap(first: Region, second: Region, size: tuple[int, int] | None = None) 
 
 
 def _whole(region: Region) -> Region:
-    """Rounded as 32-bit floats; a state is a region without pixels."""
+    """The region with its numbers rounded as 32-bit floats; a state is a region without pixels."""
     if is_state(region):
         return ()
     return tuple(np.round(np.asarray(region, dtype=np.float32)).tolist())
@@ -130,7 +130,7 @@ def _raster(region: Region, cut: Bounds) -> _Mask:
 
 
 def _polygon(corners: NDArray[np.float64], shape: tuple[int, int]) -> _Mask:
-    """A polygon's pixels in the rows and columns from 0, 0."""
+    """A polygon's pixels in an image of this shape."""
     columns, meets = _crossings(corners, shape[0])
     # Nearly every row crosses two edges; the pixels between them belong to the polygon.
     simple = meets.sum(axis=1) == 2
@@ -167,6 +167,6 @@ def _crossings(corners: NDArray[np.float64], rows: int) -> tuple[NDArray[np.int6
     low, high = np.minimum(corners[:, 1], ends[:, 1]), np.maximum(corners[:, 1], ends[:, 1])
     meets = (low <= y) & (y <= high)
     rise, run = ends[:, 1] - corners[:, 1], ends[:, 0] - corners[:, 0]
-    # In this order of operations: another one rounds otherwise where an edge passes through a pixel's border.
+    # The order of operations matters: in another one an edge through a pixel's border is rounded otherwise.
     part = np.divide(y - corners[:, 1], rise, out=np.zeros(meets.shape), where=rise != 0)
     return np.trunc(corners[:, 0] + part * run).astype(np.int64), meets

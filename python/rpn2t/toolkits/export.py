@@ -1,7 +1,6 @@
 """Results in the layouts of other toolkits.
 
-Every toolkit has its own names for the sequences, above all for the folders with two targets (Jogging,
-Skating2).
+Every toolkit has its own names for the targets, above all for two in one folder (Jogging, Skating2).
 """
 
 from collections.abc import Callable
@@ -16,12 +15,13 @@ from rpn2t.benchmark.result_files import ResultFolder, run_labels, times_text
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import read_boxes
+from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet
-from rpn2t.sequences.target import Entry, Protocol
+from rpn2t.sequences.target import Entry
 from rpn2t.system.files import write_whole
 
 Runs = list[tuple[str, Floats, Floats]]
-"""(label, boxes in the file's own 1-based numbers, seconds) of a target's runs."""
+"""A target's runs: label, boxes in the file's own 1-based numbers, and seconds of each."""
 
 _GOT10K_FOLDERS = {"otb100": "OTB2015", "otb50": "OTBtb50", "otb2013": "OTB2013"}
 
@@ -35,8 +35,8 @@ def export(
         toolkit: ``otb`` (MATLAB), ``got10k``, ``pysot`` or ``pytracking``.
         folder: the results.
         dataset: the sequences to export.
-        output: in which the toolkit's folder is made.
-        protocol: that of the results. It decides at which frame Tiger1 began.
+        output: the folder in which the toolkit's folder is made.
+        protocol: of the results; it says at which frame Tiger1 began.
 
     Returns:
         How many targets were written, and the names of those without results.
@@ -73,7 +73,7 @@ def _read_runs(folder: ResultFolder, entry: Entry) -> Runs:
 def _write_matlab(
     output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
 ) -> None:
-    """results_OPE/Deer_RPN2T.mat: a cell with a struct a run."""
+    """Write results_OPE/Deer_RPN2T.mat: a cell with a struct for each run."""
     first = entry.begins.get(protocol, entry.first)
     longest = max(len(boxes) for _, boxes, _ in runs)
     cells = np.empty((1, len(runs)), dtype=object)
@@ -100,7 +100,7 @@ def _save_matlab(path: Path, content: dict[str, Any]) -> None:
 def _write_got10k(
     output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
 ) -> None:
-    """OTB2015/RPN2T/Jogging.1.txt, or the folder that got10k has for a part of it."""
+    """Write OTB2015/RPN2T/Jogging.1.txt, or into got10k's folder for OTB-50 or OTB-2013."""
     place = output / _GOT10K_FOLDERS.get(dataset.name, dataset.store) / folder.path.name
     name = dataset.got10k_name(entry)
     _write_text(place / f"{name}.txt", runs[0][1], ",")
@@ -110,14 +110,14 @@ def _write_got10k(
 def _write_pysot(
     output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
 ) -> None:
-    """OTB100/RPN2T/Jogging-1.txt."""
+    """Write OTB100/RPN2T/Jogging-1.txt."""
     _write_text(output / "OTB100" / folder.path.name / f"{entry.name}.txt", runs[0][1], ",")
 
 
 def _write_pytracking(
     output: Path, folder: ResultFolder, dataset: DataSet, entry: Entry, runs: Runs, protocol: Protocol
 ) -> None:
-    """RPN2T/default/Jogging_1.txt and Jogging_1_time.txt."""
+    """Write RPN2T/default/Jogging_1.txt and Jogging_1_time.txt."""
     place, name = output / folder.path.name / "default", entry.name.replace("-", "_")
     _write_text(place / f"{name}.txt", runs[0][1], "\t")
     write_whole(place / f"{name}_time.txt", times_text(runs[0][2]))
@@ -134,6 +134,3 @@ _WRITERS: dict[str, Callable[[Path, ResultFolder, DataSet, Entry, Runs, Protocol
     "pysot": _write_pysot,
     "pytracking": _write_pytracking,
 }
-
-TOOLKITS = tuple(_WRITERS)
-"""The toolkits whose layouts can be written."""

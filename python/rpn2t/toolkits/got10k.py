@@ -1,4 +1,4 @@
-"""Our tracker behind other toolkits' interfaces."""
+"""Our tracker behind the interface of the got10k toolkit."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def got10k_tracker(tracker: FrameTracker, name: str = "RPN2T", *, one_based: boo
     Args:
         tracker: the tracker.
         name: of its results.
-        one_based: whether the data set's boxes count from 1, as OTB's do, and the results as well.
+        one_based: whether boxes of the data set and of the results count from 1, as OTB's do.
 
     Returns:
         A ``got10k.trackers.Tracker``.
@@ -33,7 +33,7 @@ def got10k_tracker(tracker: FrameTracker, name: str = "RPN2T", *, one_based: boo
     origin = np.array([one_based, one_based, 0, 0], dtype=np.float64)
 
     class Adapter(Got10kTracker):  # type: ignore[misc, unused-ignore]
-        """Turns images and boxes around."""
+        """Converts images and boxes."""
 
         def init(self, image: Any, box: Any) -> None:
             """Learn the object in the box."""

@@ -10,11 +10,12 @@ from rpn2t.benchmark.variants import Variant, find_variants
 from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
-from rpn2t.eval.otb.metrics import Summary, summary
+from rpn2t.eval.otb.metrics import OnePassScore, one_pass_score
 from rpn2t.eval.report.tables import Table
 from rpn2t.sequences.box_files import read_boxes
+from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import DataSet
-from rpn2t.sequences.target import Target, as_protocol
+from rpn2t.sequences.target import Target
 from rpn2t.system.files import write_whole
 
 _HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "sequences")
@@ -88,12 +89,12 @@ def _write_table(
 
 def _measure(
     options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Target, ...], variant: Variant
-) -> dict[str, Summary]:
+) -> dict[str, OnePassScore]:
     """Sequence -> what the variant's result says. Only finished runs count."""
     folder = ResultFolder(options.results, dataset, "ope", _folder(variant))
     files = [(sequence, folder.boxes(sequence.entry)) for sequence in sequences]
     return {
-        sequence.name: summary(
+        sequence.name: one_pass_score(
             read_boxes(file, one_based=True), sequence.truth, as_protocol(options.protocol)
         )
         for sequence, file in files
@@ -101,7 +102,7 @@ def _measure(
     }
 
 
-def _row(variant: Variant, measured: list[Summary]) -> tuple[str, ...]:
+def _row(variant: Variant, measured: list[OnePassScore]) -> tuple[str, ...]:
     auc = np.mean([each.success_auc for each in measured])
     precision = np.mean([each.precision_20 for each in measured])
     return variant.name, variant.about, f"{auc:.3f}", f"{precision:.3f}", str(len(measured))

@@ -11,8 +11,9 @@ from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli.chosen_tracker import TrackerOptions
 from rpn2t.cli.console import BenchmarkProgress, duration, say
 from rpn2t.errors import InputError
+from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset, root_of
-from rpn2t.sequences.target import Target, as_protocol
+from rpn2t.sequences.target import Target
 from rpn2t.system.files import exclusive
 from rpn2t.system.interruption import Interrupted, Interruption
 

@@ -7,8 +7,9 @@ from tqdm import tqdm
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.sequences.check import check_target
+from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import dataset_names, find_dataset, root_of
-from rpn2t.sequences.target import Entry, Target, as_protocol
+from rpn2t.sequences.target import Entry, Target
 
 
 def list_datasets() -> None:

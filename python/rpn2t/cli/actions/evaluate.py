@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from rpn2t.benchmark.experiments import as_otb_experiment
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
-from rpn2t.eval import otb_plots, vot_report
+from rpn2t.eval.otb.evaluation import evaluate as evaluate_otb
 from rpn2t.eval.report.command_line import words
+from rpn2t.eval.vot.evaluation import evaluate as evaluate_vot
+from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import find_dataset, root_of
-from rpn2t.sequences.target import as_protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def run_evaluate(options: EvaluateOptions) -> None:
     if find_dataset(options.dataset).kind == "vot":
         _evaluate_vot(options, place)
         return
-    otb_plots.evaluate(
+    evaluate_otb(
         place,
         options.results,
         options.output,
@@ -64,7 +65,7 @@ def _evaluate_vot(options: EvaluateOptions, place: str) -> None:
     }
     if wrong := [option for option, value in ignored.items() if value is not None]:
         raise InputError(f"{wrong[0]}: is for OTB's sequences; leave it out for VOT's")
-    vot_report.report(
+    evaluate_vot(
         place,
         options.results,
         options.output,

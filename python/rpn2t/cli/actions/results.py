@@ -7,8 +7,8 @@ from rpn2t.benchmark.experiments import as_otb_experiment
 from rpn2t.benchmark.result_files import MANIFEST, ResultFolder
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
+from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import find_dataset
-from rpn2t.sequences.target import as_protocol
 from rpn2t.toolkits.export import export
 
 

@@ -15,7 +15,7 @@ from rpn2t.boxes import Box, as_box, iou
 from rpn2t.cli.chosen_tracker import chosen_config
 from rpn2t.cli.console import TrackingProgress, say
 from rpn2t.errors import InputError
-from rpn2t.eval.otb.metrics import summary
+from rpn2t.eval.otb.metrics import one_pass_score
 from rpn2t.images import Image
 from rpn2t.run.explained_frames import Explainer, explainer_of
 from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
@@ -286,7 +286,7 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
     if not known:
         return
-    result = summary(
+    result = one_pass_score(
         np.array([frame["box"] for frame in known]), job.truth.boxes[[frame["index"] for frame in known]]
     )
     say(

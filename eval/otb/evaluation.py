@@ -1,0 +1,150 @@
+"""OTB's evaluation from trackers' result files: it reads, measures and writes plots, tables and a page."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rpn2t.benchmark.experiments import OtbExperiment
+from rpn2t.boxes import Floats
+from rpn2t.eval.otb import strips as strips_of
+from rpn2t.eval.otb.curves import PLOTS, attribute_sheet, plot
+from rpn2t.eval.otb.page import page
+from rpn2t.eval.otb.scores import OtbEvaluation, Score, compute
+from rpn2t.eval.otb.tables import tables
+from rpn2t.eval.report.figures import saved
+from rpn2t.eval.report.output import RECORD, check_output, write
+from rpn2t.eval.report.tables import speed_text
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.registry import describe_absent
+
+
+def evaluate(
+    root: str | Path,
+    results: str | Path,
+    output: str | Path,
+    *,
+    dataset: str = "otb100",
+    protocol: Protocol = "otb",
+    trackers: Sequence[str] = (),
+    attributes: Sequence[str] = (),
+    sequences: Sequence[str] = (),
+    frames: int | None = None,
+    experiment: OtbExperiment = "ope",
+    normalised: bool = False,
+    strips: bool = True,
+    say: Callable[[str], None] = print,
+) -> OtbEvaluation:
+    """Measure, draw and write everything; nothing is written if anything cannot be read or drawn.
+
+    Args:
+        root: folder of the sequences, or of NAME.txt and att/NAME.txt.
+        results: folder of the trackers' results.
+        output: folder to write; what an earlier evaluation wrote there is replaced.
+        dataset: otb100, otb50, otb2013, or a folder of sequences in OTB's layout.
+        protocol: whose rules.
+        trackers: which, and in what order; all if none is named.
+        attributes: which; all that occur if none is named.
+        sequences: which; all if none is named.
+        frames: how many first frames are compared; None for all.
+        experiment: one pass, or TRE or SRE.
+        normalised: whether the overall table has normalised precision, which is no measure of OTB.
+        strips: whether frames are shown, if the root has images.
+        say: shows a line to the user.
+
+    Raises:
+        InputError: an input cannot be used, or the output cannot be written; one line names it and the cure.
+    """
+    folder = Path(output).expanduser()
+    check_output(folder)
+    evaluation = compute(
+        root,
+        results,
+        dataset=dataset,
+        protocol=protocol,
+        trackers=trackers,
+        attributes=attributes,
+        sequences=sequences,
+        frames=frames,
+        experiment=experiment,
+    )
+    write(_files(evaluation, normalised=normalised, strips=strips), folder)
+    for line in _summary(evaluation, folder):
+        say(line)
+    return evaluation
+
+
+def _files(evaluation: OtbEvaluation, *, normalised: bool, strips: bool) -> dict[str, bytes]:
+    """Every file of an evaluation: path within the output -> content."""
+    found: dict[str, bytes] = {}
+    for kind in PLOTS:
+        overall = plot(evaluation, kind)
+        found |= {f"{kind}.{form}": saved(overall, form) for form in ("pdf", "png")}
+        for name in evaluation.attributes:
+            figure = plot(evaluation, kind, name)
+            found |= {f"attributes/{kind}_{name}.{form}": saved(figure, form) for form in ("pdf", "png")}
+    if evaluation.attributes:
+        sheet = attribute_sheet(evaluation)
+        found |= {f"attributes.{form}": saved(sheet, form) for form in ("pdf", "png")}
+    listed = tables(evaluation, normalised=normalised)
+    for table in listed:
+        found |= table.files()
+    if strips and strips_of.can_draw(evaluation):
+        found["strips.pdf"] = strips_of.pdf(evaluation)
+    found["index.html"] = page(evaluation, listed, strips=strips).encode()
+    found[RECORD] = _record(evaluation, [*found, RECORD]).encode()
+    return found
+
+
+def _record(evaluation: OtbEvaluation, names: Sequence[str]) -> str:
+    """Every figure, for programs."""
+    record = {
+        "dataset": evaluation.dataset.name,
+        "experiment": evaluation.experiment,
+        "protocol": evaluation.protocol,
+        "frames": evaluation.frames,
+        "sequences": list(evaluation.names),
+        "absent": dict(evaluation.absent),
+        "notes": list(evaluation.notes),
+        "trackers": {
+            tracker.name: {
+                "overall": _figures(tracker.mean(evaluation.names)),
+                "attributes": {
+                    name: _figures(tracker.mean(of)) for name, of in evaluation.attributes.items()
+                },
+                "sequences": {name: _figures(tracker.scores[name]) for name in evaluation.names},
+            }
+            for tracker in evaluation.trackers
+        },
+        "files": list(names),
+    }
+    return json.dumps(record, indent=1) + "\n"
+
+
+def _figures(score: Score) -> dict[str, Any]:
+    return {
+        "success_auc": round(score.auc, 9),
+        "precision_20": round(score.precision_20, 9),
+        "success_rate": round(score.success_rate, 9),
+        "normalised_precision_20": round(score.normalised_20, 9),
+        "fps": None if score.fps is None else round(score.fps, 3),
+        "success_curve": _rounded(score.success),
+        "precision_curve": _rounded(score.precision),
+    }
+
+
+def _rounded(curve: Floats) -> list[float]:
+    return [round(float(value), 9) for value in curve]
+
+
+def _summary(evaluation: OtbEvaluation, folder: Path) -> list[str]:
+    """The lines that the user sees at the end."""
+    means = [(tracker.name, tracker.mean(evaluation.names)) for tracker in evaluation.trackers]
+    width = max(len(name) for name, _ in means)
+    lines = [evaluation.scope]
+    for name, mean in sorted(means, key=lambda item: -item[1].auc):
+        speed = "" if mean.fps is None else f", {speed_text(mean.fps)} frames/s"
+        lines.append(f"  {name:{width}}  success {mean.auc:.3f}, precision {mean.precision_20:.3f}{speed}")
+    lines += [f"  left out, {line}" for line in describe_absent(evaluation.absent)]
+    lines += [f"  note: {note}" for note in evaluation.notes]
+    return [*lines, f"written: {folder / 'index.html'}, and plots and tables beside it"]

@@ -1,0 +1,200 @@
+"""The formats of OTB's result files: text, and those of the MATLAB and the Python toolkit.
+
+Numbers are OTB's in all of them, 1-based; what is read is 0-based.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rpn2t.boxes import Floats
+from rpn2t.errors import InputError
+
+SUFFIXES = frozenset({".txt", ".mat", ".json"})
+"""What the files end in."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a tracker over a sequence, as its file has it.
+
+    Attributes:
+        boxes: (n, 4), 0-based.
+        path: the file, for messages.
+        fps: frames a second, as a mean over the frames like got10k's; None if nothing says it.
+        first: number of the image of the first box, if the file says it.
+    """
+
+    boxes: Floats
+    path: Path
+    fps: float | None = None
+    first: int | None = None
+
+
+def runs_in(path: Path) -> list[Run]:
+    """The runs in a file: one in a text file, all runs over a target in a file of a toolkit.
+
+    Raises:
+        InputError: the file is not what it should be; it is named, with the cure.
+    """
+    if path.suffix == ".mat":
+        return _read_mat(path)
+    if path.suffix == ".json":
+        return _read_json(path)
+    return [Run(_read_text(path), path, _text_fps(path))]
+
+
+def _read_text(path: Path) -> Floats:
+    """Boxes of a text file: one on each line, all lines with the same separator."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); get it again") from error
+    if not lines:
+        raise InputError(f"{path}: the file is empty; run the sequence again, or remove the file")
+    rows = np.empty((len(lines), 4))
+    first = ""
+    for number, line in enumerate(lines, start=1):
+        used = {mark for mark in ",;\t" if mark in line.strip()} or {" "}
+        separator = used.pop()
+        first = first or separator
+        if used or separator != first:
+            raise InputError(
+                f"{path}: line {number}: mixed separators; write all lines with commas, or tabs, "
+                "blanks or semicolons"
+            )
+        words = line.split() if separator == " " else line.split(separator)
+        rows[number - 1] = _numbers(words, path, number)
+    return rows - (1, 1, 0, 0)
+
+
+def _numbers(words: list[str], path: Path, number: int) -> list[float]:
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = []
+    if len(values) != 4:
+        raise InputError(f"{path}: line {number}: expected x, y, width and height; get the file again")
+    if not all(np.isfinite(values)):
+        raise InputError(
+            f"{path}: line {number}: not a box (NaN or infinite); run the sequence again, or repeat the box "
+            "of the frame before, as the benchmark counts it"
+        )
+    return values
+
+
+def _text_fps(path: Path) -> float | None:
+    """Mean of 1 / seconds over the frames, from a file of times in got10k's or pytracking's place."""
+    for file in (path.parent / "times" / f"{path.stem}_time.txt", path.parent / f"{path.stem}_time.txt"):
+        if file.is_file():
+            try:
+                seconds = np.array(
+                    re.split(r"[,\s]+", file.read_text(encoding="ascii").strip()), dtype=np.float64
+                )
+            except ValueError as error:
+                raise InputError(
+                    f"{file}: not a list of seconds; remove it, or run the sequence again"
+                ) from error
+            seconds = seconds[seconds > 0]
+            return float(np.mean(1 / seconds)) if len(seconds) else None
+    return None
+
+
+def _read_mat(path: Path) -> list[Run]:
+    """The cell `results` of the MATLAB toolkit."""
+    from scipy.io import loadmat
+
+    try:
+        cell = loadmat(path, squeeze_me=True, struct_as_record=False)["results"]
+    except Exception as error:  # scipy raises many kinds
+        raise InputError(
+            f"{path}: no MATLAB file with a cell `results` (version 7 or older); get it again"
+        ) from error
+    structs = [item for item in np.atleast_1d(cell).ravel() if hasattr(item, "res")]
+    if not structs:
+        raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
+    return [_run_of({name: getattr(item, name) for name in item._fieldnames}, path) for item in structs]
+
+
+def _read_json(path: Path) -> list[Run]:
+    """A list of the Python toolkit's results."""
+    try:
+        items = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not JSON; get it again") from error
+    items = items if isinstance(items, list) else [items]
+    if not items or not all(isinstance(item, dict) and item.get("res") for item in items):
+        raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
+    return [_run_of({**item, "type": item.get("resType", item.get("type", "rect"))}, path) for item in items]
+
+
+def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
+    try:
+        res = np.asarray(fields["res"], dtype=np.float64)
+    except ValueError as error:
+        raise InputError(f"{path}: its boxes are not rows of numbers; get it again") from error
+    if res.size == 0:
+        raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
+    kind = str(fields.get("type", fields.get("transformType", "rect")))
+    boxes = _rectangles(res, kind, fields.get("tmplsize"), path)
+    return Run(
+        boxes - (1, 1, 0, 0), path, _number(fields.get("fps")), _whole_number(fields.get("startFrame"))
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) and number > 0 else None
+
+
+def _whole_number(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def _rectangles(res: Floats, kind: str, template: Any, path: Path) -> Floats:
+    """What a tracker reported as rectangles x, y, w, h, 1-based, by the toolkit's rules."""
+    if kind == "rect":
+        return _rows_of(res, 4, kind, path)
+    if kind in ("4corner", "affine"):
+        # Two rows a frame: the corners' x and y; the box reaches from the first to the third.
+        corners = _rows_of(res, res.shape[1] if res.ndim == 2 else 0, kind, path)
+        if len(corners) % 2 or corners.shape[1] < 4:
+            raise InputError(
+                f"{path}: type {kind} wants two rows of four corners a frame; export it as 'rect'"
+            )
+        return _corner_boxes(corners.reshape(len(corners) // 2, 2, -1)[:, :, :4])
+    if kind == "ivtAff":
+        rows = _rows_of(res, 6, kind, path)
+        size = np.asarray(template if template is not None else [], dtype=np.float64).ravel()
+        if len(size) < 2:
+            raise InputError(f"{path}: type {kind} wants a tmplsize; export it as 'rect'")
+        w, h = size[:2]
+        template_corners = np.array(
+            [[1, 1, 1, 1], [-w / 2, w / 2, w / 2, -w / 2], [-h / 2, -h / 2, h / 2, h / 2]]
+        )
+        maps = rows[:, [0, 2, 3, 1, 4, 5]].reshape(-1, 2, 3)
+        return _corner_boxes(maps @ template_corners)
+    raise InputError(f"{path}: results of type {kind} are not read; export them from the toolkit as 'rect'")
+
+
+def _rows_of(res: Floats, columns: int, kind: str, path: Path) -> Floats:
+    rows = res.reshape(1, -1) if res.ndim == 1 else res
+    if rows.ndim != 2 or rows.shape[1] != columns:
+        raise InputError(f"{path}: type {kind} wants {columns} numbers a frame; get the file again")
+    return rows
+
+
+def _corner_boxes(corners: Floats) -> Floats:
+    """Boxes of (n, 2, 4) corners, by the toolkit from the first corner to the third, in whole pixels."""
+    whole = np.floor(corners)
+    start, end = whole[:, :, 0], whole[:, :, 2]
+    return np.concatenate([start, end - start], axis=1)

@@ -1,0 +1,51 @@
+"""VOT's plots: the expected average overlap by length, and accuracy against reliability."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rpn2t.eval.report.styles import style_of
+from rpn2t.eval.vot.metrics import SENSITIVITY
+from rpn2t.eval.vot.scores import VotEvaluation
+
+
+def eao_plot(evaluation: VotEvaluation) -> Figure:
+    """Expected average overlap by length; the score's interval is shaded."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    axes.axvspan(*evaluation.interval, color="#eef1f4")
+    for number, (name, measured) in enumerate(evaluation.overall.items()):
+        style = style_of(number)
+        label = f"{name} [{'-' if measured.eao is None else f'{measured.eao:.3f}'}]"
+        axes.plot(
+            np.arange(1, len(measured.curve)), measured.curve[1:], color=style.colour, linestyle=style.dash,
+            linewidth=style.width, label=label,
+        )  # fmt: skip
+    axes.set(xlabel="Sequence length (frames)", ylabel="Expected average overlap", ylim=(0, 1))
+    axes.set_title("Expected average overlap")
+    axes.grid(True, color="#e8ebee")
+    axes.legend(loc="upper right", fontsize=8)
+    figure.supxlabel(evaluation.scope, fontsize=7, color="#59636e")
+    return figure
+
+
+def ar_plot(evaluation: VotEvaluation) -> Figure:
+    """Accuracy against reliability; the best trackers are in the upper right corner."""
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, measured) in enumerate(evaluation.overall.items()):
+        axes.plot(
+            measured.reliability, measured.accuracy, "osD^v<>"[number % 7], color=style_of(number).colour,
+            markersize=9, label=name, linestyle="none",
+            clip_on=False, zorder=3,
+        )  # fmt: skip
+    axes.set(
+        xlabel=f"Robustness: exp(-{SENSITIVITY} failures / frames)",
+        ylabel="Accuracy",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    axes.set_title("AR plot")
+    axes.grid(True, color="#e8ebee")
+    axes.legend(loc="lower left", fontsize=8)
+    figure.supxlabel(evaluation.scope, fontsize=7, color="#59636e")
+    return figure
