@@ -97,7 +97,7 @@ def test_a_folder_of_somebody_else_in_a_container_names_the_user(
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("rpn2t.run.folder.TemporaryFile", refuse)
+    monkeypatch.setattr("rpn2t.system.files.TemporaryFile", refuse)
     with pytest.raises(InputError, match=re.escape(CALLER)):
         RunFolder(tmp_path / "runs")
     monkeypatch.delenv("RPN2T_CONTAINER")
