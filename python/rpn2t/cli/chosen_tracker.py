@@ -32,9 +32,8 @@ class TrackerOptions:
         """
         mode = self.mode
         if mode == "auto":
-            mode = (
-                _mode_here(self.device) if self.tracker == "rpn2t" else "paper"
-            )  # no other tracker has modes
+            other = self.tracker != "rpn2t"  # other trackers have no modes
+            mode = "paper" if other else _mode_here(self.device)
         config = chosen_config(mode, self.config, self.settings)
         return TrackerSpec(
             tracker=self.tracker,
