@@ -1,4 +1,4 @@
-# `make` lists the targets. Debian 12, Debian 13 and Ubuntu 24.04; docker/build_caffe.sh has the details.
+# `make` lists the targets. Debian 12 and 13; docker/build_caffe.sh has the details.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -15,8 +15,8 @@
 #   --any-platform  try on a distribution that this script does not know
 #   --help          this text
 #
-# Expects Debian 12, Debian 13 or Ubuntu 24.04 with the distribution's own Python (Boost.Python is built for
-# that one). Steps: packages by apt (listed first; by sudo unless root), a virtual environment, the Python
+# Expects Debian 12 or 13 with the distribution's own Python (Boost.Python is built for that one). Ubuntu 24.04
+# is accepted and was never tried. Steps: packages by apt (listed first; by sudo unless root), a virtual environment, the Python
 # packages of requirements.txt, Caffe's source and (on x86-64) the oneDNN library from the Python package index
 # (pinned by version and sha256), the patches of docker/patches in order of name, CMake, and the copy into
 # DIR/lib/pythonX.Y/site-packages/caffe. Caffe's own tests go to DIR/share/caffe. The logs are build/*.log.

@@ -1,9 +1,9 @@
 """The paper's own comparisons: variants of the tracker with one thing changed in each.
 
-Figure 3 varies the IoU above which anchors match, and drops either term of the loss. Section 3.3 compares the
-student with the teacher, and with the teacher's network on half its input. Section 3.1 runs the same tracker
-on networks that were trained to classify. We add the student without distillation, which the paper leaves
-out. Every other setting stays.
+Figure 3 varies the IoU above which anchors match. Section 3.2 adds the second term of the loss to the first;
+here either is dropped. Section 3.3 compares the student with the teacher, and with the teacher's network on
+half its input. Section 3.1 runs the same tracker on networks that were trained to classify. We add the
+student without distillation, which the paper leaves out. Every other setting stays.
 """
 
 from dataclasses import dataclass, replace
