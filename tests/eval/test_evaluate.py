@@ -72,7 +72,7 @@ def results(tmp_path: Path) -> Path:
 def test_the_breakdown_is_in_the_tables_the_page_and_the_record(
     root: Path, results: Path, tmp_path: Path
 ) -> None:
-    evaluate(root, results, tmp_path / "out")
+    evaluate(root, results, tmp_path / "out", strips=False)
     record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     rows = (tmp_path / "out" / "tables" / "breakdown.csv").read_text().splitlines()
     assert rows[0].startswith("Tracker,Success (AUC),with the true centre,")
