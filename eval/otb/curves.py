@@ -96,6 +96,39 @@ def attribute_sheet(evaluation: OtbEvaluation) -> Figure:
     return figure
 
 
+_PARTS: dict[str, tuple[str, Callable[[Score], float]]] = {
+    "as it is": ("#3b4754", lambda score: score.auc),
+    "true aspect ratio": ("#56B4E9", lambda score: score.breakdown.true_aspect),
+    "true size": ("#009E73", lambda score: score.breakdown.true_size),
+    "true centre": ("#E69F00", lambda score: score.breakdown.true_centre),
+}
+"""Bars of the breakdown, from above: colour and length."""
+
+
+def breakdown_plot(evaluation: OtbEvaluation) -> Figure:
+    """Success AUC as it is and with a part of each box true: bars for each tracker, the best above."""
+    means = [(tracker.name, tracker.mean(evaluation.names)) for tracker in evaluation.trackers]
+    means.sort(key=lambda item: item[1].auc)  # the axis points up
+    with look():
+        height = 0.95 * len(means) + 1.6
+        figure = Figure(figsize=(7.2, height))
+        figure.subplots_adjust(left=0.24, right=0.97, top=1 - 0.85 / height, bottom=0.6 / height)
+        axes = figure.add_subplot()
+        for number, (label, (colour, length)) in enumerate(_PARTS.items()):
+            at = [row + 0.3 - 0.2 * number for row in range(len(means))]
+            bars = axes.barh(at, [length(mean) for _, mean in means], 0.19, color=colour, label=label)
+            axes.bar_label(bars, fmt="%.3f", padding=2, fontsize=7.5, color="0.25")
+        names = [f"{name}\nlost {100 * mean.breakdown.lost:.1f} %" for name, mean in means]
+        axes.set_yticks(range(len(means)), names)
+        axes.set(xlim=(0, 1), xlabel="Success (AUC)")
+        axes.grid(axis="x", color="0.9", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.suptitle("Where success is lost", y=1 - 0.16 / height)
+        figure.legend(loc="upper center", bbox_to_anchor=(0.55, 1 - 0.38 / height), ncols=4, frameon=False)
+        figure.text(0.99, 0.06 / height, evaluation.scope, fontsize=7, color="0.35", ha="right")
+    return figure
+
+
 def _draw(axes: Any, evaluation: OtbEvaluation, kind: str, names: Sequence[str]) -> None:
     """Draw the curves, best first, so that the legend is ranked; the best is above the others."""
     what = PLOTS[kind]

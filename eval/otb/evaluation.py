@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rpn2t.benchmark.experiments import OtbExperiment
 from rpn2t.boxes import Floats
 from rpn2t.eval.otb import strips as strips_of
-from rpn2t.eval.otb.curves import PLOTS, attribute_sheet, plot
+from rpn2t.eval.otb.curves import PLOTS, attribute_sheet, breakdown_plot, plot
 from rpn2t.eval.otb.page import page
 from rpn2t.eval.otb.scores import OtbEvaluation, Score, compute
 from rpn2t.eval.otb.tables import tables
@@ -86,6 +87,8 @@ def _files(evaluation: OtbEvaluation, *, normalised: bool, strips: bool) -> dict
     if evaluation.attributes:
         sheet = attribute_sheet(evaluation)
         found |= {f"attributes.{form}": saved(sheet, form) for form in ("pdf", "png")}
+    lost = breakdown_plot(evaluation)
+    found |= {f"breakdown.{form}": saved(lost, form) for form in ("pdf", "png")}
     listed = tables(evaluation, normalised=normalised)
     for table in listed:
         found |= table.files()
@@ -128,6 +131,7 @@ def _figures(score: Score) -> dict[str, Any]:
         "success_rate": round(score.success_rate, 9),
         "normalised_precision_20": round(score.normalised_20, 9),
         "fps": None if score.fps is None else round(score.fps, 3),
+        "breakdown": {name: round(value, 9) for name, value in asdict(score.breakdown).items()},
         "success_curve": _rounded(score.success),
         "precision_curve": _rounded(score.precision),
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 from rpn2t.boxes import Floats
 from rpn2t.eval.otb import metrics
-from rpn2t.eval.otb.curves import PLOTS, plot
+from rpn2t.eval.otb.curves import PLOTS, breakdown_plot, plot
 from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.otb.strips import can_draw, chosen_frames, picture
 from rpn2t.eval.report.page import image, render, table_html
@@ -30,8 +30,13 @@ def page(evaluation: OtbEvaluation, found: list[Table], *, strips: bool) -> str:
         strips: whether frames are shown, if there are any.
     """
     lines = [f"left out of every mean, {line}" for line in describe_absent(evaluation.absent)]
+    by_name = {table.name: table for table in found}
     sections = {
         "Overall": _curves(evaluation, None) + table_html(found[0]),
+        "Breakdown": '<div class="plots">'
+        + image(breakdown_plot(evaluation), "where success is lost")
+        + f"</div>{table_html(by_name['breakdown'])}"
+        + f"<details><summary>By sequence</summary>{table_html(by_name['breakdown_sequences'])}</details>",
         "Attributes": _attributes(evaluation, found),
         "Sequences": '<div class="pair">'
         + "".join(table_html(table) for table in found if table.name.startswith("sequences"))

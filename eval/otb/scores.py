@@ -15,6 +15,7 @@ from rpn2t.benchmark.result_files import run_starts
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
+from rpn2t.eval.otb.breakdown import Breakdown, break_down, mean_breakdown
 from rpn2t.eval.otb.result_formats import Run
 from rpn2t.eval.otb.tracker_files import TrackerFiles, align, choose_trackers, find_trackers
 from rpn2t.sequences.protocols import Protocol
@@ -31,12 +32,14 @@ class Score:
         precision: fraction of frames whose centre is at most 0, 1 ... 50 px off.
         normalised: fraction of frames whose centre is at most 0, 0.01 ... 0.5 of the truth's sides off.
         fps: frames a second; None if they were not measured.
+        breakdown: where success is lost.
     """
 
     success: Floats
     precision: Floats
     normalised: Floats
     fps: float | None
+    breakdown: Breakdown
 
     @property
     def auc(self) -> float:
@@ -82,6 +85,7 @@ class Tracked:
             precision=np.mean([score.precision for score in chosen], axis=0),
             normalised=np.mean([score.normalised for score in chosen], axis=0),
             fps=float(np.mean(speeds)) if speeds else None,
+            breakdown=mean_breakdown(score.breakdown for score in chosen),
         )
 
 
@@ -247,6 +251,7 @@ def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
         precision=metrics.precision_curve(errors),
         normalised=metrics.normalised_precision(np.concatenate(boxes), np.concatenate(truths)),
         fps=float(np.mean(speeds)) if speeds else None,
+        breakdown=break_down(pairs, protocol),
     )
     return score, boxes[0]
 

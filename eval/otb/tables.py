@@ -13,13 +13,57 @@ SCORES: dict[str, tuple[str, Callable[[Score], float]]] = {
 }
 """The two scores by which attributes and sequences are tabled."""
 
+BREAKDOWN = (
+    "Success (AUC)", "with the true centre", "with the true size", "with the true aspect ratio", "Lost (%)"
+)  # fmt: skip
+"""The columns of the breakdown's tables."""
+
+BREAKDOWN_RULES = (
+    "With the true centre: the success AUC of boxes that have the truth's centre and the tracker's own width "
+    "and height. With the true size: the tracker's centre and the truth's width and height. With the true "
+    "aspect ratio: the tracker's centre and area. Lost: frames whose overlap with the truth is below 0.1."
+)
+
 
 def tables(evaluation: OtbEvaluation, *, normalised: bool = False) -> list[Table]:
     """All tables: overall, attributes and sequences, each of the last two by both scores."""
     found = [overall(evaluation, normalised=normalised)]
     found += [by_attribute(evaluation, score) for score in SCORES if evaluation.attributes]
     found += [by_sequence(evaluation, score) for score in SCORES]
-    return found
+    return [*found, breakdown(evaluation), breakdown_by_sequence(evaluation)]
+
+
+def breakdown(evaluation: OtbEvaluation) -> Table:
+    """A row for each tracker, best first: its success, and what it would be with a part of each box true."""
+    means = [(tracker.name, tracker.mean(evaluation.names)) for tracker in evaluation.trackers]
+    means.sort(key=lambda item: -item[1].auc)
+    return Table(
+        name="breakdown",
+        title=f"Where success is lost: {evaluation.scope}",
+        header=("Tracker", *BREAKDOWN),
+        rows=tuple((name, *_breakdown_cells(mean)) for name, mean in means),
+        notes=(BREAKDOWN_RULES,),
+    )
+
+
+def breakdown_by_sequence(evaluation: OtbEvaluation) -> Table:
+    """A row for each sequence and tracker; the sequences where the first tracker is worst come first."""
+    first = evaluation.trackers[0]
+    ordered = sorted(evaluation.sequences, key=lambda sequence: first.scores[sequence.name].auc)
+    rows = tuple(
+        (sequence.name, tracker.name, *_breakdown_cells(tracker.scores[sequence.name]))
+        for sequence in ordered
+        for tracker in evaluation.trackers
+    )
+    title = f"Where success is lost, by sequence: {evaluation.scope}"
+    header = ("Sequence", "Tracker", *BREAKDOWN)
+    return Table("breakdown_sequences", title, header, rows, (BREAKDOWN_RULES,))
+
+
+def _breakdown_cells(score: Score) -> tuple[str, ...]:
+    parts = score.breakdown
+    shares = (score.auc, parts.true_centre, parts.true_size, parts.true_aspect)
+    return (*map(_score, shares), f"{100 * parts.lost:.1f}")
 
 
 def overall(evaluation: OtbEvaluation, *, normalised: bool = False) -> Table:

@@ -69,6 +69,28 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
+def test_the_breakdown_is_in_the_tables_the_page_and_the_record(
+    root: Path, results: Path, tmp_path: Path
+) -> None:
+    evaluate(root, results, tmp_path / "out", strips=False)
+    record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    rows = (tmp_path / "out" / "tables" / "breakdown.csv").read_text().splitlines()
+    assert rows[0].startswith("Tracker,Success (AUC),with the true centre,")
+    assert [row.split(",")[0] for row in rows[1:]] == ["Good", "Poor"]
+    for row in rows[1:]:
+        name, *cells = row.split(",")
+        overall = record["trackers"][name]["overall"]
+        parts = overall["breakdown"]
+        wanted = [overall["success_auc"], parts["true_centre"], parts["true_size"], parts["true_aspect"]]
+        assert [float(cell) for cell in cells[:4]] == pytest.approx(wanted, abs=0.0006)
+        assert parts["true_centre"] > overall["success_auc"]  # they wobble about the true place
+    of_it = record["trackers"]["Poor"]["sequences"]
+    mean = np.mean([figures["breakdown"]["lost"] for figures in of_it.values()])
+    assert record["trackers"]["Poor"]["overall"]["breakdown"]["lost"] == pytest.approx(mean, abs=1e-8)
+    assert "Where success is lost" in (tmp_path / "out" / "index.html").read_text()
+    assert (tmp_path / "out" / "breakdown.pdf").stat().st_size > 1000
+
+
 def test_it_agrees_with_got10k_to_a_millionth(root: Path, results: Path, tmp_path: Path) -> None:
     """The real toolkit, on zeros in the ground truth and two targets in a folder too."""
     with warnings.catch_warnings():
