@@ -165,7 +165,7 @@ def test_a_vgg_tracks_with_its_512_channels_a_few_patches_at_a_time(
     )  # fmt: skip
     config = Config(**tiny | dict.fromkeys(one, 1))
     tracker = variant("vgg16").of(TrackerSpec(config=config, device="cpu")).make(0)
-    assert (tracker._look.features.batch, tracker._look.features.shape) == (8, (512, 12, 12))
+    assert (tracker._mode.features.batch, tracker._mode.features.shape) == (8, (512, 12, 12))
     tracker.init(clip.images[0], tuple(clip.truth[0]))
     assert np.isfinite(tracker.update(clip.images[1])[0]).all()
 

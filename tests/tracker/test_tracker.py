@@ -77,14 +77,14 @@ def test_updates_come_when_they_are_due(config, tracked) -> None:
     failures = sum(score < config.success_score_early for _, score in results)
     assert failures == 0
     # frame 10 is one long-term update after the first frame's training
-    look = tracker._look
-    assert look.head.solver.iter == config.iterations_first + config.iterations_later
+    mode = tracker._mode
+    assert mode.head.solver.iter == config.iterations_first + config.iterations_later
     if tracker.mode == "fast":
-        assert len(look.memory) == 12
-        assert all(0 < len(each.objects) <= config.positives_first for each in look.memory)
-        assert {len(each.background) for each in look.memory} == {config.negatives_later}
+        assert len(mode.memory) == 12
+        assert all(0 < len(each.objects) <= config.positives_first for each in mode.memory)
+        assert {len(each.background) for each in mode.memory} == {config.negatives_later}
         return
-    memory = look.memory
+    memory = mode.memory
     assert len(memory.long_term_positives()) == config.positives_first + 11 * config.positives_later
     assert len(memory.negatives()) == 12 * config.negatives_later
 
@@ -95,12 +95,12 @@ def test_failed_frames_store_nothing_update_at_once_and_widen_the_search(frames,
     tracker.init(*frames[0])
     for image, _ in frames[1:4]:
         tracker.update(image)
-    look = tracker._look
-    assert look.head.solver.iter == config.iterations_first + 3 * config.iterations_later
+    mode = tracker._mode
+    assert mode.head.solver.iter == config.iterations_first + 3 * config.iterations_later
     if tracker.mode == "fast":
-        assert len(look.memory) == 1
+        assert len(mode.memory) == 1
     else:
-        assert len(look.memory.negatives()) == config.negatives_later
+        assert len(mode.memory.negatives()) == config.negatives_later
     assert tracker._translation == pytest.approx(0.6 * 1.1**3)
 
 

@@ -95,7 +95,7 @@ class Tracker:
             self.backbone_name = backbone
             self.backbone = Backbone(BackboneSpec.find(backbone), self.weights, self.device)
             proposal = self.backbone.proposal(self.weights)
-            self._look = make_mode(self.mode, self.config, self.backbone, proposal)
+            self._mode = make_mode(self.mode, self.config, self.backbone, proposal)
         self.observer: Observer | None = None
         self._learned = False
 
@@ -115,8 +115,8 @@ class Tracker:
         self._learned = False
         self.device.activate()
         self._rng = np.random.default_rng(self.seed)
-        self._look.start(target, self.seed, self._rng)
-        self._regressor = BoxRegressor(self.config, self.backbone.map_size, self._look.geometry.window_rim)
+        self._mode.start(target, self.seed, self._rng)
+        self._regressor = BoxRegressor(self.config, self.backbone.map_size, self._mode.geometry.window_rim)
         self._smallest = target[2:]
         self._state = target
         self._translation = self.config.translation
@@ -125,14 +125,14 @@ class Tracker:
         sampler = self._sampler(image)
         near = self._regressor_samples(target, sampler)
         positives, negatives = self._first_samples(target, sampler)
-        self._look.see(image, target, self.config.translation)
-        maps = self._look.maps(near)
+        self._mode.see(image, target, self.config.translation)
+        maps = self._mode.maps(near)
         with stage(Stage.REGRESS):
             self._regressor.fit(maps, near, target)
-        self._look.learn_first(positives, negatives)
+        self._mode.learn_first(positives, negatives)
         later = self._later_negatives(target, sampler, self.config.negatives_memory_first_iou)
         with stage(Stage.REMEMBER):
-            self._look.remember_first(positives, later)
+            self._mode.remember_first(positives, later)
         self._learned = True
 
     def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
@@ -152,13 +152,13 @@ class Tracker:
         self.device.activate()
         self._frame += 1
         sampler = self._sampler(image)
-        look, config = self._look, self.config
+        mode, config = self._mode, self.config
 
         with stage(Stage.DRAW):
             boxes = draw_candidates(sampler, self._state, self._translation, config)
-        look.see(image, self._state, self._translation)
-        probabilities = look.probabilities(boxes)
-        scores = look.geometry.score(*probabilities)
+        mode.see(image, self._state, self._translation)
+        probabilities = mode.probabilities(boxes)
+        scores = mode.geometry.score(*probabilities)
         best = best_candidates(boxes, scores, config)
         threshold = success_score(self._frame, config)
         failed, sure = best.score < threshold, best.score > threshold
@@ -180,27 +180,27 @@ class Tracker:
             )  # fmt: skip
         if sure:
             with stage(Stage.REMEMBER):
-                look.remember(*self._samples(sampler))
-        look.update(update)
+                mode.remember(*self._samples(sampler))
+        mode.learn(update)
         return reported, best.score
 
     @property
     def proposal_start(self) -> str | None:
         """How the head's 3x3 layer started, in words; None before :meth:`init`."""
-        return self._look.proposal_start if self._learned else None
+        return self._mode.proposal_start if self._learned else None
 
     def _regressed(self, boxes: Floats, best: Best) -> Box:
         """The mean of what the regressor makes of the best candidates."""
-        maps, shown = self._look.close_up(boxes, best)
+        maps, shown = self._mode.close_up(boxes, best)
         with stage(Stage.REGRESS):
             return mean_box(self._regressor.predict(maps, shown))
 
     def _terms(self, probabilities: Probabilities) -> tuple[Term, Term]:
-        weights = self._look.geometry.score_weights
+        weights = self._mode.geometry.score_weights
         return Term(probabilities[0], weights[0]), Term(probabilities[1], weights[1])
 
     def _places(self) -> Floats:
-        return self.backbone.spec.places(self.backbone.map_size, self._look.geometry.label_crop)
+        return self.backbone.spec.places(self.backbone.map_size, self._mode.geometry.label_crop)
 
     def _sampler(self, image: Image) -> Sampler:
         cfg = self.config

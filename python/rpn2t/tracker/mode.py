@@ -1,4 +1,4 @@
-"""The seam between the tracking loop and how a target's look is learned: two modes behind one interface.
+"""The seam between the tracking loop and the two modes.
 
 The loop draws boxes, chooses among them and decides when to learn (:mod:`rpn2t.tracker.loop`). What it asks
 of a mode is here: to see a frame, to score boxes in it, to keep samples of it, and to learn from samples.
@@ -82,5 +82,5 @@ class Mode(Protocol):
     def remember(self, positives: Floats, negatives: Floats) -> None:
         """Keep boxes of a later frame."""
 
-    def update(self, update: Update) -> None:
-        """Learn from what is remembered."""
+    def learn(self, update: Update) -> None:
+        """Learn from what is remembered, as the update that is due says."""

@@ -96,7 +96,7 @@ class FastMode:
         """All of the target's own region in every iteration, and some of the other places in turn."""
         target, *others = self.survey(positives, negatives)
         for some in self._in_turn(others, self._config.batch_survey_maps, self._config.iterations_first):
-            self._learn([target, *some])
+            self._iterate([target, *some])
 
     def remember_first(self, positives: Floats, negatives: Floats) -> None:
         """Keep the first frame's map."""
@@ -106,7 +106,7 @@ class FastMode:
         """Keep a frame's map."""
         self.memory.append(self.lesson(positives, negatives))
 
-    def update(self, update: Update) -> None:
+    def learn(self, update: Update) -> None:
         """Each iteration takes other frames, of the last 100 or the last 20."""
         frames = list(self.memory)
         if update is Update.SHORT_TERM:
@@ -114,7 +114,7 @@ class FastMode:
         if update is Update.NONE or not frames:
             return
         for some in self._in_turn(frames, self._config.batch_maps, self._config.iterations_later):
-            self._learn(some)
+            self._iterate(some)
 
     def lesson(self, positives: Floats, negatives: Floats) -> Lesson:
         """The region's map; if the search was extended, it is cut to the size that is remembered."""
@@ -157,7 +157,7 @@ class FastMode:
         for numbers in order.reshape(iterations, each):
             yield [lessons[number] for number in numbers]
 
-    def _learn(self, lessons: Sequence[Lesson]) -> None:
+    def _iterate(self, lessons: Sequence[Lesson]) -> None:
         """One iteration on some of the lessons' windows."""
         objects = self._some([each.objects for each in lessons], self._config.batch_positives)
         background = self._some([each.background for each in lessons], self._config.mining_pool)

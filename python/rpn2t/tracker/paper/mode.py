@@ -84,7 +84,7 @@ class PaperMode:
         both = self._windows(np.concatenate([positives, negatives]), self.memory.store)
         self.memory.add(both.take(slice(len(positives))), both.take(slice(len(positives), None)))
 
-    def update(self, update: Update) -> None:
+    def learn(self, update: Update) -> None:
         """Long term or short term."""
         update_head(update, self.head, self.memory, self._config, self._rng)
 
