@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rpn2t.boxes import Floats, as_boxes, iou
+from rpn2t.boxes import Floats, as_boxes, iou, to_one_based
 from rpn2t.errors import InputError
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.target import valid_truth
@@ -141,7 +141,7 @@ def centre_errors(predicted: ArrayLike, truth: ArrayLike, protocol: Protocol = "
     errors: Floats = np.hypot(apart[:, 0], apart[:, 1])
     if protocol == "got10k":
         return errors
-    valid = valid_truth(target) if protocol == "otb" else (_centres(_one_based(target)) > 0).all(axis=1)
+    valid = valid_truth(target) if protocol == "otb" else (_centres(to_one_based(target)) > 0).all(axis=1)
     return np.where(valid, errors, -1.0)
 
 
@@ -191,11 +191,6 @@ def normalised_precision(predicted: ArrayLike, truth: ArrayLike) -> Floats:
     share = np.divide(apart, sides, out=np.full_like(apart, np.inf), where=sides > 0)
     curve: Floats = (np.hypot(share[:, 0], share[:, 1])[:, None] <= np.arange(51) / 100).mean(axis=0)
     return curve
-
-
-def _one_based(boxes: ArrayLike) -> Floats:
-    shifted: Floats = as_boxes(boxes) + np.array([1.0, 1, 0, 0])
-    return shifted
 
 
 def _centres(boxes: Floats) -> Floats:

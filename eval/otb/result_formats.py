@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rpn2t.boxes import Floats
+from rpn2t.boxes import Floats, from_one_based
 from rpn2t.errors import InputError
 
 SUFFIXES = frozenset({".txt", ".mat", ".json"})
@@ -70,7 +70,7 @@ def _read_text(path: Path) -> Floats:
             )
         words = line.split() if separator == " " else line.split(separator)
         rows[number - 1] = _numbers(words, path, number)
-    return rows - (1, 1, 0, 0)
+    return from_one_based(rows)
 
 
 def _numbers(words: list[str], path: Path, number: int) -> list[float]:
@@ -143,7 +143,7 @@ def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
     kind = str(fields.get("type", fields.get("transformType", "rect")))
     boxes = _rectangles(res, kind, fields.get("tmplsize"), path)
     return Run(
-        boxes - (1, 1, 0, 0), path, _number(fields.get("fps")), _whole_number(fields.get("startFrame"))
+        from_one_based(boxes), path, _number(fields.get("fps")), _whole_number(fields.get("startFrame"))
     )
 
 

@@ -36,8 +36,24 @@ def from_centre_size(rows: ArrayLike) -> Floats:
     return np.concatenate([centre[:, :2] - centre[:, 2:] / 2, centre[:, 2:]], axis=1)
 
 
+FIRST_PIXEL = np.array([1.0, 1.0, 0.0, 0.0])
+"""What a box of OTB's files has more than ours: they count pixels from 1, as MATLAB does."""
+
+
+def to_one_based(boxes: ArrayLike) -> Floats:
+    """(n, 4) boxes as OTB's files and rules count them, from 1."""
+    shifted: Floats = as_boxes(boxes) + FIRST_PIXEL
+    return shifted
+
+
+def from_one_based(boxes: ArrayLike) -> Floats:
+    """The inverse of :func:`to_one_based`."""
+    shifted: Floats = as_boxes(boxes) - FIRST_PIXEL
+    return shifted
+
+
 LARGEST_STEP = 4.135
-"""Of a side's logarithm, which then grows 62-fold: a guard against overflow."""
+"""The most by which :func:`decode` changes a side's logarithm (62-fold), as a guard against overflow."""
 
 
 def encode(boxes: ArrayLike, goals: ArrayLike) -> Floats:
@@ -67,7 +83,7 @@ def iou(first: ArrayLike, second: ArrayLike) -> Floats:
 
     Args:
         first: boxes of shape (n, 4), or one box that is compared with every row of the other.
-        second: the same.
+        second: boxes, or one box, likewise.
 
     Returns:
         Shape (n,), values in [0, 1]; 0 if a box has no area. NaN boxes give NaN.

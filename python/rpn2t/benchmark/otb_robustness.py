@@ -12,7 +12,7 @@ round(side / 10 + 1/2), as here: a pixel more if the side is a multiple of ten.)
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rpn2t.boxes import Box, as_boxes
+from rpn2t.boxes import Box, as_box, as_boxes, to_one_based
 from rpn2t.errors import InputError
 from rpn2t.sequences.target import valid_truth
 
@@ -77,7 +77,7 @@ def sre_box(box: ArrayLike, shift: str, width: int, height: int) -> Box:
     Raises:
         InputError: no such shift.
     """
-    x, y, w, h = (float(value) for value in np.asarray(box, dtype=np.float64) + (1, 1, 0, 0))
+    x, y, w, h = as_box(to_one_based(box)[0])
     if shift in _SIDES:
         x, y, w, h = _moved(*_SIDES[shift], x, y, w, h)
     elif shift in _CORNERS:

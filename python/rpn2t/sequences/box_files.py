@@ -1,7 +1,7 @@
 """Boxes as text: ground-truth files of the benchmarks, result files, our own boxes.txt, and ``--init``.
 
-Files in OTB's layout count pixels from 1 (the benchmark is written in MATLAB), everything inside
-this package counts from 0: the step is made here, once, for reading and for writing.
+Files in OTB's layout count pixels from 1 (the benchmark is written in MATLAB). Everything inside this package
+counts from 0. The step is made when a file is read or written (:func:`rpn2t.boxes.from_one_based`).
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.errors import InputError
+from rpn2t.sequences.vot_regions import upright_box
 
 _SEPARATOR = re.compile(r"[,;\s]+")
 
@@ -130,5 +131,4 @@ def _region(numbers: list[float], one_based: bool) -> Box:
     if len(numbers) == 4:
         x, y, w, h = numbers
         return x - one_based, y - one_based, w, h
-    left, top = min(numbers[0::2]), min(numbers[1::2])
-    return left, top, max(numbers[0::2]) - left, max(numbers[1::2]) - top
+    return upright_box(tuple(numbers))

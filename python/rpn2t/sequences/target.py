@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rpn2t.boxes import Floats, as_boxes
+from rpn2t.boxes import Floats, to_one_based
 from rpn2t.sequences.protocols import Protocol
 
 Kind = Literal["otb", "vot"]
@@ -106,7 +106,7 @@ def valid_truth(truth: ArrayLike) -> NDArray[np.bool_]:
     Returns:
         Shape (n,).
     """
-    valid: NDArray[np.bool_] = np.all(as_boxes(truth) + (1, 1, 0, 0) > 0, axis=1)
+    valid: NDArray[np.bool_] = np.all(to_one_based(truth) > 0, axis=1)
     return valid
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from rpn2t.boxes import as_box
+from rpn2t.boxes import FIRST_PIXEL, as_box
 from rpn2t.run.session import FrameTracker
 
 
@@ -30,7 +30,7 @@ def got10k_tracker(tracker: FrameTracker, name: str = "RPN2T", *, one_based: boo
     """
     from got10k.trackers import Tracker as Got10kTracker
 
-    origin = np.array([one_based, one_based, 0, 0], dtype=np.float64)
+    origin = FIRST_PIXEL * one_based
 
     class Adapter(Got10kTracker):  # type: ignore[misc, unused-ignore]
         """Converts images and boxes."""
