@@ -31,7 +31,7 @@ from helpers.tracking import (
 )
 from helpers.workers import Worker
 
-from rpn2t.tracker.modes import MODES
+from rpn2t.config import MODES
 
 FRAMES = {"paper": 20, "fast": 100}
 RATIO = "fast / paper"

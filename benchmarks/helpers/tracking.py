@@ -14,11 +14,10 @@ from helpers.clips import Clip, Size
 from helpers.machine import headline
 from helpers.reports import add_output_option, check_output
 from helpers.workers import Engine, pools
-from rpn2t.config import Config
+from rpn2t.config import MODES, Config
 from rpn2t.errors import InputError
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.system.threads import SLEEP_AT_ONCE
-from rpn2t.tracker.modes import MODES
 
 LOST = 0.5
 """A mean overlap below which the times are those of a tracker that looks for its target."""

@@ -15,6 +15,9 @@ from typing import Any, Self
 from rpn2t.errors import InputError
 from rpn2t.paths import configs_dir
 
+MODES = ("paper", "fast")
+"""The tracker's two modes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -171,8 +174,8 @@ class Config:
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{name_or_path}: not a TOML file: {error}") from None
         made_for = values.pop("mode", mode)
-        if made_for not in _MODES:
-            raise InputError(f"{name_or_path}: mode = {made_for!r}: there are {' and '.join(_MODES)}")
+        if made_for not in MODES:
+            raise InputError(f"{name_or_path}: mode = {made_for!r}: there are {' and '.join(MODES)}")
         if made_for != mode:
             raise InputError(f"--config {name_or_path}: is made for {made_for} mode; add --mode {made_for}")
         try:
@@ -200,8 +203,6 @@ class Config:
         """Every name and value, in the table's order."""
         return dataclasses.asdict(self)
 
-
-_MODES = ("paper", "fast")
 
 _LARGEST = 1_000_000
 

@@ -10,6 +10,7 @@ import pytest
 
 from rpn2t import Config, Tracker
 from rpn2t.cli import main
+from rpn2t.config import MODES
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import BackboneSpec
 from rpn2t.run.explain import SIZE, explain, mean_map
@@ -17,7 +18,6 @@ from rpn2t.run.explained_frames import Explainer, parse_list
 from rpn2t.run.session import Step
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.region import RegionGeometry
-from rpn2t.tracker.modes import MODES
 from rpn2t.tracker.observation import Observation, Term
 from rpn2t.tracker.schedule import Update
 from rpn2t.video.sources import Frame

@@ -8,10 +8,11 @@ from threading import Thread
 
 import pytest
 
+from rpn2t.config import MODES
 from rpn2t.run import profile
 from rpn2t.run.profile import REST, Phase, Profile
 from rpn2t.system.stages import Stage, stage
-from rpn2t.tracker.modes import MODES, choose_mode
+from rpn2t.tracker.modes import choose_mode
 from support import FRAMES, Clip, TrackedRun, set_options
 
 ROW = re.compile(r"  (.{36})\s*([\d.]+)\s+(\d+)?\s+([\d.]+)%\s+([\d.]+)")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from rpn2t import Config, Tracker
+from rpn2t.config import MODES
 from rpn2t.eval.otb.metrics import one_pass_score
 from rpn2t.run.session import run
-from rpn2t.tracker.modes import MODES
 from rpn2t.video.sources import open_source
 
 ROOT = Path(os.environ.get("RPN2T_SEQUENCES", "")) / "OTB"

@@ -8,9 +8,9 @@ import pytest
 
 from rpn2t import Config, Tracker
 from rpn2t.boxes import iou
+from rpn2t.config import MODES
 from rpn2t.errors import InputError
 from rpn2t.run.record import describe
-from rpn2t.tracker.modes import MODES
 
 
 def track(tracker: Tracker, frames: list) -> list:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
+from rpn2t.config import MODES
 from rpn2t.sequences.protocols import PROTOCOLS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -102,7 +103,7 @@ _TRACKER_OPTIONS = (
     grouped_option(
         TRACKER,
         "--mode",
-        type=click.Choice(["auto", "paper", "fast"]),
+        type=click.Choice(["auto", *MODES]),
         default="auto",
         show_default=True,
         help="paper: the paper's method and numbers. fast: one forward pass for each frame, for a CPU. "

@@ -32,6 +32,7 @@ from rpn2t.nets.caffemodel import (
     scale_conv5,
     write_caffemodel,
 )
+from rpn2t.nets.patch import GREY_LEVEL
 from rpn2t.nets.weight_sets import (
     FILES,
     WeightSet,
@@ -65,7 +66,7 @@ AUTHORS_FILES = (
 )
 
 
-GREY = (128.0, 128.0, 128.0)
+GREY = (float(GREY_LEVEL),) * 3
 """What the tracker and the authors' networks subtract: blue, green, red."""
 
 
@@ -141,7 +142,7 @@ def _fold_mean(arrays: Sequence[NDArray[np.float32]], mean: Sequence[float]) -> 
     Beyond the edge of a frame or a patch the layer then sees grey 128 instead of that mean.
     """
     kernel, bias = arrays
-    change = np.einsum("ocij,c->o", kernel, 128 - np.asarray(mean, np.float64))
+    change = np.einsum("ocij,c->o", kernel, GREY_LEVEL - np.asarray(mean, np.float64))
     return [kernel, (bias + change).astype(np.float32)]
 
 

@@ -1,6 +1,6 @@
 """Which of the two modes tracks."""
 
-from rpn2t.config import Config
+from rpn2t.config import MODES, Config
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import Backbone
 from rpn2t.nets.device import Device, choose_device
@@ -8,8 +8,6 @@ from rpn2t.tracker.fast.mode import FastMode
 from rpn2t.tracker.head import ProposalWeights
 from rpn2t.tracker.mode import Mode
 from rpn2t.tracker.paper.mode import PaperMode
-
-MODES = ("paper", "fast")
 
 
 def choose_mode(mode: str, device: str | Device) -> str:
