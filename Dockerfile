@@ -1,7 +1,7 @@
 # RPN2T in an image; docker/README.md says how to run it.
 #
 #   docker build -t rpn2t .                  Caffe with CUDA 13 and cuDNN 9; without a GPU it runs on the CPU
-#   docker build -t rpn2t --target cpu .     the small one, for the CPU alone
+#   docker build -t rpn2t --target cpu .     the small one, only for the CPU
 #
 # Stages: builder (compilers) -> caffe-cpu, caffe-cuda (an environment with the requirements and Caffe);
 # package (rpn2t itself); runtime (Debian's libraries) -> cpu, cuda. A change of rpn2t's own code repeats

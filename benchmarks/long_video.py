@@ -83,7 +83,7 @@ class LongVideo:
                     sys.stdout.flush()
 
     def _next_row(self) -> str:
-        """Of the frames since the last one; the first frame has a time of its own and is in none."""
+        """A row of the frames since the last row. The first frame has a time of its own and is in none."""
         since = self.later[int(self.rows[-1]["frames"]) - 1 if self.rows else 0 :]
         found = {
             "frames": 1 + len(self.later),

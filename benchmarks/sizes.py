@@ -33,10 +33,10 @@ from helpers.workers import Worker
 FRAME_SIZES = "320x240,640x480,1280x720,1920x1080"
 TARGETS = "20x20,60x60,150x150,30x90"
 FIXED_FRAME, FIXED_TARGET = Size(640, 480), Size(60, 60)
-"""Where the other of the two changes."""
+"""One of the two is fixed while the other changes."""
 
 SHOWN = ("first", "frame", "rate", "peak", "overlap")
-"""Of the quantities, in the tables."""
+"""The quantities in the tables."""
 
 
 def named(frame: Size, target: Size) -> str:

@@ -1,4 +1,4 @@
-"""Write the networks' prototxt files, where they repeat one another.
+"""Write the networks' prototxt files, so that what they have in common stands once.
 
     python -m rpn2t.prototxt.generate           # write them
     python -m rpn2t.prototxt.generate --check   # say which differ, exit 1 if any does
@@ -105,7 +105,7 @@ def alexnet(side: int) -> Any:
 
 
 def vgg(side: int, convolutions: int) -> Any:
-    """VGG up to the last ReLU of block 5, of which blocks 3 to 5 have so many convolutions: 3 or 4."""
+    """VGG up to the last ReLU of block 5. Blocks 3 to 5 have this many `convolutions` each: 3 or 4."""
     n = caffe.NetSpec()
     n.data = top = L.Input(shape={"dim": [1, 3, side, side]})
     for block, outputs in enumerate((64, 128, 256, 512, 512), start=1):

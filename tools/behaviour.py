@@ -187,7 +187,7 @@ def train(sequences: Path, work: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def rpn2t(work: Path, verb: str, *words: object) -> None:
-    """Run a verb of the command, on the CPU where it can be chosen."""
+    """Run a verb of the command, on the CPU if that can be chosen."""
     ours = verb in ("track", "benchmark", "ablate", "train-rpn", "distill") and "--tracker" not in words
     device = ("--device", "cpu") if ours else ()
     run(work, sys.executable, "-m", "rpn2t", verb, *words, *device)

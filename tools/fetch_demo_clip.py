@@ -25,7 +25,7 @@ def sha256(data: bytes) -> str:
 
 
 def download(folder: Path) -> Path:
-    """Downloads the wheel into `folder`; pip checks its sha256. Exits with one line where that fails."""
+    """Downloads the wheel into `folder`; pip checks its sha256. If that fails, it exits with one line."""
     requirement = folder / "requirement.txt"
     requirement.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]

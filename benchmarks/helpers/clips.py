@@ -15,7 +15,7 @@ from rpn2t.errors import InputError
 from rpn2t.video.sources import Frame
 
 SPEED = np.array([0.04, 0.02])
-"""Of the target across and down, in its mean side a frame: 2.4 and 1.2 px for one of 60 px."""
+"""How far the target moves across and down in a frame, in mean sides of its own: 2.4 and 1.2 px for 60 px."""
 START = 0.3  # of the way that the target has in the frame
 CELLS = 8  # of the texture, on a side of the target
 

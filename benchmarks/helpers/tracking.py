@@ -70,7 +70,7 @@ class Track:
 
     @classmethod
     def of(cls, start: dict[str, float], rows: Sequence[dict[str, float]], peak: float) -> "Track":
-        """Of what the worker said of the first frame and of the later ones."""
+        """A track from what the worker said of the first frame and of the later ones."""
         seconds, scores, overlaps = ([row[name] for row in rows] for name in ("seconds", "score", "overlap"))
         return cls(start["load"], start["first"], seconds, scores, overlaps, peak)
 

@@ -25,7 +25,7 @@ class Engine:
 
 
 def pools(threads: int) -> dict[str, str]:
-    """The environment of a process whose libraries use so many threads."""
+    """The environment of a process whose libraries use this number of threads."""
     return {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
 
 

@@ -9,6 +9,6 @@ class InputError(ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, in a line: of any other error its type, too."""
+    """What went wrong, in a line. An error that is no InputError is named by its type, too."""
     reason = (str(error).strip().splitlines() or [""])[0]
     return reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}"

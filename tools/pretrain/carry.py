@@ -18,7 +18,7 @@ from rpn2t.nets.weight_sets import FILES, find_set, write_sums
 
 
 def carried(backbone: Layers, teacher: Layers, student: Layers) -> Layers:
-    """The new student: the new backbone plus what distillation had changed. All with conv1 to conv5 alone."""
+    """The new student: the new backbone plus what distillation had changed. All have only conv1 to conv5."""
     return {
         name: [
             new + (its - old)

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
-HELD_OUT = 32  # one photograph in so many
+HELD_OUT = 32  # one photograph in 32
 
 AREA = (0.1, 1.0)  # of the photograph
 ASPECT = 2.0
@@ -53,7 +53,7 @@ def find(folder: Path, skip: Collection[str] = ()) -> tuple[list[Path], list[Pat
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a photograph never trains: by its name within the folder alone."""
+    """Whether a photograph never trains: which only its name within the folder decides."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) % HELD_OUT == 0
 
 

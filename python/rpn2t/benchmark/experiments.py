@@ -12,7 +12,7 @@ OtbExperiment = Literal["ope", "tre", "sre"]
 Experiment = Literal[OtbExperiment, "vot"]
 
 OTB_EXPERIMENTS: tuple[OtbExperiment, ...] = get_args(OtbExperiment)
-"""Those on OTB's sequences."""
+"""The experiments on OTB's sequences."""
 
 
 def as_otb_experiment(name: str) -> OtbExperiment:

@@ -60,7 +60,7 @@ class Meter:
         self._first, self._began = count, perf_counter()
 
     def _pace(self, count: int) -> float:
-        """Seconds for one, since `_begin`."""
+        """Mean seconds of each count since `_begin`."""
         return max(perf_counter() - self._began, 1e-9) / (count - self._first)
 
     def _left(self, count: int, total: int | None) -> str:

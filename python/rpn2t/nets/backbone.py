@@ -68,7 +68,7 @@ class BackboneSpec:
 
     @property
     def target_side(self) -> int:
-        """Px of the network's input that a target has."""
+        """Side of a target in the network's input, px."""
         return self.input_side - 2 * self.context
 
     def places(self, map_size: int, rim: int) -> NDArray[np.float64]:
@@ -84,7 +84,9 @@ class BackboneSpec:
         return places
 
     def weights_file(self, weights: WeightSet) -> Path:
-        """Its file: the weight set's, or the one beside the `backbone.toml`, or the user's, in this order.
+        """The file of its weights: the weight set's, or that beside the `backbone.toml`, or the user's.
+
+        They are looked for in this order.
 
         Raises:
             InputError: it is in none of these.
@@ -124,7 +126,7 @@ class Backbone:
     batches: ClassVar = {"cpu": 32, "gpu": 128}
     """Patches in one forward pass; more would only take more memory."""
     most_numbers: ClassVar = {"cpu": 2**27, "gpu": 2**29}
-    """In all maps of one pass, 0.5 and 2 GB: a network with large ones, as a VGG, takes fewer patches."""
+    """Numbers in all maps of one pass, at most: 0.5 and 2 GB. A net with large maps takes fewer patches."""
 
     def __init__(self, spec: BackboneSpec, weights: WeightSet, device: Device) -> None:
         """Load the net and its weights.

@@ -28,9 +28,9 @@ RPN_CONV3X3 = ("conv_proposal1", "rpn_conv/3x3", "rpn_conv1")
 # Its two 1x1 layers: their names here and in py-faster-rcnn's files, then in MATLAB Faster R-CNN's.
 RPN_CONV1X1 = (("rpn_cls_score", "proposal_cls_score"), ("rpn_bbox_pred", "proposal_bbox_pred"))
 RPN_NAMES = {names[0]: names for names in (RPN_CONV3X3, *RPN_CONV1X1)}
-"""Of its three layers, by our name: every name."""
+"""Every name of each of the region proposal network's three layers, by our name."""
 TEACHER_LAYERS = frozenset([*ZF_SHAPES, *(name for names in RPN_NAMES.values() for name in names)])
-"""All that is read of a teacher's file."""
+"""The layers that are read of a teacher's file, under all of their names."""
 
 
 # Caffe's file format

@@ -163,7 +163,7 @@ class _Panel:
 
     @classmethod
     def _holding(cls, first: Floats, last: Floats) -> "_Panel":
-        """Of the panel's shape, around a rectangle."""
+        """The smallest part of the panel's shape that holds a rectangle."""
         side = max((last[0] - first[0]) / _WIDTH, (last[1] - first[1]) / _HEIGHT)
         size = np.ceil(np.array([_WIDTH, _HEIGHT]) * side).astype(int)
         x, y = np.floor((first + last - size) / 2 + 0.5).astype(int)
@@ -263,7 +263,7 @@ def _legend(canvas: Image, top: int, seen: Observation, with_truth: bool) -> Non
 
 
 def _write(canvas: Image, corner: tuple[int, int], words: Words, scale: float = 0.6) -> int:
-    """Write a line of words from its upper left corner; returns where the next line of words would begin."""
+    """Write a line of words from its upper left corner; returns the x at which more words would begin."""
     left, top = corner
     for word, colour in words:
         cv2.putText(canvas, word, (left, top + 21), _FONT, scale, colour, 1, cv2.LINE_AA)

@@ -18,7 +18,7 @@ from rpn2t.tracker.observation import Observation
 Ranges = list[tuple[int, int | None]]
 
 EVERY = 10
-"""If no frames are chosen, one in so many is drawn."""
+"""If no frames are chosen, every frame whose number is a multiple of this is drawn."""
 
 
 def parse_list(text: str) -> Ranges:

@@ -55,7 +55,7 @@ class Profile:
 
     @property
     def phases(self) -> list[Phase]:
-        """Those that have begun; the first one holds the set-up of the run, too."""
+        """The phases that have begun; the first one holds the set-up of the run, too."""
         return [phase for phase in (self._first, self._later) if phase.seconds]
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 Protocol = Literal["otb", "got10k", "pysot"]
 
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-"""Those of OTB's MATLAB toolkit, of got10k and of pysot."""
+"""The protocols of OTB's MATLAB toolkit, of got10k and of pysot."""
 
 
 def as_protocol(name: str) -> Protocol:

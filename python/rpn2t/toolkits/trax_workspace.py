@@ -1,4 +1,4 @@
-"""trackers.ini, where the VOT toolkit finds the trackers of a workspace: our entry among the others.
+"""Our entry in trackers.ini, the file in which the VOT toolkit finds the trackers of a workspace.
 
 Only the text of our own entry is ever changed, and the file is written whole or not at all.
 """

@@ -68,7 +68,7 @@ class HeadGeometry:
 
         Args:
             anchor: the object's probability by term 1's layer, shape (n, rows, columns).
-            quality: by term 2's.
+            quality: the object's probability by term 2's layer, likewise.
 
         Returns:
             Shape (n,), between 0 and the sum of the two score weights.
@@ -119,7 +119,7 @@ def _start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) 
 
 
 def lay_over_learning(layer: dict[str, Any], config: Config) -> None:
-    """Starts and rates of the head's three layers, into a net's layers by name."""
+    """Write the starts and rates of the head's three layers into a net's layers, which are given by name."""
     starts = {
         "conv_proposal1": config.proposal_std,
         "score_anchor": config.score_std,
@@ -132,7 +132,7 @@ def lay_over_learning(layer: dict[str, Any], config: Config) -> None:
 
 
 def label_settings(layer: dict[str, Any], config: Config, geometry: HeadGeometry) -> None:
-    """What the layers of labels and loss are told, into a net's layers by name."""
+    """Write what the layers of labels and loss are told into a net's layers, which are given by name."""
     labels = {
         "map_size": geometry.map_size,
         "anchor_size": config.anchor_size,

@@ -38,7 +38,7 @@ class Matching:
         return int(min(used.any(axis=0).argmax(), used.any(axis=1).argmax()))
 
     def crop(self, rim: int) -> "Matching":
-        """The same without `rim` rows and columns on every side.
+        """These positions on a map that lacks `rim` rows and columns on every side.
 
         Raises:
             ValueError: a position that one of the terms uses would be lost.

@@ -35,7 +35,7 @@ def make_mode(mode: str, config: Config, backbone: Backbone, proposal: ProposalW
         mode: its name.
         config: the method's numbers.
         backbone: what makes the features.
-        proposal: where the head's 3x3 layer starts; None: from a gaussian.
+        proposal: the head's 3x3 layer starts from it; None: from a gaussian.
     """
     kind = FastMode if mode == "fast" else PaperMode
     return kind(config, backbone, proposal)

@@ -19,8 +19,8 @@ class Term:
 
     Attributes:
         probabilities: the object's, at each position of each candidate's map, shape (n, rows, columns).
-        weights: of the positions in the candidate's score, shape (rows, columns). At a position with weight
-            0 the term does not look, and its probability says nothing.
+        weights: of the positions in the candidate's score, shape (rows, columns). The term does not look at a
+            position with weight 0, whose probability says nothing.
     """
 
     probabilities: Floats
@@ -35,7 +35,7 @@ class Observation:
         frame: counted from 1, which is the first.
         state: the last frame's mean of the best candidates, around which this frame's were drawn.
         boxes: the candidates, shape (n, 4).
-        scores: theirs, shape (n,).
+        scores: of the candidates, shape (n,).
         terms: term 1's and term 2's maps.
         places: where the maps' rows, and columns, lie in a candidate, shape (rows,). 0 is its upper or left
             edge, 1 the other one.

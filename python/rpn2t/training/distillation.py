@@ -30,7 +30,7 @@ from rpn2t.training.solver_loop import TrainingFolder
 BATCH = 32
 STATISTICS = "statistics.npz"
 HELD_OUT_PHOTOGRAPHS, HELD_OUT_CROPS = 64, 4
-"""What is measured on: how many photographs, and how many crops of each, whatever the training's seed."""
+"""How many photographs, and how many crops of each, the student is measured on, whatever the seed."""
 
 _MOST_ITERATIONS = 10**7
 
@@ -391,7 +391,7 @@ def settings_for(
 
 
 def measure_every(iterations: int) -> int:
-    """Iterations between two measurements, for a distillation of so many iterations."""
+    """Iterations between two measurements of a distillation that has `iterations` in all."""
     return max(iterations // 10, 50)
 
 

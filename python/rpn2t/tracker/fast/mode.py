@@ -80,7 +80,7 @@ class FastMode:
         return self._patches.maps(self._image, boxes)
 
     def probabilities(self, boxes: Floats) -> Probabilities:
-        """Read out of the region's map; 0 for boxes of which not even the middle was seen."""
+        """Read out of the region's map. A box whose middle was not seen gets 0."""
         grids = self._grids(boxes, self._region)
         with stage(Stage.SCORE):
             anchor, quality = self.head.probabilities(self._region.conv5, grids)
@@ -93,7 +93,7 @@ class FastMode:
         return self._one_patch.maps(self._image, one), one
 
     def learn_first(self, positives: Floats, negatives: Floats) -> None:
-        """All of the target's own region in every iteration, and some of the other places in turn."""
+        """Each iteration learns from all of the target's own region, and from some of the other places."""
         target, *others = self.survey(positives, negatives)
         for some in self._in_turn(others, self._config.batch_survey_maps, self._config.iterations_first):
             self._iterate([target, *some])
@@ -132,7 +132,7 @@ class FastMode:
         return Lesson(conv5, objects, background)
 
     def survey(self, positives: Floats, negatives: Floats) -> list[Lesson]:
-        """A lesson of the region, and lessons of `survey_maps` other places where negatives lie."""
+        """A lesson of the region, and lessons of `survey_maps` other places at which negatives lie."""
         left = negatives
         lessons: list[Lesson] = []
         while len(lessons) <= self._config.survey_maps and (len(left) or not lessons):

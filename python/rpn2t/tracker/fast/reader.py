@@ -1,9 +1,9 @@
-"""Reading windows out of a map, bilinearly, and spreading gradients back: what makes fast mode fast.
+"""Reading windows out of a map, bilinearly, and spreading gradients back. This is what makes fast mode fast.
 
 A window's positions lie between those of the map. Each of a map's channels may belong to a group of the
 window's positions: the reader then takes from position p the channels of p's group. So a 1 x 1 convolution
-with an output for each group is a classifier that knows where in the window it looks, which in a patch of
-its own the padding tells (docs/fast.md).
+with an output for each group is a classifier that knows at which place in the window it looks. In a patch of
+its own the padding tells it that (docs/fast.md).
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ CLASSES = 2
 
 
 def object_probability(scores: Array) -> NDArray[np.float64]:
-    """The softmax's first class, the object's: of scores (n, 2, size, size), shape (n, size, size)."""
+    """The object's probability, shape (n, size, size), from both classes' scores (n, 2, size, size)."""
     probability: NDArray[np.float64] = 1 / (1 + np.exp((scores[:, 1] - scores[:, 0]).astype(np.float64)))
     return probability
 
 
 @dataclass(frozen=True)
 class Taps:
-    """Between which positions of the map those of n windows lie.
+    """How the positions of n windows are read: each between four positions of the map.
 
     Attributes:
         corner: index of the upper left of the four neighbours in a channel, (n, size, size).
@@ -36,7 +36,7 @@ class Taps:
     weights: Array
 
     def take(self, which: NDArray[np.integer]) -> "Taps":
-        """Those of some of the windows."""
+        """The taps of some of the windows."""
         return Taps(self.corner[which], self.weights[:, :, which])
 
 
@@ -56,7 +56,7 @@ class MapReader:
 
     @property
     def channels(self) -> int:
-        """Of a map that is read: background and object for every group."""
+        """Channels of a map that is read: all groups' object channels, then their background channels."""
         return CLASSES * self.groups**2
 
     def taps(self, grids: NDArray[np.floating], rows: int, columns: int) -> Taps:
@@ -82,7 +82,7 @@ class MapReader:
         Args:
             maps: shape (m, channels, rows, columns): channel `class * groups^2 + group`.
             which: the map of each window, (n,).
-            taps: where they lie.
+            taps: of the windows.
 
         Returns:
             Shape (n, 2, size, size).
@@ -108,7 +108,7 @@ class MapReader:
     def _neighbours(
         self, shape: tuple[int, ...], which: NDArray[np.integer], taps: Taps
     ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-        """Of each of the four: row and column, and indices (2, n, size, size) into the maps."""
+        """For each of the four neighbours: row and column, and indices (2, n, size, size) into the maps."""
         _, channels, rows, columns = shape
         group = np.arange(self.size) * self.groups // self.size
         channel = np.arange(CLASSES)[:, None, None] * self.groups**2 + group[:, None] * self.groups + group

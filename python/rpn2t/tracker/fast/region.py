@@ -1,9 +1,9 @@
 """The search region: the part of a frame that one forward pass sees, and where boxes lie on its map.
 
-All boxes around a target have its aspect ratio and nearly its size. So one resize, that brings the target to
-the size that it has in a patch of its own (75 px of the student's 107), serves them all. Position 0 of
-conv5's map is centred on pixel 0 of the region, position j on pixel `stride` j, in the student and the
-teacher. In a network that does this otherwise, boxes of other sizes than the target's are read a little off.
+All boxes around a target have its aspect ratio and nearly its size. So one resize serves them all. It brings
+the target to the size that it has in a patch of its own (75 px of the student's 107). Position 0 of conv5's
+map is centred on pixel 0 of the region, position j on pixel `stride` j, in the student and the teacher.
+In a network that does this otherwise, boxes of other sizes than the target's are read a little off.
 """
 
 import math
@@ -90,13 +90,13 @@ class RegionGeometry:
         return grids[:, :2] + grids[:, 2:] * (self.map_size - 1) / 2
 
     def middle_inside(self, grids: Grids, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Of which grids the middle lies on the map."""
+        """Which grids have their middle on the map."""
         middle = self.middles(grids)
         lies: NDArray[np.bool_] = np.all((middle >= -0.5) & (middle <= np.array(shape) - 0.5), axis=1)
         return lies
 
     def inside(self, grids: Grids, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Which grids lie on the map as a whole, but for their rim."""
+        """Which grids lie on the map, apart from their rim."""
         first = grids[:, :2] + grids[:, 2:]
         last = grids[:, :2] + grids[:, 2:] * (self.map_size - 2)
         lie: NDArray[np.bool_] = np.all((first >= -0.5) & (last <= np.array(shape) - 0.5), axis=1)

@@ -35,11 +35,11 @@ class Windows:
         self.rows: NDArray[np.int64] = np.asarray(rows, dtype=np.int64)
 
     def __len__(self) -> int:
-        """How many."""
+        """How many windows."""
         return len(self.rows)
 
     def take(self, which: ArrayLike | slice) -> "Windows":
-        """Those at some places, or in a slice, of this order; a place may come twice. Nothing is copied."""
+        """The windows at places of this order, which may repeat, or in a slice of it; nothing is copied."""
         places = which if isinstance(which, slice) else np.asarray(which, dtype=np.int64)
         return Windows(self.store, self.rows[places])
 
