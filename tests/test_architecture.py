@@ -24,7 +24,7 @@ BELOW = {
     "sequences": "root system",
     "video": "root system sequences",
     "run": "root system nets tracker sequences video",
-    "training": "root system nets tracker sequences",
+    "training": "root system nets tracker",
     "benchmark": "root system nets tracker sequences video run",
     "eval": "root system sequences benchmark",
     "toolkits": "root system sequences video run benchmark",

@@ -21,7 +21,7 @@ MODES = ("paper", "fast")
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Every number of the method. Build it by keywords, :meth:`load` or :meth:`with_settings`.
+    """The numbers of the method that can be set. Build it by keywords, :meth:`load` or :meth:`with_settings`.
 
     Raises:
         InputError: a value of the wrong type or out of its range, named with what is allowed.
