@@ -5,8 +5,9 @@ import shutil
 import sys
 from threading import Lock
 from time import perf_counter
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from rpn2t.system.closing import Closing
 
 if TYPE_CHECKING:
     from rpn2t.run.session import Step
@@ -28,7 +29,7 @@ def say(text: str, *, error: bool = False) -> None:
         os.close(nowhere)
 
 
-class Meter:
+class Meter(Closing):
     """How far something is: a bar if the standard error is a terminal, otherwise a line every few seconds.
 
     A subclass says what is shown of its kind of work. Use it as a context manager.
@@ -41,14 +42,6 @@ class Meter:
         self._first = 0
         self._began = self._said = perf_counter()
         self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave the bar as it stands. A second call does nothing."""

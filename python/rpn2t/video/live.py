@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from threading import Condition, Thread
 from time import perf_counter
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
+from rpn2t.system.closing import Closing
 from rpn2t.video.sources import STREAM_TIMEOUT, Frame
 
 _SIGNAL_SECONDS = 0.2
@@ -60,7 +60,7 @@ class _Arrived(NamedTuple):
     at: float
 
 
-class Realtime:
+class Realtime(Closing):
     """Hands out the newest frame whenever one is asked for, and measures how old its box is.
 
     Use it as a context manager: leaving it ends the thread. From `start` on, only the thread touches the
@@ -99,14 +99,6 @@ class Realtime:
         self._came: float | None = None
         self._known: list[float] = []
         self._latencies: list[float] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Let the frames pass from now on. `frames` does it if nobody has done it before."""

@@ -1,14 +1,13 @@
 """A window on the screen, if OpenCV and the machine have one."""
 
 import os
-from types import TracebackType
-from typing import Self
 
 import cv2
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
 from rpn2t.images import Image
+from rpn2t.system.closing import Closing
 from rpn2t.system.container import in_container
 
 _TITLE = "RPN2T"
@@ -41,18 +40,14 @@ def select_box(image: Image) -> Box:
     return float(x), float(y), float(w), float(h)
 
 
-class Screen:
+class Screen(Closing):
     """A window that shows the annotated frames while the tracker runs."""
 
     def __init__(self) -> None:
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Take the window from the screen."""
         cv2.destroyAllWindows()
 
     def show(self, image: Image) -> bool:

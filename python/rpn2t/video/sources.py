@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import av
@@ -28,6 +27,7 @@ from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES, Image
 from rpn2t.sequences.box_files import is_one_based, read_boxes
 from rpn2t.sequences.on_disk import IMAGE_FOLDERS, TRUTH_NAMES
+from rpn2t.system.closing import Closing
 from rpn2t.system.container import denied_hint, missing_hint
 
 DEFAULT_FPS = Fraction(30)
@@ -48,7 +48,7 @@ class Frame:
     name: str
 
 
-class Source:
+class Source(Closing):
     """Frames in order, and what is known of them before they are read.
 
     Attributes:
@@ -106,14 +106,6 @@ class Source:
 
     def close(self) -> None:
         """Let go of the file, connection or camera. Closing twice is fine."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_source(spec: str) -> Source:

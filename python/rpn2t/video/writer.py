@@ -6,8 +6,6 @@ OpenCV's wheels cannot encode H.264, but PyAV's can. So only PyAV writes video h
 import os
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
@@ -16,6 +14,7 @@ from av.video.stream import VideoStream
 
 from rpn2t.errors import InputError
 from rpn2t.images import Image
+from rpn2t.system.closing import Closing
 
 # libswscale turns RGB into BT.601 in the narrow range. Players guess BT.709 for large frames that do
 # not say, and shift the colours: so say it.
@@ -23,7 +22,7 @@ _SMPTE170M = 6
 _NARROW_RANGE = 1
 
 
-class VideoWriter:
+class VideoWriter(Closing):
     """Writes BGR images to an mp4 file.
 
     The file appears under its name when the writer is closed. It is complete and playable, even if the
@@ -43,14 +42,6 @@ class VideoWriter:
         self._output: tuple[OutputContainer, VideoStream] | None = None
         self._size = (0, 0)
         self._count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def write(self, image: Image) -> None:
         """Append one image, uint8 (height, width, 3) BGR. All have one size.
