@@ -10,11 +10,11 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -22,6 +22,25 @@ from google.protobuf.message import Message
 from rpn2t.errors import InputError
 from rpn2t.system.processor import choose_core
 from rpn2t.system.threads import SLEEP_AT_ONCE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Blob(Protocol):
+    """What is used of a blob of Caffe's, which has no type information itself.
+
+    Attributes:
+        shape: its axes.
+        data: its numbers, brought to the host.
+    """
+
+    shape: Sequence[int]
+    data: "NDArray[np.float32]"
+
+    def reshape(self, *shape: int) -> None:
+        """Give it other axes. What it held is lost if it grows."""
 
 
 def load_caffe() -> ModuleType:

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
-from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.caffe import Blob, load_caffe
 from rpn2t.system.files import write_whole
 
 Layers = dict[str, list[NDArray[np.float32]]]
@@ -105,7 +105,7 @@ def _legacy_shape(blob: Any) -> tuple[int, ...]:
 class Net(Protocol):
     """The part of ``caffe.Net`` used here."""
 
-    params: Mapping[str, Sequence[Any]]
+    params: Mapping[str, Sequence[Blob]]
 
 
 def load_into(

@@ -3,10 +3,10 @@
 import ctypes
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from rpn2t.errors import InputError
-from rpn2t.nets.caffe import caffe_library, load_caffe
+from rpn2t.nets.caffe import Blob, caffe_library, load_caffe
 
 # A function that only a build with CUDA defines, and the one that asks whether a GPU can be used
 # (both C++: caffe_gpu_memcpy(size_t, const void*, void*) and Caffe::CheckDevice(int)).
@@ -47,7 +47,7 @@ class Device:
             caffe.set_mode_gpu()
             caffe.set_tf32(self.tf32)
 
-    def set_batch(self, blob: Any, count: int) -> None:
+    def set_batch(self, blob: Blob, count: int) -> None:
         """Give a net's input as many rows as are needed.
 
         On a GPU it keeps those it has, whatever is in the rest: cuDNN chooses its algorithms anew for a

@@ -4,14 +4,12 @@ The box is widened about its centre so that `context` px are left on each side a
 the aspect ratio is not kept. What lies outside the frame is 0 after the subtraction of 128.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.boxes import as_boxes, centre_size, round_half_up
 from rpn2t.images import Image
-from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.caffe import Blob, load_caffe
 from rpn2t.system.stages import Stage, stage
 
 GREY_LEVEL = 128
@@ -54,7 +52,7 @@ def cut_patches(image: Image, boxes: ArrayLike, side: int, context: int) -> NDAr
     return np.array(blob.data)
 
 
-def cut_into(blob: Any, image: Image, boxes: ArrayLike, context: int) -> None:
+def cut_into(blob: Blob, image: Image, boxes: ArrayLike, context: int) -> None:
     """As :func:`cut_patches`, into the first rows of a Caffe blob of shape (n or more, 3, side, side).
 
     Bilinear, bit for bit OpenCV's; on a GPU if Caffe computes there.
@@ -62,13 +60,13 @@ def cut_into(blob: Any, image: Image, boxes: ArrayLike, context: int) -> None:
     cut_corners_into(blob, image, widened_corners(boxes, blob.shape[-1], context))
 
 
-def cut_corners_into(blob: Any, image: Image, corners: NDArray[np.int64]) -> None:
+def cut_corners_into(blob: Blob, image: Image, corners: NDArray[np.int64]) -> None:
     """Cut rectangles, as :func:`widened_corners` gives them, into a blob of shape (n, 3, height, width)."""
     with stage(Stage.CUT):
         _cut(blob, image, corners)
 
 
-def _cut(blob: Any, image: Image, corners: NDArray[np.int64]) -> None:
+def _cut(blob: Blob, image: Image, corners: NDArray[np.int64]) -> None:
     sides = np.array([blob.shape[-1], blob.shape[-2]])
     first, last = corners[:, :2], corners[:, 2:]  # each as x, y
     inside_first = np.maximum(first, 0)

@@ -1,7 +1,6 @@
 """conv5 of boxes, each in a patch of its own."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from rpn2t.boxes import as_boxes
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Backbone, Maps
-from rpn2t.nets.caffe import forward
+from rpn2t.nets.caffe import Blob, forward
 from rpn2t.nets.patch import cut_into
 from rpn2t.system.stages import Stage, stage
 
@@ -37,7 +36,7 @@ class PatchFeatures:
         self.shape = (channels, height, width)
         self._device = backbone.device
 
-    def batches(self, image: Image, boxes: ArrayLike) -> Iterator[tuple[slice, Any]]:
+    def batches(self, image: Image, boxes: ArrayLike) -> Iterator[tuple[slice, Blob]]:
         """Cut, resize and run the backbone on each box, a batch at a time.
 
         Yields:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rpn2t.config import Config
 from rpn2t.nets.backbone import Maps
-from rpn2t.nets.caffe import forward, read_message
+from rpn2t.nets.caffe import Blob, forward, read_message
 from rpn2t.nets.device import Device
 from rpn2t.paths import prototxt_dir
 from rpn2t.system.stages import Stage, stage
@@ -118,7 +118,7 @@ class FastHead:
         return shifted
 
 
-def _put(blob: Any, regions: Sequence[Maps]) -> None:
+def _put(blob: Blob, regions: Sequence[Maps]) -> None:
     shape = (len(regions), *regions[0].shape)
     if tuple(blob.shape) != shape:
         blob.reshape(*shape)

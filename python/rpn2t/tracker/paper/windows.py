@@ -6,7 +6,6 @@ store; code that chooses among them (batches, hard negatives, the memory) handle
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +14,7 @@ from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Maps
-from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.caffe import Blob, load_caffe
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.features import PatchFeatures
 
@@ -43,7 +42,7 @@ class Windows:
         places = which if isinstance(which, slice) else np.asarray(which, dtype=np.int64)
         return Windows(self.store, self.rows[places])
 
-    def copy_to(self, blob: Any, start: int = 0) -> None:
+    def copy_to(self, blob: Blob, start: int = 0) -> None:
         """Copy them to the rows of a Caffe blob from `start` on."""
         with stage(Stage.COPY):
             load_caffe().copy_rows(self.store.blob, self.rows, blob, np.arange(start, start + len(self)))
@@ -79,7 +78,7 @@ class WindowStore:
                 f"{capacity} windows of conv5 are more than the {most} that can be held: "
                 "lower the sample numbers, long_term_frames or short_term_frames"
             )
-        self.blob: Any = load_caffe().Blob((1, *self.shape))
+        self.blob: Blob = load_caffe().Blob((1, *self.shape))
         self._free: list[int] = []
         self.clear()
 
@@ -113,7 +112,7 @@ class WindowStore:
         """Give all room back."""
         self._free = list(range(self.capacity))[::-1]
 
-    def fill(self, windows: Windows, blob: Any) -> None:
+    def fill(self, windows: Windows, blob: Blob) -> None:
         """Copy the first rows of a Caffe blob to reserved windows of this store, one each."""
         with stage(Stage.COPY):
             load_caffe().copy_rows(blob, np.arange(len(windows)), self.blob, windows.rows)
