@@ -31,7 +31,7 @@ SCALES = {"scenes": anchors.PROPOSAL_SCALES, "closeups": anchors.TRACKING_SCALES
 PROPOSE = {"scenes": "rpn", "closeups": "track"}  # how the layers of each are called
 POSITIVE_IOU = {"scenes": 0.5, "closeups": 0.6}
 SIGMA = 3.0
-ADAM = 0.2  # of the rate, for biases and 1x1 layers
+ADAM = 0.5  # of the rate, for biases and 1x1 layers
 AVERAGE = 0.998  # of the moving average of weights, a step
 HELD_OUT_SEED, HELD_OUT_SCENES, HELD_OUT_CLOSEUPS = 1, 96, 256
 RECALL_SIDE, RECALL_AT = 480, (0.5, 0.7)
@@ -164,7 +164,11 @@ class Trainer:
         self.net = Proposer()
         self.net.load(export.read(options.start, export.CONV5_SCALE))
         self.net.to(memory_format=torch.channels_last)
-        self.start = copy.deepcopy(self.net.zf).requires_grad_(False)
+        self.near = copy.deepcopy(self.net.zf).requires_grad_(False)
+        if options.near:
+            near = Proposer()
+            near.load(export.read(options.near, export.CONV5_SCALE))
+            self.near.load_state_dict(near.zf.state_dict())
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         for name in options.frozen:
             self.net.layer(name).requires_grad_(False)
@@ -183,18 +187,18 @@ class Trainer:
         return cut(self.data, which, draws, self.options.sides[kind])
 
     def evaluate(self, net: Proposer, windows: Windows, kind: str, kept: int) -> Tensor:
-        """Losses of scores and boxes, and how far conv5 of the first `kept` is from the start's, (3,)."""
+        """Losses of scores and boxes, and how far conv5 of the first `kept` is from `near`'s, (3,)."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
             conv5, scores, steps = net(windows.images, kind)
         losses = losses_of(windows, conv5, scores, steps, kind)
         return torch.cat([losses, self._drift(windows.images[:kept], conv5[:kept])[None]])
 
     def _drift(self, images: Tensor, conv5: Tensor) -> Tensor:
-        """Squared distance of conv5 after its ReLU to the start's, over the square of that."""
+        """Squared distance of conv5 after its ReLU to what it is kept near, over the square of that."""
         if not len(images):
             return torch.zeros(())
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
-            wanted = functional.relu(self.start(images)).float()
+            wanted = functional.relu(self.near(images)).float()
         return (functional.relu(conv5) - wanted).square().sum() / wanted.square().sum()
 
     def rate(self) -> float:
@@ -268,7 +272,7 @@ class Trainer:
             "options": {key: str(value) for key, value in vars(self.options).items()},
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
-            "start": self.start.state_dict(),
+            "near": self.near.state_dict(),
             "optimisers": [each.state_dict() for each in self.optimisers],
         }
         runs.write(folder / runs.SNAPSHOT, lambda file: torch.save(state, file))
@@ -285,7 +289,7 @@ class Trainer:
         self.seen = state["seen"]
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.start.load_state_dict(state["start"])
+        self.near.load_state_dict(state["near"] if "near" in state else state["start"])
         for each, its in zip(self.optimisers, state["optimisers"], strict=True):
             each.load_state_dict(its)
 
@@ -345,13 +349,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--boxes", type=Path, help="their list [boxes.jsonl in that folder]")
     add("--snapshots", type=Path, required=True, help="folder to write to, and to go on from")
     add("--start", type=Path, required=True, help="weights of all layers, .npz")
+    add("--near", type=Path, help="weights whose conv5 is kept near [those of --start], .npz")
     add("--steps", type=int, default=10_000, help="length of the training and of its schedule")
     add("--scenes", type=int, default=6, help="photographs a step")
     add("--closeups", type=int, default=20, help="windows in the tracker's geometry a step")
     add("--scene-side", type=int, default=384, help="px of a photograph's window")
     add("--closeup-side", type=int, default=203, help="px of the tracker's window")
-    add("--rate", type=float, default=2e-3, help="highest learning rate, a share of the weights' size")
-    add("--keep-near", type=float, default=0.1, help="weight of the distance to the start's conv5")
+    add("--rate", type=float, default=4e-3, help="highest learning rate, a share of the weights' size")
+    add("--keep-near", type=float, default=0.1, help="weight of the distance to that conv5")
     add("--frozen", nargs="*", default=["conv1"], help="layers that do not learn")
     add("--bf16", action=argparse.BooleanOptionalAction, default=True, help="bfloat16 where it is faster")
     add("--recall", type=int, default=200, help="held-out photographs on which recall is measured")

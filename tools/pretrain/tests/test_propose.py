@@ -80,7 +80,7 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(
         train(images, start, tmp_path, "--minutes", "0", "--recall", "1")
     whole, resumed = (torch.load(folder / runs.SNAPSHOT) for folder in (trained, tmp_path))
     assert whole["seen"] == resumed["seen"] == 3
-    for part in ("net", "average", "start"):
+    for part in ("net", "average", "near"):
         for key, value in whole[part].items():
             assert torch.equal(value, resumed[part][key]), (part, key)
 
