@@ -42,6 +42,14 @@ def iou(first: Tensor, second: Tensor) -> Tensor:
     return common / (first[:, 2:].prod(-1)[:, None] + second[:, 2:].prod(-1)[None] - common)
 
 
+def iou_of_pairs(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of each box with the other of its number, (n,)."""
+    low = torch.maximum(first[:, :2], second[:, :2])
+    high = torch.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
+    common = (high - low).clamp(min=0).prod(1)
+    return common / (first[:, 2:].prod(1) + second[:, 2:].prod(1) - common)
+
+
 def encode(anchors: Tensor, boxes: Tensor) -> Tensor:
     """How boxes differ from anchors: shift of the centre over the side, logarithm of the sides' ratio."""
     shift = boxes[:, :2] + boxes[:, 2:] / 2 - anchors[:, :2] - anchors[:, 2:] / 2
@@ -62,14 +70,14 @@ class Targets:
     Attributes:
         positive: numbers of the anchors that are an object's.
         share: of each of those, one over the number of its object's anchors: all objects weigh the same.
-        steps: of each of those, (n, 4), to its object's box.
+        boxes: of each of those, (n, 4), its object's.
         negative: numbers of those that are background.
         objects: how many objects have an anchor.
     """
 
     positive: Tensor
     share: Tensor
-    steps: Tensor
+    boxes: Tensor
     negative: Tensor
     objects: int
 
@@ -113,8 +121,7 @@ def targets(
     chosen = positive.nonzero()[:, 0]
     counts = torch.bincount(nearest[chosen], minlength=len(boxes))
     share = 1 / counts[nearest[chosen]]
-    steps = encode(anchors[chosen], boxes[nearest[chosen]])
-    return Targets(chosen, share, steps, background.nonzero()[:, 0], int((counts > 0).sum()))
+    return Targets(chosen, share, boxes[nearest[chosen]], background.nonzero()[:, 0], int((counts > 0).sum()))
 
 
 def propose(anchors: Tensor, scores: Tensor, steps: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -24,11 +24,11 @@ kangaroo, raccoon, fruit, kitti21), and what else is in the picture has none."""
 
 HELD_OUT_SOURCE, HOLD_OUT = "voc2007_subset", 10  # as `rpn2t train-rpn --held-out-source voc2007_subset`
 DRAWS = 16  # random numbers a window takes
-SHORTER, LONGEST = (320.0, 600.0), 1.8  # px of the shorter side; `train-rpn`: 384 to 600, measured at 480
+SHORTER, LONGEST = (384.0, 600.0), 1.8  # px of the shorter side, as `train-rpn`
 SHIFT, SCALE, ASPECT, SQUARE = 0.35, (0.58, 1.57), 0.25, 0.3
 CONTEXT = 16  # px around a target on each side, in the teacher and in the student
 SMALLEST_TARGET = 16  # px of the photograph
-VISIBLE = {"scenes": 0.6, "closeups": 0.4}  # share of an object's area that a window must show
+VISIBLE = 0.4  # share of an object's area that the tracker's window must show
 BLURRED = 0.2  # share of the windows
 
 
@@ -56,7 +56,7 @@ class Annotated:
 
 @dataclass
 class Windows:
-    """Images (n, 3, size, size), BGR minus 128, with what is known of each.
+    """Images (n, 3, height, width), BGR minus 128, with what is known of each.
 
     Attributes:
         images: channels last.
@@ -93,17 +93,21 @@ def draw(seed: int, stream: int, start: int, count: int) -> Tensor:
     return torch.rand(count, DRAWS, generator=crops.generator(seed, stream, start))
 
 
-def scenes(data: Annotated, which: Tensor, draws: Tensor, size: int, *, plain: bool = False) -> Windows:
-    """Square parts of photographs at the sizes at which the region proposal network sees them."""
-    sides = torch.stack([data.photographs.widths[which], data.photographs.heights[which]], 1).float()
-    shorter = SHORTER[0] * (SHORTER[1] / SHORTER[0]) ** draws[:, 0]
-    factor = torch.minimum(shorter / sides.amin(1), LONGEST * shorter / sides.amax(1))
-    length = (size / factor)[:, None].expand(-1, 2)
-    found = _cut(data, which, torch.cat([draws[:, 1:3] * (sides - length), length], 1), draws, size, plain)
-    _teach(found, size, VISIBLE["scenes"])
-    for index, boxes in enumerate(found.boxes):
-        cut = clipped(boxes, (size, size))
-        found.boxes[index] = torch.where(found.taught[index][:, None], cut, boxes)
+def scenes(data: Annotated, which: Tensor, draws: Tensor, *, plain: bool = False) -> list[Windows]:
+    """Whole photographs at the sizes at which `rpn2t train-rpn` shows them: windows of one image each.
+
+    Their sides are multiples of 32 px, as every new size costs the CPU's library time.
+    """
+    found = []
+    for number, part in zip(which.split(1), draws.split(1), strict=True):
+        sides = torch.stack([data.photographs.widths[number], data.photographs.heights[number]], 1).float()
+        shorter = SHORTER[0] * (SHORTER[1] / SHORTER[0]) ** part[:, 0]
+        factor = torch.minimum(shorter / sides.amin(1), LONGEST * shorter / sides.amax(1))
+        width, height = (32 * max(round(float(side * factor) / 32), 2) for side in sides[0])
+        frame = torch.cat([torch.zeros(1, 2), sides], 1)
+        windows = _cut(data, number, frame, part, (width, height), plain)
+        windows.taught = [torch.ones(len(boxes), dtype=torch.bool) for boxes in windows.boxes]
+        found.append(windows)
     return found
 
 
@@ -117,17 +121,19 @@ def closeups(data: Annotated, which: Tensor, draws: Tensor, size: int, *, plain:
     shape = torch.where(draws[:, 3:4] < SQUARE, square, boxes[:, 2:] * stretch)
     scale = SCALE[0] * (SCALE[1] / SCALE[0]) ** draws[:, 4:5]
     length = shape * scale * size / (size - 2 * CONTEXT)
-    found = _cut(data, pairs[:, 0], torch.cat([centres - length / 2, length], 1), draws, size, plain)
-    _teach(found, size, VISIBLE["closeups"])
+    found = _cut(data, pairs[:, 0], torch.cat([centres - length / 2, length], 1), draws, (size, size), plain)
+    _teach(found, size)
     return found
 
 
-def _cut(data: Annotated, which: Tensor, frames: Tensor, draws: Tensor, size: int, plain: bool) -> Windows:
+def _cut(
+    data: Annotated, which: Tensor, frames: Tensor, draws: Tensor, size: tuple[int, int], plain: bool
+) -> Windows:
     """The windows that these rectangles of the photographs become; beyond a photograph's edge all is grey."""
     mirrored = draws[:, 12:13] < 0.5
-    steps = (torch.arange(size) + 0.5) / size
     photographs = data.photographs
-    places = torch.where(mirrored, 1 - steps, steps), steps.expand(len(which), size)
+    right, down = (((torch.arange(side) + 0.5) / side).expand(len(which), side) for side in size)
+    places = torch.where(mirrored, 1 - right, right), down
     at = [frames[:, k, None] + place * frames[:, k + 2, None] for k, place in enumerate(places)]
     wholes = photographs.widths[which], photographs.heights[which]
     across, down = (crops.between(each - 0.5, whole) for each, whole in zip(at, wholes, strict=True))
@@ -136,7 +142,7 @@ def _cut(data: Annotated, which: Tensor, frames: Tensor, draws: Tensor, size: in
     if plain:
         bgr = pixels[..., :3].contiguous()
     else:
-        bgr = (pixels.view(len(which), -1, 4) @ crops.colour(draws)).view(len(which), size, size, 3)
+        bgr = (pixels.view(len(which), -1, 4) @ crops.colour(draws)).view(*pixels.shape[:3], 3)
     bgr = bgr.clamp_(0, 255).sub_(128) * (inside[1][:, :, None] & inside[0][:, None, :])[..., None]
     images = bgr.permute(0, 3, 1, 2)
     if not plain:
@@ -155,24 +161,24 @@ def _blur(images: Tensor, draws: Tensor) -> None:
 
 
 def _labelled(
-    data: Annotated, which: Tensor, frames: Tensor, mirrored: Tensor, size: int, images: Tensor
+    data: Annotated, which: Tensor, frames: Tensor, mirrored: Tensor, size: tuple[int, int], images: Tensor
 ) -> Windows:
     """Carry the photographs' boxes over into the windows; those outside are left out."""
     found = Windows(images, [], [], [data.complete[number] for number in which.tolist()])
     for number, frame, mirror in zip(which.tolist(), frames, mirrored, strict=True):
-        scale = size / frame[2:]
+        scale = torch.tensor(size) / frame[2:]
         boxes = torch.cat(
             [(data.boxes[number][:, :2] - frame[:2]) * scale, data.boxes[number][:, 2:] * scale], 1
         )
         if mirror:
-            boxes[:, 0] = size - boxes[:, 0] - boxes[:, 2]
+            boxes[:, 0] = size[0] - boxes[:, 0] - boxes[:, 2]
         found.boxes.append(boxes)
     return found
 
 
-def _teach(windows: Windows, size: int, visible: float) -> None:
+def _teach(windows: Windows, size: int) -> None:
     """Leave out what lies outside; of the rest, say what can be seen well enough to be proposed."""
     for index, boxes in enumerate(windows.boxes):
         seen = clipped(boxes, (size, size))[:, 2:].prod(1) / boxes[:, 2:].prod(1)
         windows.boxes[index] = boxes[seen > 0]
-        windows.taught.append(seen[seen > 0] >= visible)
+        windows.taught.append(seen[seen > 0] >= VISIBLE)

@@ -30,10 +30,11 @@ WEIGHTS = "proposals.npz"
 SCALES = {"scenes": anchors.PROPOSAL_SCALES, "closeups": anchors.TRACKING_SCALES}
 PROPOSE = {"scenes": "rpn", "closeups": "track"}  # how the layers of each are called
 POSITIVE_IOU = {"scenes": 0.5, "closeups": 0.6}
+POOR_IOU, GOOD_IOU = 0.3, 0.9  # of a box with its object: the score shall be 0, and 1
 SIGMA = 3.0
 ADAM = 0.5  # of the rate, for biases and 1x1 layers
 AVERAGE = 0.998  # of the moving average of weights, a step
-HELD_OUT_SEED, HELD_OUT_SCENES, HELD_OUT_CLOSEUPS = 1, 96, 256
+HELD_OUT_SEED, HELD_OUT_SCENES, HELD_OUT_CLOSEUPS = 1, 48, 256
 RECALL_SIDE, RECALL_AT = 480, (0.5, 0.7)
 
 
@@ -124,27 +125,47 @@ class Proposer(nn.Module):  # type: ignore[misc]
         return [*GEOMETRY, "conv_proposal1", *heads]
 
 
-def losses_of(windows: Windows, conv5: Tensor, scores: Tensor, steps: Tensor, kind: str) -> Tensor:
-    """Loss of the scores and of the boxes, (2,): every object weighs the same, and so does all background.
+def losses_of(
+    windows: Windows, conv5: Tensor, scores: Tensor, steps: Tensor, kind: str, objects: float | None = None
+) -> Tensor:
+    """Loss of the scores and of the boxes, (2,).
 
-    A softmax over object and background and smooth L1, as Faster R-CNN's, but over all anchors that teach
-    where that draws some of them.
+    As Faster R-CNN's a softmax over object and background and smooth L1, but over all anchors that teach
+    where that draws some, and every object weighs the same. An object's anchors need not be sure of it: the
+    better the box they make of it, the higher their score shall be. So the best of boxes that overlap stays.
+
+    Args:
+        windows: what was shown.
+        conv5: its shape is that of the anchors' map.
+        scores: the net's.
+        steps: the net's.
+        kind: "scenes" or "closeups".
+        objects: what the objects' sums are divided by, their number unless given.
     """
     grid = anchors.grid(conv5.shape[2], conv5.shape[3], SCALES[kind])
-    found, background, boxes, objects = [], [], [], 0
+    found, background, boxes, count = [], [], [], 0
     labels = zip(windows.boxes, windows.taught, windows.complete, strict=True)
     for (its_boxes, taught, complete), score, step in zip(labels, scores, steps, strict=True):
         its = anchors.targets(grid, its_boxes, taught, complete=complete, positive_iou=POSITIVE_IOU[kind])
-        found.append(its.share * functional.softplus(-score[its.positive]))
-        distance = functional.smooth_l1_loss(
-            step[its.positive], its.steps, beta=1 / SIGMA**2, reduction="none"
-        )
-        boxes.append(its.share * distance.sum(1))
+        own, score_of, step_of = grid[its.positive], score[its.positive], step[its.positive]
+        reached = anchors.iou_of_pairs(anchors.decode(own, step_of.detach()), its.boxes)
+        wanted = ((reached - POOR_IOU) / (GOOD_IOU - POOR_IOU)).clamp(0, 1)
+        found.append(its.share * _with_logits(score_of, wanted))
+        distance = _smooth_l1(step_of, anchors.encode(own, its.boxes)).sum(1)
+        boxes.append(its.share * distance)
         background.append(functional.softplus(score[its.negative]))
-        objects += its.objects
-    number, nothing = max(objects, 1), torch.cat(background)
+        count += its.objects
+    number, nothing = objects or max(count, 1), torch.cat(background)
     scoring = torch.cat(found).sum() / number + nothing.sum() / max(len(nothing), 1)
     return torch.stack([scoring, torch.cat(boxes).sum() / number])
+
+
+def _with_logits(score: Tensor, wanted: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(score, wanted, reduction="none")
+
+
+def _smooth_l1(found: Tensor, wanted: Tensor) -> Tensor:
+    return functional.smooth_l1_loss(found, wanted, beta=1 / SIGMA**2, reduction="none")
 
 
 class Trainer:
@@ -160,6 +181,7 @@ class Trainer:
     def __init__(self, options: argparse.Namespace, data: Annotated, held_out: Annotated) -> None:
         self.options = options
         self.data, self.held_out = data, held_out
+        self.objects = sum(map(len, data.boxes)) / len(data)
         self.seen, self.length = 0, options.steps
         self.net = Proposer()
         self.net.load(export.read(options.start, export.CONV5_SCALE))
@@ -175,22 +197,25 @@ class Trainer:
         self.optimisers = _optimisers(self.net)
         self.fixed = self._fixed()
 
-    def windows(self, kind: str) -> Windows:
-        """The windows of the next step."""
-        seed = self.options.seed
-        cut, count, stream, photographs = {
-            "scenes": (annotated.scenes, self.options.scenes, 0, len(self.data)),
-            "closeups": (annotated.closeups, self.options.closeups, 1, len(self.data.objects)),
-        }[kind]
-        which = crops.order(2 * seed + stream, self.seen * count, count, photographs)
-        draws = annotated.draw(seed, 2 + stream, self.seen, count)
-        return cut(self.data, which, draws, self.options.sides[kind])
+    def scenes(self) -> list[Windows]:
+        """The photographs of the next step."""
+        seed, count = self.options.seed, self.options.scenes
+        which = crops.order(2 * seed, self.seen * count, count, len(self.data))
+        return annotated.scenes(self.data, which, annotated.draw(seed, 2, self.seen, count))
+
+    def closeups(self) -> Windows:
+        """The tracker's windows of the next step."""
+        seed, count = self.options.seed, self.options.closeups
+        which = crops.order(2 * seed + 1, self.seen * count, count, len(self.data.objects))
+        draws = annotated.draw(seed, 3, self.seen, count)
+        return annotated.closeups(self.data, which, draws, self.options.side)
 
     def evaluate(self, net: Proposer, windows: Windows, kind: str, kept: int) -> Tensor:
         """Losses of scores and boxes, and how far conv5 of the first `kept` is from `near`'s, (3,)."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
             conv5, scores, steps = net(windows.images, kind)
-        losses = losses_of(windows, conv5, scores, steps, kind)
+        # A photograph's objects weigh the same in all photographs, few or many.
+        losses = losses_of(windows, conv5, scores, steps, kind, self.objects if kind == "scenes" else None)
         return torch.cat([losses, self._drift(windows.images[:kept], conv5[:kept])[None]])
 
     def _drift(self, images: Tensor, conv5: Tensor) -> Tensor:
@@ -212,10 +237,12 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = self.rate() * factor
         self.net.zero_grad(set_to_none=True)
-        scenes = self.evaluate(self.net, self.windows("scenes"), "scenes", 0)
-        scenes[:2].sum().backward()
-        kept = math.ceil(self.options.closeups / 4)
-        closeups = self.evaluate(self.net, self.windows("closeups"), "closeups", kept)
+        scenes = torch.zeros(2)
+        for windows in self.scenes():
+            losses = self.evaluate(self.net, windows, "scenes", 0)[:2] / self.options.scenes
+            losses.sum().backward()
+            scenes += losses.detach()
+        closeups = self.evaluate(self.net, self.closeups(), "closeups", math.ceil(self.options.closeups / 4))
         (closeups[:2].sum() + self.options.keep_near * closeups[2]).backward()
         for optimiser in self.optimisers:
             optimiser.step()
@@ -224,21 +251,21 @@ class Trainer:
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
                 mean.lerp_(value, share)
-        return torch.cat([scenes[:2], closeups]).detach()
+        return torch.cat([scenes, closeups.detach()])
 
     def _fixed(self) -> list[tuple[str, Windows]]:
         """Windows of held-out photographs, always the same."""
-        found = []
-        for stream, (kind, cut, total, batch) in enumerate(
-            [
-                ("scenes", annotated.scenes, min(HELD_OUT_SCENES, len(self.held_out)), 8),
-                ("closeups", annotated.closeups, min(HELD_OUT_CLOSEUPS, len(self.held_out.objects)), 32),
-            ]
-        ):
-            draws = annotated.draw(HELD_OUT_SEED, stream, 0, total)
-            for which, part in zip(torch.arange(total).split(batch), draws.split(batch), strict=True):
-                size = self.options.sides[kind]
-                found.append((kind, cut(self.held_out, which, part, size, plain=True)))
+        count = min(HELD_OUT_SCENES, len(self.held_out))
+        draws = annotated.draw(HELD_OUT_SEED, 0, 0, count)
+        found = [
+            ("scenes", each)
+            for each in annotated.scenes(self.held_out, torch.arange(count), draws, plain=True)
+        ]
+        count = min(HELD_OUT_CLOSEUPS, len(self.held_out.objects))
+        draws = annotated.draw(HELD_OUT_SEED, 1, 0, count)
+        for which, part in zip(torch.arange(count).split(32), draws.split(32), strict=True):
+            windows = annotated.closeups(self.held_out, which, part, self.options.side, plain=True)
+            found.append(("closeups", windows))
         return found
 
     def measure(self) -> dict[str, float]:
@@ -246,7 +273,8 @@ class Trainer:
         sums: dict[str, Tensor] = {}
         for kind, windows in self.fixed:
             with torch.no_grad():
-                losses = self.evaluate(self.average, windows, kind, len(windows.images))
+                kept = len(windows.images) if kind == "closeups" else 0
+                losses = self.evaluate(self.average, windows, kind, kept)
             sums[kind] = sums.get(kind, torch.zeros(4)) + torch.cat([losses, torch.ones(1)]) * len(
                 windows.boxes
             )
@@ -351,12 +379,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--start", type=Path, required=True, help="weights of all layers, .npz")
     add("--near", type=Path, help="weights whose conv5 is kept near [those of --start], .npz")
     add("--steps", type=int, default=10_000, help="length of the training and of its schedule")
-    add("--scenes", type=int, default=6, help="photographs a step")
+    add("--scenes", type=int, default=3, help="photographs a step")
     add("--closeups", type=int, default=20, help="windows in the tracker's geometry a step")
-    add("--scene-side", type=int, default=384, help="px of a photograph's window")
-    add("--closeup-side", type=int, default=203, help="px of the tracker's window")
+    add("--side", type=int, default=203, help="px of the tracker's window")
     add("--rate", type=float, default=4e-3, help="highest learning rate, a share of the weights' size")
-    add("--keep-near", type=float, default=0.1, help="weight of the distance to that conv5")
+    add("--keep-near", type=float, default=0.2, help="weight of the distance to that conv5")
     add("--frozen", nargs="*", default=["conv1"], help="layers that do not learn")
     add("--bf16", action=argparse.BooleanOptionalAction, default=True, help="bfloat16 where it is faster")
     add("--recall", type=int, default=200, help="held-out photographs on which recall is measured")
@@ -365,9 +392,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--every", type=float, default=10, help="minutes between snapshots")
     add("--keep", type=int, default=2000, help="steps between weights that are kept for good")
     add("--minutes", type=float, default=math.inf, help="stop after so many")
-    options = parser.parse_args(arguments)
-    options.sides = {"scenes": options.scene_side, "closeups": options.closeup_side}
-    return options
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -39,20 +39,21 @@ def draws(**changed: float) -> torch.Tensor:
 @pytest.mark.parametrize("mirror", [0.2, 0.8])
 @pytest.mark.parametrize("kind", ["scenes", "closeups"])
 def test_boxes_go_where_the_pixels_go(data: annotated.Annotated, kind: str, mirror: float) -> None:
-    cut = {"scenes": annotated.scenes, "closeups": annotated.closeups}[kind]
-    side = {"scenes": 384, "closeups": 203}[kind]
     for seed in range(5):
         some = annotated.draw(seed, 0, 0, 1)
         some[0, 12] = mirror
-        found = cut(data, torch.tensor([0]), some, side, plain=True)
+        if kind == "scenes":
+            found = annotated.scenes(data, torch.tensor([0]), some, plain=True)[0]
+        else:
+            found = annotated.closeups(data, torch.tensor([0]), some, 203, plain=True)
         assert found.complete == [True]
-        assert found.images.shape == (1, 3, side, side)
+        rows, columns = found.images.shape[2:]
         x, y, width, height = found.boxes[0][0].tolist()
-        inner = torch.zeros(side, side, dtype=torch.bool)
+        inner = torch.zeros(rows, columns, dtype=torch.bool)
         left, top = (max(0, int(each) + 6) for each in (x, y))
         inner[top : max(int(y + height) - 6, 0), left : max(int(x + width) - 6, 0)] = True
         assert red(found.images[0])[inner].all()
-        outer = torch.ones(side, side, dtype=torch.bool)
+        outer = torch.ones(rows, columns, dtype=torch.bool)
         left, top = (max(0, int(each) - 6) for each in (x, y))
         outer[top : int(y + height) + 7, left : int(x + width) + 7] = False
         assert not red(found.images[0])[outer].any()
@@ -65,10 +66,21 @@ def test_without_jitter_the_target_lies_in_the_middle(data: annotated.Annotated)
 
 
 def test_beyond_the_edge_all_is_grey(data: annotated.Annotated) -> None:
-    found = annotated.scenes(data, torch.tensor([0]), draws(_0=0.0), 384)  # 320 px high
-    assert (found.images[0, :, :32] == 0).all()
-    assert (found.images[0, :, -32:] == 0).all()
-    assert (found.images[0, :, 32:-32] != 0).float().mean() > 0.9
+    one = annotated.Annotated(data.photographs, [torch.tensor([[0.0, 0, 80, 60]])] * 2, [True] * 2)
+    same = np.log(1 / annotated.SCALE[0]) / np.log(annotated.SCALE[1] / annotated.SCALE[0])
+    found = annotated.closeups(one, torch.tensor([0]), draws(_4=float(same), _3=1.0), 203)
+    edge = torch.ones(203, 203, dtype=torch.bool)
+    edge[16:-16, 16:-16] = False
+    assert (found.images[0][:, edge] == 0).all()
+    assert (found.images[0][:, ~edge] != 0).float().mean() > 0.9
+
+
+def test_scenes_are_whole_photographs_at_the_network_s_size(data: annotated.Annotated) -> None:
+    small, large = (annotated.scenes(data, torch.tensor([0]), draws(_0=place))[0] for place in (0.0, 1.0))
+    assert small.images.shape == (1, 3, 384, 512)
+    assert large.images.shape == (1, 3, 608, 800)
+    assert small.boxes[0][0].tolist() == pytest.approx([30 * 6.4, 20 * 6.4, 30 * 6.4, 20 * 6.4])
+    assert small.taught[0].tolist() == [True]
 
 
 def test_targets_are_the_objects_that_are_large_enough(data: annotated.Annotated) -> None:
@@ -79,11 +91,11 @@ def test_targets_are_the_objects_that_are_large_enough(data: annotated.Annotated
 def test_what_is_cut_off_by_more_than_allowed_is_not_taught(data: annotated.Annotated) -> None:
     windows = annotated.Windows(
         torch.zeros(1, 3, 100, 100),
-        [torch.tensor([[-40.0, 0, 100, 50], [-90, 0, 100, 50], [-100, 0, 50, 50]])],
+        [torch.tensor([[-50.0, 0, 100, 50], [-70, 0, 100, 50], [-100, 0, 50, 50]])],
         [],
         [True],
     )
-    annotated._teach(windows, 100, 0.6)
+    annotated._teach(windows, 100)
     assert windows.taught[0].tolist() == [True, False]
     assert len(windows.boxes[0]) == 2
 

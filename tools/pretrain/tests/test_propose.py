@@ -49,7 +49,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(images: Path, start: Path, snapshots: Path, *more: str) -> int:
-    small = ["--scenes", "2", "--closeups", "4", "--scene-side", "96", "--closeup-side", "75", "--no-bf16"]
+    small = ["--scenes", "1", "--closeups", "4", "--side", "75", "--no-bf16"]
     given = ["--images", str(images), "--start", str(start), "--snapshots", str(snapshots), "--steps", "3"]
     return propose.main([*given, *small, "--recall", "0", "--keep", "2", *more])
 
@@ -96,7 +96,7 @@ def test_all_layers_learn_but_those_frozen(start: Path, trained: Path) -> None:
 
 
 def test_the_losses_fall(images: Path, start: Path, tmp_path: Path) -> None:
-    train(images, start, tmp_path, "--steps", "30", "--keep", "30", "--rate", "0.01")
+    train(images, start, tmp_path, "--steps", "15", "--keep", "15", "--rate", "0.01")
     first, last = [json.loads(line)["held_out"] for line in (tmp_path / runs.LOG).read_text().splitlines()]
     for name in ("scene_scores", "closeup_scores", "closeup_boxes"):  # few objects fit into such small scenes
         assert last[name] < first[name], name
