@@ -24,7 +24,13 @@ kangaroo, raccoon, fruit, kitti21), and what else is in the picture has none."""
 
 HELD_OUT_SOURCE, HOLD_OUT = "voc2007_subset", 10  # as `rpn2t train-rpn --held-out-source voc2007_subset`
 DRAWS = 16  # random numbers a window takes
-SHORTER, LONGEST = (384.0, 600.0), 1.8  # px of the shorter side, as `train-rpn`
+SHORTER, LONGEST = (384.0, 540.0), 1.8  # px of the shorter side; `train-rpn`: 384 to 600
+CANVASES = [
+    (512, 384), (576, 384), (576, 432), (640, 480), (448, 448), (480, 480),
+    (384, 512), (384, 576), (432, 576), (480, 640),
+]  # fmt: skip
+"""Width and height, px. A pixel of other sizes, larger ones above all, can take the CPU's library four times as
+long: 704 x 512, 768 x 576."""
 SHIFT, SCALE, ASPECT, SQUARE = 0.35, (0.58, 1.57), 0.25, 0.3
 CONTEXT = 16  # px around a target on each side, in the teacher and in the student
 SMALLEST_TARGET = 16  # px of the photograph
@@ -96,16 +102,16 @@ def draw(seed: int, stream: int, start: int, count: int) -> Tensor:
 def scenes(data: Annotated, which: Tensor, draws: Tensor, *, plain: bool = False) -> list[Windows]:
     """Whole photographs at the sizes at which `rpn2t train-rpn` shows them: windows of one image each.
 
-    Their sides are multiples of 32 px, as every new size costs the CPU's library time.
+    Each is fitted to the nearest of CANVASES.
     """
     found = []
     for number, part in zip(which.split(1), draws.split(1), strict=True):
         sides = torch.stack([data.photographs.widths[number], data.photographs.heights[number]], 1).float()
         shorter = SHORTER[0] * (SHORTER[1] / SHORTER[0]) ** part[:, 0]
         factor = torch.minimum(shorter / sides.amin(1), LONGEST * shorter / sides.amax(1))
-        width, height = (32 * max(round(float(side * factor) / 32), 2) for side in sides[0])
+        distances = (sides * factor[:, None] / torch.tensor(CANVASES)).log().abs().sum(1)
         frame = torch.cat([torch.zeros(1, 2), sides], 1)
-        windows = _cut(data, number, frame, part, (width, height), plain)
+        windows = _cut(data, number, frame, part, CANVASES[int(distances.argmin())], plain)
         windows.taught = [torch.ones(len(boxes), dtype=torch.bool) for boxes in windows.boxes]
         found.append(windows)
     return found

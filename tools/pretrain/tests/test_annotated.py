@@ -78,7 +78,7 @@ def test_beyond_the_edge_all_is_grey(data: annotated.Annotated) -> None:
 def test_scenes_are_whole_photographs_at_the_network_s_size(data: annotated.Annotated) -> None:
     small, large = (annotated.scenes(data, torch.tensor([0]), draws(_0=place))[0] for place in (0.0, 1.0))
     assert small.images.shape == (1, 3, 384, 512)
-    assert large.images.shape == (1, 3, 608, 800)
+    assert large.images.shape == (1, 3, 480, 640)
     assert small.boxes[0][0].tolist() == pytest.approx([30 * 6.4, 20 * 6.4, 30 * 6.4, 20 * 6.4])
     assert small.taught[0].tolist() == [True]
 
