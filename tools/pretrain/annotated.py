@@ -29,8 +29,8 @@ CANVASES = [
     (512, 384), (576, 384), (576, 432), (640, 480), (448, 448), (480, 480),
     (384, 512), (384, 576), (432, 576), (480, 640),
 ]  # fmt: skip
-"""Width and height, px. A pixel of other sizes, larger ones above all, can take the CPU's library four times as
-long: 704 x 512, 768 x 576."""
+"""Width and height, px. A pixel of other sizes, larger ones above all, can take the CPU's library four times
+as long: 704 x 512, 768 x 576."""
 SHIFT, SCALE, ASPECT, SQUARE = 0.35, (0.58, 1.57), 0.25, 0.3
 CONTEXT = 16  # px around a target on each side, in the teacher and in the student
 SMALLEST_TARGET = 16  # px of the photograph

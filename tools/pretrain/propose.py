@@ -33,7 +33,7 @@ POSITIVE_IOU = {"scenes": 0.5, "closeups": 0.6}
 POOR_IOU, GOOD_IOU = 0.3, 0.9  # of a box with its object: the score shall be 0, and 1
 SIGMA = 3.0
 ADAM = 0.5  # of the rate, for biases and 1x1 layers
-AVERAGE = 0.998  # of the moving average of weights, a step
+AVERAGE = 0.99  # of the moving average of weights, a step
 HELD_OUT_SEED, HELD_OUT_SCENES, HELD_OUT_CLOSEUPS = 1, 48, 256
 RECALL_SIDE, RECALL_AT = 480, (0.5, 0.7)
 
