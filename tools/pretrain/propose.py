@@ -32,6 +32,7 @@ PROPOSE = {"scenes": "rpn", "closeups": "track"}  # how the layers of each are c
 POSITIVE_IOU = {"scenes": 0.5, "closeups": 0.6}
 POOR_IOU, GOOD_IOU = 0.3, 0.9  # of a box with its object: the score shall be 0, and 1
 SIGMA = 3.0
+BOXES = 2.0  # weight of the boxes' loss beside the scores'
 ADAM = 0.5  # of the rate, for biases and 1x1 layers
 AVERAGE = 0.99  # of the moving average of weights, a step
 HELD_OUT_SEED, HELD_OUT_SCENES, HELD_OUT_CLOSEUPS = 1, 48, 256
@@ -240,10 +241,10 @@ class Trainer:
         scenes = torch.zeros(2)
         for windows in self.scenes():
             losses = self.evaluate(self.net, windows, "scenes", 0)[:2] / self.options.scenes
-            losses.sum().backward()
+            (losses[0] + BOXES * losses[1]).backward()
             scenes += losses.detach()
         closeups = self.evaluate(self.net, self.closeups(), "closeups", math.ceil(self.options.closeups / 4))
-        (closeups[:2].sum() + self.options.keep_near * closeups[2]).backward()
+        (closeups[0] + BOXES * closeups[1] + self.options.keep_near * closeups[2]).backward()
         for optimiser in self.optimisers:
             optimiser.step()
         self.seen += 1
