@@ -1,20 +1,27 @@
 #!/bin/bash
-# Train in the background, giving way to everything else: background.sh PYTHON SNAPSHOTS IMAGES [OPTION]...
+# Train in the background, giving way to everything else:
+# background.sh [propose.py] PYTHON SNAPSHOTS IMAGES [OPTION]...
 #
-# Starts pretrain.py, or goes on from the folder's last snapshot, and writes its process id to `pid` in the
-# folder above SNAPSHOTS. Does nothing if that process still runs. To stop it: kill -TERM its id.
+# Starts pretrain.py, or the script that is named first, or goes on from the folder's last snapshot, and
+# writes its process id to `pid` in the folder above SNAPSHOTS. Does nothing if that process still runs.
+# To stop it: kill -TERM its id.
 set -euo pipefail
 
+name=pretrain.py
+if [[ ${1-} = *.py ]]; then
+  name=$1
+  shift
+fi
 if (($# < 3)); then
-  sed -n '2,5s/^# \?//p' "$0" >&2
+  sed -n '2,7s/^# \?//p' "$0" >&2
   exit 2
 fi
 python=$1 snapshots=$2 images=$3
 shift 3
-script=$(dirname "$(realpath "$0")")/pretrain.py
+script=$(dirname "$(realpath "$0")")/$name
 mkdir -p "$snapshots"
 pid_file=$(dirname "$(realpath "$snapshots")")/pid
-if [[ -s $pid_file ]] && grep -qs pretrain.py "/proc/$(<"$pid_file")/cmdline"; then
+if [[ -s $pid_file ]] && grep -qs "$name" "/proc/$(<"$pid_file")/cmdline"; then
   echo "It runs already, as process $(<"$pid_file")"
   exit 0
 fi

@@ -20,6 +20,8 @@ AREA = (0.1, 1.0)  # of the photograph
 ASPECT = 2.0
 DRAWS = 13  # random numbers a crop takes
 
+Axis = tuple[Tensor, Tensor, Tensor]  # along one axis: the pixels before and after, and the second's weight
+
 
 @dataclass
 class Photographs:
@@ -77,7 +79,7 @@ def decode(paths: Sequence[Path], side: int, threads: int = 2) -> Photographs:
 def order(seed: int, start: int, count: int, photographs: int) -> Tensor:
     """Numbers `start` to `start + count` of an endless row of photographs: a permutation, then another."""
     first, last = start // photographs, (start + count - 1) // photographs
-    generators = [_generator(seed, 0, each) for each in range(first, last + 1)]
+    generators = [generator(seed, 0, each) for each in range(first, last + 1)]
     rounds = [torch.randperm(photographs, generator=each) for each in generators]
     skipped = start - first * photographs
     return torch.cat(rounds)[skipped : skipped + count]
@@ -85,7 +87,7 @@ def order(seed: int, start: int, count: int, photographs: int) -> Tensor:
 
 def draw(seed: int, start: int, count: int) -> Tensor:
     """The random numbers of crops `start` to `start + count`, (count, DRAWS), uniform in 0 to 1."""
-    return torch.rand(count, DRAWS, generator=_generator(seed, 1, start))
+    return torch.rand(count, DRAWS, generator=generator(seed, 1, start))
 
 
 def cut(
@@ -113,7 +115,7 @@ def cut(
     if plain:
         bgr = bgr[..., :3].contiguous()
     else:
-        bgr = (bgr.view(len(which), -1, 4) @ _colour(draws)).view(len(which), size, size, 3)
+        bgr = (bgr.view(len(which), -1, 4) @ colour(draws)).view(len(which), size, size, 3)
     crops = bgr.clamp_(0, 255).sub_(128).permute(0, 3, 1, 2)
     return crops if plain else _mix(crops, draws, mixed)
 
@@ -135,58 +137,66 @@ def _pixels(path: Path, size: tuple[int, int]) -> NDArray[np.int32]:
     return packed.view(np.int32).ravel()
 
 
-def _generator(seed: int, stream: int, number: int) -> torch.Generator:
+def generator(seed: int, stream: int, number: int) -> torch.Generator:
+    """Random numbers of their own for every seed, stream and number."""
     digest = hashlib.sha256(f"{seed} {stream} {number}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
 
 
-def _between(uniform: Tensor, low: float, high: float) -> Tensor:
+def _uniform(uniform: Tensor, low: float, high: float) -> Tensor:
     return low + (high - low) * uniform
 
 
 def _resample(photographs: Photographs, which: Tensor, draws: Tensor, size: int) -> Tensor:
     """Windows (n, size, size, 4) of random size, shape and place, half of them mirrored, bilinear."""
-    starts, widths, heights = (
-        part[which] for part in (photographs.starts, photographs.widths, photographs.heights)
-    )
-    area = _between(draws[:, 0], *AREA) * widths * heights
-    aspect = torch.exp(math.log(ASPECT) * _between(draws[:, 1], -1, 1))
+    widths, heights = photographs.widths[which], photographs.heights[which]
+    area = _uniform(draws[:, 0], *AREA) * widths * heights
+    aspect = torch.exp(math.log(ASPECT) * _uniform(draws[:, 1], -1, 1))
     left, right, across = _axis(torch.sqrt(area * aspect), widths, draws[:, 2], size, draws[:, 4] < 0.5)
     top, bottom, down = _axis(torch.sqrt(area / aspect), heights, draws[:, 3], size)
+    return bilinear(photographs, which, (left, right, across), (top, bottom, down))
+
+
+def bilinear(photographs: Photographs, which: Tensor, across: Axis, down: Axis) -> Tensor:
+    """Windows (n, height, width, 4), B, G, R and 255 as floats: of a photograph each, at these pixels."""
+    (left, right, weight), (top, bottom, below) = across, down
+    starts, widths = photographs.starts[which], photographs.widths[which]
 
     def corner(row: Tensor, column: Tensor) -> Tensor:
         index = (starts[:, None] + row * widths[:, None])[:, :, None] + column[:, None, :]
         return photographs.pixels[index].view(torch.uint8).view(*index.shape, 4).float()
 
-    weight = across[:, None, :, None]
+    weight = weight[:, None, :, None]
     upper = corner(top, left).lerp_(corner(top, right), weight)
     lower = corner(bottom, left).lerp_(corner(bottom, right), weight)
-    return upper.lerp_(lower, down[:, :, None, None])
+    return upper.lerp_(lower, below[:, :, None, None])
 
 
-def _axis(
-    length: Tensor, whole: Tensor, place: Tensor, size: int, mirrored: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
+def _axis(length: Tensor, whole: Tensor, place: Tensor, size: int, mirrored: Tensor | None = None) -> Axis:
     """Along one axis: the pixels before and after each of the `size` positions, and the second's weight."""
     length = torch.minimum(length, whole)
     steps = (torch.arange(size, device=length.device) + 0.5) / size
     steps = steps.expand(len(length), size)
     if mirrored is not None:
         steps = torch.where(mirrored[:, None], 1 - steps, steps)
-    at = (place * (whole - length))[:, None] + steps * length[:, None] - 0.5
+    return between((place * (whole - length))[:, None] + steps * length[:, None] - 0.5, whole)
+
+
+def between(at: Tensor, whole: Tensor) -> Axis:
+    """The pixels around positions, (n, size), of photographs of this length; outside it is as at the edge."""
     at = torch.minimum(at.clamp(min=0), (whole - 1)[:, None])
     before = at.floor()
     after = torch.minimum(before + 1, (whole - 1)[:, None])
     return before.long(), after.long(), at - before
 
 
-def _colour(draws: Tensor) -> Tensor:
+def colour(draws: Tensor) -> Tensor:
     """(n, 4, 3): saturation (a tenth is grey), gains of the channels, contrast and brightness, as one map."""
     grey = torch.tensor([0.114, 0.587, 0.299], device=draws.device)
-    saturation = torch.where(draws[:, 5] < 0.1, 0, _between(draws[:, 6], 0.5, 1.5))[:, None, None]
-    contrast = torch.exp(_between(draws[:, 7], -0.4, 0.4))[:, None]
-    gains = contrast * torch.exp(_between(draws[:, 8:11], -0.1, 0.1))
-    brightness = 128 * (1 - contrast) + _between(draws[:, 11:12], -24, 24)
+    saturation = torch.where(draws[:, 5] < 0.1, 0, _uniform(draws[:, 6], 0.5, 1.5))[:, None, None]
+    contrast = torch.exp(_uniform(draws[:, 7], -0.4, 0.4))[:, None]
+    gains = contrast * torch.exp(_uniform(draws[:, 8:11], -0.1, 0.1))
+    brightness = 128 * (1 - contrast) + _uniform(draws[:, 11:12], -24, 24)
     matrix = saturation * torch.eye(3, device=draws.device) + (1 - saturation) * grey[:, None]
     return torch.cat([matrix * gains[:, None, :], (brightness / 255).expand(-1, 3)[:, None, :]], 1)
 

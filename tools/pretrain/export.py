@@ -4,7 +4,8 @@ python tools/pretrain/export.py SNAPSHOT.pt ZF.npz
 python tools/pretrain/export.py ZF.npz zf_teacher.caffemodel
 python tools/pretrain/export.py zf_teacher.caffemodel ZF.npz    (back: to train on)
 
-In Caffe's files conv5 is larger by --conv5-scale, unless given by that of the shipped weights.
+The region proposal layers go along where a file has them. In Caffe's files conv5 is larger by --conv5-scale,
+unless given by that of the shipped weights.
 Snapshots need PyTorch, Caffe's files need Caffe and rpn2t: with both in one Python, one step does it.
 """
 
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
+RPN = ("conv_proposal1", "rpn_cls_score", "rpn_bbox_pred")
+CONV5_SCALE = 3.0  # of the shipped weights
 
 
 def read(path: Path, conv5_scale: float = 1) -> Arrays:
@@ -28,8 +31,7 @@ def read(path: Path, conv5_scale: float = 1) -> Arrays:
     if path.suffix == ".caffemodel":
         from rpn2t.nets.caffemodel import read_caffemodel
 
-        found = layers(_arrays(read_caffemodel(path, only=LAYERS)), 1 / conv5_scale)
-        return _arrays(found)
+        return _arrays(layers(_arrays(read_caffemodel(path, only=[*LAYERS, *RPN])), 1 / conv5_scale))
     import torch
     from zf import folded
 
@@ -38,14 +40,21 @@ def read(path: Path, conv5_scale: float = 1) -> Arrays:
 
 
 def layers(arrays: Arrays, conv5_scale: float) -> dict[str, list[NDArray[Any]]]:
-    """Caffe's layers: kernel and bias of each, those of conv5 times a factor."""
-    found = {name: [arrays[f"{name}_w"], arrays[f"{name}_b"]] for name in LAYERS}
+    """Caffe's layers: kernel and bias of each, those of conv5 times a factor.
+
+    The region proposal layers, where there are any, give what they gave: conv_proposal1 makes up for it.
+    """
+    names = [name for name in (*LAYERS, *RPN) if f"{name}_w" in arrays]
+    found = {name: [arrays[f"{name}_w"], arrays[f"{name}_b"]] for name in names}
     found["conv5"] = [array * np.float32(conv5_scale) for array in found["conv5"]]
+    if "conv_proposal1" in found:
+        found["conv_proposal1"][0] = found["conv_proposal1"][0] / np.float32(conv5_scale)
     return found
 
 
 def _arrays(layers: Mapping[str, Sequence[NDArray[Any]]]) -> Arrays:
-    return {f"{name}_{part}": layers[name][index] for name in LAYERS for index, part in enumerate("wb")}
+    names = [name for name in (*LAYERS, *RPN) if layers.get(name)]
+    return {f"{name}_{part}": layers[name][index] for name in names for index, part in enumerate("wb")}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -55,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("source", type=Path, help="snapshot.pt, folded weights (.npz), or .caffemodel")
     parser.add_argument("target", type=Path, help=".npz or .caffemodel")
-    parser.add_argument("--conv5-scale", type=float, default=3, help="factor on a .caffemodel's conv5 [3]")
+    parser.add_argument(
+        "--conv5-scale", type=float, default=CONV5_SCALE, help="factor on a .caffemodel's conv5 [3]"
+    )
     parser.add_argument("--float16", action="store_true", help="store halves, .npz only")
     options = parser.parse_args(arguments)
     if not options.source.is_file():

@@ -7,31 +7,26 @@ Run again, it goes on where its last snapshot stood.
 
 import argparse
 import copy
-import fcntl
-import json
 import math
-import os
-import signal
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import crops
 import export
 import numpy as np
+import runs
 import torch
 from lite0 import CLASSES, FINAL, MIDDLE, Lite0
+from muon import Kernels
 from torch import Tensor, nn
 from torch.nn import functional
 from zf import Pupil, folded, unfold
 
-SNAPSHOT, LOG, WEIGHTS = "snapshot.pt", "log.jsonl", "zf.npz"
+WEIGHTS = "zf.npz"
 Answers = tuple[Tensor, Tensor, Tensor]  # features at stride 16, final features, logits
-LOSSES = ("middle", "final", "classes")
 WEIGHTS_OF_LOSSES = (1.0, 1.0, 0.5)
 AVERAGE = 0.998  # of the moving average of weights, an iteration
 STATISTICS_CROPS = 1024
@@ -48,23 +43,29 @@ class Statistics:
 
 
 class Trainer:
-    """The nets, their optimiser, and how far they are.
+    """The nets, their optimiser, and how far they are: a `runs.Training`.
 
     All that is random comes from the seed and the number of crops seen: a resumed run and one that was
     never stopped are the same.
     """
 
-    def __init__(self, options: argparse.Namespace, photographs: crops.Photographs) -> None:
+    unit = "crops"
+    losses: tuple[str, ...] = ("middle", "final", "classes")
+
+    def __init__(
+        self, options: argparse.Namespace, photographs: crops.Photographs, held_out: crops.Photographs
+    ) -> None:
         torch.manual_seed(options.seed)
         self.options = options
         self.device = torch.device(options.device)
         self.photographs = photographs
-        self.seen = 0
+        self.seen, self.length = 0, options.crops
         self.big = self._placed(Lite0())
         self.pupil: Pupil = self._placed(Pupil(MIDDLE, FINAL, CLASSES))
         self.average = copy.deepcopy(self.pupil).eval().requires_grad_(False)
         self.optimisers = _optimisers(self.pupil, options.decay)
         self.statistics: Statistics | None = None
+        self.held_out = HeldOut(self, held_out)
 
     def _placed(self, net: Any) -> Any:
         return net.to(self.device, memory_format=torch.channels_last)
@@ -93,7 +94,7 @@ class Trainer:
             middle, final, logits = self.big(images)
         return middle.float(), final.float(), logits.float()
 
-    def losses(self, net: nn.Module, images: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
+    def losses_of(self, net: nn.Module, images: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
         """The three losses, (3,), and the predicted logits."""
         assert self.statistics is not None
         with self._autocast():
@@ -108,17 +109,17 @@ class Trainer:
     def rate(self) -> float:
         """The learning rate where the run stands."""
         highest: float = self.options.rate
-        return highest * schedule(self.seen / self.options.crops)
+        return highest * runs.schedule(self.seen / self.length)
 
     def step(self) -> Tensor:
         """Train on a batch; returns its losses, still on the device."""
-        count = min(self.options.batch, self.options.crops - self.seen)
+        count = min(self.options.batch, self.length - self.seen)
         for group in (group for each in self.optimisers for group in each.param_groups):
             group["lr"] = self.rate()
         learns = self.seen >= self.options.hold
         self.pupil.train().zf.train(learns).requires_grad_(learns)
         images = self.batch(self.seen, count)
-        losses, _ = self.losses(self.pupil, images, self.answers(images))
+        losses, _ = self.losses_of(self.pupil, images, self.answers(images))
         self.pupil.zero_grad(set_to_none=True)
         (losses * losses.new_tensor(WEIGHTS_OF_LOSSES)).sum().backward()
         for each in self.optimisers:
@@ -148,13 +149,23 @@ class Trainer:
             "optimisers": [each.state_dict() for each in self.optimisers],
         }
 
+    def measure(self) -> dict[str, float]:
+        """See `HeldOut`."""
+        return self.held_out.measure()
+
+    def save(self, folder: Path, kept: bool) -> None:
+        """Write the snapshot and the averaged net's folded weights, at a milestone for good."""
+        state = self.state()
+        runs.write(folder / runs.SNAPSHOT, lambda file: torch.save(state, file))
+        weights = folded(state["average"], "zf.")
+        halves: dict[str, Any] = {name: array.astype(np.float16) for name, array in weights.items()}
+        runs.write(folder / WEIGHTS, lambda file: np.savez(file, **halves))
+        if kept:
+            runs.write(folder / f"zf_{self.seen:09d}.npz", lambda file: np.savez(file, **halves))
+
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        if state["options"]["seed"] != str(self.options.seed):
-            raise SystemExit(f"the snapshot's seed is {state['options']['seed']}: give it, or another folder")
-        if state["photographs"] != len(self.photographs):
-            count = len(self.photographs)
-            raise SystemExit(f"the snapshot's run had {state['photographs']} photographs, not {count}")
+        runs.check(state, seed=self.options.seed, photographs=len(self.photographs))
         self.take(state)
         self.seen = state["seen"]
         self.pupil.load_state_dict(state["pupil"])
@@ -168,7 +179,7 @@ class Trainer:
             unfold(self.pupil.zf, export.read(path), images)
             self.average.load_state_dict(self.pupil.state_dict())
         else:
-            self.take(_load(path))
+            self.take(runs.load(path))
 
     def take(self, state: dict[str, Any]) -> None:
         """Take another run's averaged weights, and the scale of its losses."""
@@ -194,95 +205,14 @@ class HeldOut:
 
     def measure(self) -> dict[str, float]:
         """Losses of the averaged net, and how often its likeliest class is the big network's."""
-        sums = torch.zeros(len(LOSSES) + 1, device=self.trainer.device)
+        sums = torch.zeros(len(self.trainer.losses) + 1, device=self.trainer.device)
         for images, answers in zip(self.images, self.answers, strict=True):
             with torch.no_grad():
-                losses, logits = self.trainer.losses(self.trainer.average, images, answers)
+                losses, logits = self.trainer.losses_of(self.trainer.average, images, answers)
             same = (logits.argmax(1) == answers[2].argmax(1)).float().mean()
             sums += torch.cat([losses, same[None]]) * len(images)
         means = (sums / sum(map(len, self.images))).tolist()
-        return dict(zip((*LOSSES, "agreement"), means, strict=True))
-
-
-class Stop:
-    """Takes SIGINT and SIGTERM: the batch under way ends, a snapshot is written. The second one kills."""
-
-    def __init__(self) -> None:
-        self.signum = 0
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, self._take)
-
-    def _take(self, signum: int, frame: FrameType | None) -> None:
-        self.signum = signum
-        signal.signal(signum, signal.SIG_DFL)
-
-
-def schedule(done: float) -> float:
-    """Share of the highest learning rate: up over the first fiftieth, then half a cosine down to nothing."""
-    rise = 0.02
-    if done < rise:
-        return 0.01 + 0.99 * done / rise
-    return 0.5 + 0.5 * math.cos(math.pi * (done - rise) / (1 - rise))
-
-
-def write(path: Path, save: Any) -> None:
-    """Write a file by `save(file)` so that the old one or the new one is there, whole, at any time."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        save(file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def run(trainer: Trainer, held_out: HeldOut, folder: Path, stop: Stop) -> None:
-    """Train to the end, or to a signal, or as many minutes as the options say."""
-    options = trainer.options
-    ends = time.monotonic() + 60 * options.minutes
-    since, first = time.monotonic(), trainer.seen
-    losses: list[Tensor] = []
-    while trainer.seen < options.crops:
-        milestone = trainer.seen // options.keep
-        losses.append(trainer.step())
-        over = trainer.seen >= options.crops or bool(stop.signum) or time.monotonic() > ends
-        kept = trainer.seen // options.keep > milestone
-        if over or kept or time.monotonic() - since > 60 * options.every:
-            means = torch.stack(losses).mean(0).tolist()
-            rate = (trainer.seen - first) / (time.monotonic() - since)
-            save(trainer, folder, kept)
-            log(trainer, held_out, folder, rate, dict(zip(LOSSES, means, strict=True)))
-            since, first, losses = time.monotonic(), trainer.seen, []
-        if over:
-            break
-
-
-def save(trainer: Trainer, folder: Path, kept: bool) -> None:
-    """Write the snapshot and the averaged net's folded weights; those are kept for good at a milestone."""
-    state = trainer.state()
-    write(folder / SNAPSHOT, lambda file: torch.save(state, file))
-    weights = folded(state["average"], "zf.")
-    halves: dict[str, Any] = {name: array.astype(np.float16) for name, array in weights.items()}
-    write(folder / WEIGHTS, lambda file: np.savez(file, **halves))
-    if kept:
-        write(folder / f"zf_{trainer.seen:09d}.npz", lambda file: np.savez(file, **halves))
-
-
-def log(
-    trainer: Trainer, held_out: HeldOut, folder: Path, rate: float | None, losses: dict[str, float] | None
-) -> None:
-    """Append a line to the log, and print it."""
-    line = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "crops": trainer.seen,
-        "crops_per_second": rate,
-        "learning_rate": trainer.rate(),
-        "training": losses,
-        "held_out": held_out.measure(),
-    }
-    text = json.dumps(_rounded(line))
-    with (folder / LOG).open("a") as file:
-        file.write(text + "\n")
-    print(text, flush=True)
+        return dict(zip((*self.trainer.losses, "agreement"), means, strict=True))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -292,12 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
     folder = options.snapshots
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SystemExit(f"{folder}: another run trains there") from None
+    with runs.locked(folder):
         skip = options.skip.read_text().split("\n") if options.skip else []
         training, held_out = crops.find(options.images, set(skip))
         if not training or not held_out:
@@ -307,16 +232,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         photographs, kept = (
             crops.decode(paths, options.side, options.threads).to(device) for paths in (training, held_out)
         )
-        stop = Stop()
-        trainer = Trainer(options, photographs)
-        if (folder / SNAPSHOT).exists():
-            trainer.restore(_load(folder / SNAPSHOT))
+        stop = runs.Stop()
+        trainer = Trainer(options, photographs, kept)
+        if (folder / runs.SNAPSHOT).exists():
+            trainer.restore(runs.load(folder / runs.SNAPSHOT))
         elif options.start:
             trainer.start_from(options.start)
         trainer.measure_statistics()
-        measured = HeldOut(trainer, kept)
-        log(trainer, measured, folder, None, None)
-        run(trainer, measured, folder, stop)
+        runs.run(trainer, folder, stop, every=options.every, keep=options.keep, minutes=options.minutes)
     return 128 + stop.signum if stop.signum else 0
 
 
@@ -342,29 +265,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--keep", type=int, default=250_000, help="crops between folded weights that are kept for good")
     add("--minutes", type=float, default=math.inf, help="stop after so many")
     return parser.parse_args(arguments)
-
-
-def _load(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-class Kernels(torch.optim.Muon):
-    """Muon for convolution kernels: a kernel is a matrix with a row an output."""
-
-    def __init__(self, kernels: Sequence[nn.Parameter], decay: float) -> None:
-        self.kernels = kernels
-        self.matrices = [nn.Parameter(_matrix(each.data)) for each in kernels]  # these share their memory
-        super().__init__(self.matrices, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
-
-    def step(self, closure: None = None) -> None:
-        """Move the kernels by their gradients."""
-        for kernel, matrix in zip(self.kernels, self.matrices, strict=True):
-            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad)
-        super().step(closure)
-
-
-def _matrix(kernel: Tensor) -> Tensor:
-    return kernel.permute(0, 2, 3, 1).flatten(1)  # a view, as kernels lie with their channels last
 
 
 def _optimisers(pupil: Pupil, decay: float) -> list[torch.optim.Optimizer]:
@@ -398,12 +298,6 @@ def _divergence(found: Tensor, wanted: Tensor) -> Tensor:
     """Kullback-Leibler divergence of the class probabilities, from logits."""
     sure, guess = functional.log_softmax(wanted, 1), functional.log_softmax(found, 1)
     return functional.kl_div(guess, sure, log_target=True, reduction="batchmean")
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

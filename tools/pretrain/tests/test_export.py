@@ -6,6 +6,7 @@ import export
 import numpy as np
 import pretrain
 import pytest
+import runs
 import torch
 from zf import ZF, folded, plain
 
@@ -20,7 +21,7 @@ def trained(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("trained")
     small = ["--size", "64", "--batch", "16", "--crops", "160"]
     pretrain.main(["--images", str(photographs), "--snapshots", str(folder), *small])
-    return folder / pretrain.SNAPSHOT
+    return folder / runs.SNAPSHOT
 
 
 def test_npz_is_the_averaged_net_folded(trained: Path, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pretrain
 import pytest
+import runs
 import torch
+from muon import Kernels
 
 SCRIPT = Path(pretrain.__file__)
 
@@ -32,14 +34,14 @@ def arguments(photographs: Path, snapshots: Path, *more: str) -> list[str]:
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / pretrain.LOG).read_text().splitlines()]
+    return [json.loads(line) for line in (folder / runs.LOG).read_text().splitlines()]
 
 
 def test_schedule_rises_then_falls_to_nothing() -> None:
-    assert pretrain.schedule(0) == pytest.approx(0.01)
-    assert pretrain.schedule(0.02) == pytest.approx(1)
-    assert pretrain.schedule(0.51) == pytest.approx(0.5)
-    assert pretrain.schedule(1) == pytest.approx(0, abs=1e-12)
+    assert runs.schedule(0) == pytest.approx(0.01)
+    assert runs.schedule(0.02) == pytest.approx(1)
+    assert runs.schedule(0.51) == pytest.approx(0.5)
+    assert runs.schedule(1) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_resumed_run_is_the_one_that_was_never_stopped(photographs: Path, tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(photographs: Path, tmp_
     parts = arguments(photographs, tmp_path / "parts")
     for _ in range(7):  # no more than a batch each
         assert pretrain.main([*parts, "--minutes", "0"]) == 0
-    whole, resumed = (torch.load(tmp_path / name / pretrain.SNAPSHOT) for name in ("whole", "parts"))
+    whole, resumed = (torch.load(tmp_path / name / runs.SNAPSHOT) for name in ("whole", "parts"))
     assert whole["seen"] == resumed["seen"] == 48
     for key, value in whole["pupil"].items():
         assert torch.equal(value, resumed["pupil"][key]), key
@@ -74,14 +76,14 @@ def test_files_and_log_of_a_run(photographs: Path, tmp_path: Path) -> None:
 def test_the_losses_fall(photographs: Path, tmp_path: Path) -> None:
     pretrain.main(arguments(photographs, tmp_path, "--crops", "320", "--keep", "320"))
     first, *_, last = [line["held_out"] for line in lines(tmp_path)]
-    assert all(last[name] < first[name] for name in pretrain.LOSSES)
+    assert all(last[name] < first[name] for name in pretrain.Trainer.losses)
 
 
 def test_a_new_run_starts_from_another_s_weights(photographs: Path, tmp_path: Path) -> None:
     pretrain.main(arguments(photographs, tmp_path / "a"))
-    more = ["--start", str(tmp_path / "a" / pretrain.SNAPSHOT), "--size", "64", "--rate", "0"]
+    more = ["--start", str(tmp_path / "a" / runs.SNAPSHOT), "--size", "64", "--rate", "0"]
     pretrain.main(arguments(photographs, tmp_path / "b", *more, "--minutes", "0"))
-    first, second = (torch.load(tmp_path / name / pretrain.SNAPSHOT) for name in "ab")
+    first, second = (torch.load(tmp_path / name / runs.SNAPSHOT) for name in "ab")
     assert second["seen"] == 8
     assert torch.equal(second["pupil"]["zf.conv3.weight"], first["average"]["zf.conv3.weight"])
 
@@ -102,7 +104,7 @@ def test_backbone_and_readouts_learn_after_the_hold(photographs: Path, tmp_path:
     states = []
     for _ in range(3):
         pretrain.main([*parts, "--minutes", "0"])
-        states.append(torch.load(tmp_path / pretrain.SNAPSHOT)["pupil"])
+        states.append(torch.load(tmp_path / runs.SNAPSHOT)["pupil"])
     for index in range(1, 6):
         for name in (f"zf.conv{index}.weight", f"zf.bn{index}.weight", f"zf.bn{index}.running_mean"):
             assert torch.equal(states[0][name], states[1][name]), name
@@ -114,7 +116,7 @@ def test_kernels_move_by_an_orthogonal_matrix() -> None:
     torch.manual_seed(0)
     kernel = torch.nn.Parameter(torch.randn(8, 4, 3, 3).to(memory_format=torch.channels_last))
     before = kernel.detach().clone()
-    optimiser = pretrain.Kernels([kernel], decay=0.0)
+    optimiser = Kernels([kernel], decay=0.0)
     kernel.grad = torch.randn(8, 4, 3, 3).to(memory_format=torch.channels_last)
     optimiser.step()
     moved = (before - kernel.detach()).flatten(1)
@@ -134,14 +136,14 @@ def test_a_snapshot_of_other_crops_is_refused(photographs: Path, tmp_path: Path,
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    pretrain.write(path, lambda file: file.write(b"old"))
+    runs.write(path, lambda file: file.write(b"old"))
 
     def fail(file: object) -> None:
         file.write(b"ne")  # type: ignore[attr-defined]
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="full"):
-        pretrain.write(path, fail)
+        runs.write(path, fail)
     assert path.read_bytes() == b"old"
 
 
@@ -158,6 +160,6 @@ def test_a_signal_ends_the_run_with_a_snapshot(photographs: Path, tmp_path: Path
         time.sleep(1)
         process.send_signal(signum)
         assert process.wait(120) == 128 + signum
-    seen = torch.load(tmp_path / pretrain.SNAPSHOT)["seen"]
+    seen = torch.load(tmp_path / runs.SNAPSHOT)["seen"]
     assert seen > 0
     assert lines(tmp_path)[-1]["crops"] == seen
