@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rpn2t.nets.caffe import load_caffe
+from rpn2t.nets.caffemodel import load_into, read_caffemodel
 from rpn2t.paths import prototxt_dir
-from rpn2t.runtime import load_caffe
-from rpn2t.weights import load_into, read_caffemodel
 
 
 def main(weights: str, folder: str) -> None:
