@@ -1,4 +1,4 @@
-"""Boxes and anchors of the region proposal network in PyTorch: rpn2t.nets.proposals and rpn2t.boxes define them.
+"""Boxes and anchors of the region proposal network in PyTorch, as defined in rpn2t.nets.proposals.
 
 Boxes are (x, y, width, height) in px of the network's input. Anchors are numbered row by row, position by
 position, ratio by ratio, scale by scale.
