@@ -24,6 +24,17 @@ IMAGE_FOLDERS = ("img", "color")
 TRUTH_NAMES = ("groundtruth_rect.txt", "groundtruth_rect.*.txt", "groundtruth.txt")
 """OTB's ground truth, OTB's of several targets, and VOT's."""
 
+_NO_FOLDER = "no folder "
+
+
+def is_nowhere(why: str) -> bool:
+    """Whether a target could not be opened because its folder is not there at all.
+
+    Args:
+        why: the message of :func:`open_target`, without the target's name.
+    """
+    return why.startswith(_NO_FOLDER)
+
 
 def open_target(entry: Entry, root: Path, kind: Kind, protocol: Protocol) -> Target:
     """Find one target under a root and read its ground truth.
@@ -132,7 +143,7 @@ def _truth_file(entry: Entry, folder: Path | None, root: Path) -> Path:
     if folder is None:
         file = _file_called_after(entry, root.glob("*.txt"))
         if file is None:
-            raise InputError(f"{entry.name}: no folder {entry.folder} in {root}")
+            raise InputError(f"{entry.name}: {_NO_FOLDER}{entry.folder} in {root}")
         return file
     # Copies that split a folder of two targets (Jogging-1/) call each file groundtruth_rect.txt.
     split = folder.name.lower() != entry.folder.lower()

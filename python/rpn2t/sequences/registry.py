@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rpn2t.errors import InputError
 from rpn2t.paths import data_dir
-from rpn2t.sequences.on_disk import open_target, sequence_folders, unlisted_entries
+from rpn2t.sequences.on_disk import is_nowhere, open_target, sequence_folders, unlisted_entries
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.target import Entry, Kind, Target, plain_name
 
@@ -123,7 +123,7 @@ class DataSet:
 
 def describe_absent(absent: Mapping[str, str]) -> list[str]:
     """Why sequences are left out, in lines; those that are simply not there share one."""
-    nowhere = [name for name, why in absent.items() if why.startswith(f"{name}: no folder ")]
+    nowhere = [name for name, why in absent.items() if is_nowhere(why.removeprefix(f"{name}: "))]
     lines = [f"not there: {', '.join(nowhere)}"] if nowhere else []
     others = [(name, why) for name, why in absent.items() if name not in nowhere]
     return [*lines, *(why if why.startswith(f"{name}: ") else f"{name}: {why}" for name, why in others)]

@@ -3,22 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.benchmark.variants import Variant, find_variants
 from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
-from rpn2t.eval.otb.metrics import OnePassScore, one_pass_score
-from rpn2t.eval.report.tables import Table
-from rpn2t.sequences.box_files import read_boxes
+from rpn2t.eval.otb.ablation import ablation_table, measure
 from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import DataSet
 from rpn2t.sequences.target import Target
 from rpn2t.system.files import write_whole
-
-_HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "sequences")
 
 
 def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
@@ -60,49 +54,21 @@ def _folder(variant: Variant) -> str:
 
 
 def _write_table(
-    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Target, ...], variants: Iterable[Variant]
+    options: BenchmarkOptions, dataset: DataSet, targets: tuple[Target, ...], variants: Iterable[Variant]
 ) -> None:
-    found = {variant: _measure(options, dataset, sequences, variant) for variant in variants}
+    folders = {each: ResultFolder(options.results, dataset, "ope", _folder(each)) for each in variants}
+    protocol = as_protocol(options.protocol)
+    found = {variant: measure(folder, targets, protocol) for variant, folder in folders.items()}
     found = {variant: measured for variant, measured in found.items() if measured}
     if not found:
         return
-    common = [each for each in sequences if all(each.name in measured for measured in found.values())]
-    if not common:
+    frames = f", first {options.frames} frames" if options.frames else ""
+    table = ablation_table(found, dataset.name, f"{frames}, {options.protocol} protocol, seed {options.seed}")
+    if table is None:
         say("no sequence has results of every variant yet; there is no table")
         return
-    frames = f", first {options.frames} frames" if options.frames else ""
-    table = Table(
-        name="ablation",
-        title=f"{dataset.name}: {len(common)} sequences{frames}, {options.protocol} protocol, "
-        f"seed {options.seed}",
-        header=_HEADER,
-        rows=tuple(
-            _row(variant, [measured[each.name] for each in common]) for variant, measured in found.items()
-        ),
-    )
-    place = ResultFolder(options.results, dataset, "ope", "x").path.parent
+    place = next(iter(folders.values())).path.parent
     write_whole(place / "ablation.md", table.markdown())
     write_whole(place / "ablation.csv", table.csv())
     say(table.markdown())
     say(f"written to {place / 'ablation.md'} and ablation.csv")
-
-
-def _measure(
-    options: BenchmarkOptions, dataset: DataSet, sequences: tuple[Target, ...], variant: Variant
-) -> dict[str, OnePassScore]:
-    """Sequence -> what the variant's result says. Only finished runs count."""
-    folder = ResultFolder(options.results, dataset, "ope", _folder(variant))
-    files = [(sequence, folder.boxes(sequence.entry)) for sequence in sequences]
-    return {
-        sequence.name: one_pass_score(
-            read_boxes(file, one_based=True), sequence.truth, as_protocol(options.protocol)
-        )
-        for sequence, file in files
-        if file.exists()
-    }
-
-
-def _row(variant: Variant, measured: list[OnePassScore]) -> tuple[str, ...]:
-    auc = np.mean([each.success_auc for each in measured])
-    precision = np.mean([each.precision_20 for each in measured])
-    return variant.name, variant.about, f"{auc:.3f}", f"{precision:.3f}", str(len(measured))

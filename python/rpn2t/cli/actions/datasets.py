@@ -7,6 +7,7 @@ from tqdm import tqdm
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.sequences.check import check_target
+from rpn2t.sequences.on_disk import is_nowhere
 from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import dataset_names, find_dataset, root_of
 from rpn2t.sequences.target import Entry, Target
@@ -59,7 +60,7 @@ def check_copy(dataset: str, root: str | None, protocol: str, *, read_images: bo
         for finding in check_target(found, entry, folder, as_protocol(protocol), read):
             if finding.kind == "missing":
                 missing.add(entry.name)
-            if finding.text.startswith("no folder "):
+            if is_nowhere(finding.text):
                 nowhere.append(entry.name)
             else:
                 tqdm.write(f"{finding.sequence}: {finding.kind}: {finding.text}")

@@ -1,0 +1,57 @@
+"""The table of the paper's comparisons: how good each variant is, on the sequences that all of them have."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from rpn2t.benchmark.result_files import ResultFolder
+from rpn2t.benchmark.variants import Variant
+from rpn2t.eval.otb.metrics import OnePassScore, one_pass_score
+from rpn2t.eval.report.tables import Table
+from rpn2t.sequences.box_files import read_boxes
+from rpn2t.sequences.protocols import Protocol
+from rpn2t.sequences.target import Target
+
+_HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "sequences")
+
+
+def measure(folder: ResultFolder, targets: Sequence[Target], protocol: Protocol) -> dict[str, OnePassScore]:
+    """Target's name -> how good its run is. Only finished runs count.
+
+    Args:
+        folder: the results of one tracker, single passes.
+        targets: what was tracked, in the frames that were run.
+        protocol: whose rules.
+    """
+    files = [(target, folder.boxes(target.entry)) for target in targets]
+    return {
+        target.name: one_pass_score(read_boxes(file, one_based=True), target.truth, protocol)
+        for target, file in files
+        if file.exists()
+    }
+
+
+def ablation_table(
+    measured: Mapping[Variant, Mapping[str, OnePassScore]], dataset: str, how: str
+) -> Table | None:
+    """A row for each variant; None if no target was measured for all of them.
+
+    Args:
+        measured: variant -> target's name -> its score.
+        dataset: what was run, for the title.
+        how: the end of the title.
+    """
+    common = set.intersection(*(set(scores) for scores in measured.values()))
+    if not common:
+        return None
+    rows = tuple(
+        _row(variant, [scores[name] for name in scores if name in common])
+        for variant, scores in measured.items()
+    )
+    return Table("ablation", f"{dataset}: {len(common)} sequences{how}", _HEADER, rows)
+
+
+def _row(variant: Variant, scores: Sequence[OnePassScore]) -> tuple[str, ...]:
+    auc = np.mean([each.success_auc for each in scores])
+    precision = np.mean([each.precision_20 for each in scores])
+    return variant.name, variant.about, f"{auc:.3f}", f"{precision:.3f}", str(len(scores))
