@@ -14,10 +14,11 @@ from rpn2t.eval.otb.page import page
 from rpn2t.eval.otb.scores import OtbEvaluation, Score, compute
 from rpn2t.eval.otb.tables import tables
 from rpn2t.eval.report.figures import saved
-from rpn2t.eval.report.output import RECORD, check_output, write
+from rpn2t.eval.report.output import RECORD, write
 from rpn2t.eval.report.tables import speed_text
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import describe_absent
+from rpn2t.system.files import require_writable
 
 
 def evaluate(
@@ -57,7 +58,7 @@ def evaluate(
         InputError: an input cannot be used, or the output cannot be written; one line names it and the cure.
     """
     folder = Path(output).expanduser()
-    check_output(folder)
+    require_writable(folder, "--output")
     evaluation = compute(
         root,
         results,

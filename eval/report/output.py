@@ -13,15 +13,6 @@ RECORD = "evaluation.json"
 """The file with every figure, and the names of all files that were written with it."""
 
 
-def check_output(folder: Path) -> None:
-    """Refuse early what could not be written in the end."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not there.is_dir():
-        raise InputError(f"{folder}: {there} is not a folder; choose another --output")
-    if not os.access(there, os.W_OK):
-        raise InputError(f"{folder}: cannot write in {there}; choose another --output")
-
-
 def write(found: Mapping[str, bytes], folder: Path) -> None:
     """Write all files, through a folder beside it, and remove those that an earlier evaluation left.
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from rpn2t.eval.report.figures import saved
-from rpn2t.eval.report.output import RECORD, check_output, write
+from rpn2t.eval.report.output import RECORD, write
 from rpn2t.eval.report.page import image, render, table_html
 from rpn2t.eval.vot.metrics import DataSetScore, SequenceScore
 from rpn2t.eval.vot.plots import ar_plot, eao_plot
 from rpn2t.eval.vot.scores import VotEvaluation, compute
 from rpn2t.eval.vot.tables import by_length, by_sequence, overall
 from rpn2t.sequences.registry import describe_absent
+from rpn2t.system.files import require_writable
 
 
 def evaluate(
@@ -42,7 +43,7 @@ def evaluate(
         InputError: an input cannot be used; one line names it and the cure.
     """
     folder = Path(output).expanduser()
-    check_output(folder)
+    require_writable(folder, "--output")
     evaluation = compute(
         root, results, dataset=dataset, trackers=trackers, sequences=sequences, interval=interval
     )
