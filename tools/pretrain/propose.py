@@ -318,7 +318,7 @@ class Trainer:
         self.seen = state["seen"]
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.near.load_state_dict(state["near"] if "near" in state else state["start"])
+        self.near.load_state_dict(state["near"])
         for each, its in zip(self.optimisers, state["optimisers"], strict=True):
             each.load_state_dict(its)
 
