@@ -42,14 +42,6 @@ def iou(first: Tensor, second: Tensor) -> Tensor:
     return common / (first[:, 2:].prod(-1)[:, None] + second[:, 2:].prod(-1)[None] - common)
 
 
-def iou_of_pairs(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union of each box with the other of its number, (n,)."""
-    low = torch.maximum(first[:, :2], second[:, :2])
-    high = torch.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
-    common = (high - low).clamp(min=0).prod(1)
-    return common / (first[:, 2:].prod(1) + second[:, 2:].prod(1) - common)
-
-
 def encode(anchors: Tensor, boxes: Tensor) -> Tensor:
     """How boxes differ from anchors: shift of the centre over the side, logarithm of the sides' ratio."""
     shift = boxes[:, :2] + boxes[:, 2:] / 2 - anchors[:, :2] - anchors[:, 2:] / 2

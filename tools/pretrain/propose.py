@@ -29,8 +29,7 @@ from zf import GEOMETRY, ZF
 WEIGHTS = "proposals.npz"
 SCALES = {"scenes": anchors.PROPOSAL_SCALES, "closeups": anchors.TRACKING_SCALES}
 PROPOSE = {"scenes": "rpn", "closeups": "track"}  # how the layers of each are called
-POSITIVE_IOU = {"scenes": 0.5, "closeups": 0.6}
-POOR_IOU, GOOD_IOU = 0.3, 0.9  # of a box with its object: the score shall be 0, and 1
+POSITIVE_IOU = {"scenes": 0.7, "closeups": 0.6}
 SIGMA = 3.0
 BOXES = 2.0  # weight of the boxes' loss beside the scores'
 ADAM = 0.5  # of the rate, for biases and 1x1 layers
@@ -132,8 +131,7 @@ def losses_of(
     """Loss of the scores and of the boxes, (2,).
 
     As Faster R-CNN's a softmax over object and background and smooth L1, but over all anchors that teach
-    where that draws some, and every object weighs the same. An object's anchors need not be sure of it: the
-    better the box they make of it, the higher their score shall be. So the best of boxes that overlap stays.
+    where that draws some, and every object weighs the same.
 
     Args:
         windows: what was shown.
@@ -149,9 +147,7 @@ def losses_of(
     for (its_boxes, taught, complete), score, step in zip(labels, scores, steps, strict=True):
         its = anchors.targets(grid, its_boxes, taught, complete=complete, positive_iou=POSITIVE_IOU[kind])
         own, score_of, step_of = grid[its.positive], score[its.positive], step[its.positive]
-        reached = anchors.iou_of_pairs(anchors.decode(own, step_of.detach()), its.boxes)
-        wanted = ((reached - POOR_IOU) / (GOOD_IOU - POOR_IOU)).clamp(0, 1)
-        found.append(its.share * _with_logits(score_of, wanted))
+        found.append(its.share * functional.softplus(-score_of))
         distance = _smooth_l1(step_of, anchors.encode(own, its.boxes)).sum(1)
         boxes.append(its.share * distance)
         background.append(functional.softplus(score[its.negative]))
@@ -159,10 +155,6 @@ def losses_of(
     number, nothing = objects or max(count, 1), torch.cat(background)
     scoring = torch.cat(found).sum() / number + nothing.sum() / max(len(nothing), 1)
     return torch.stack([scoring, torch.cat(boxes).sum() / number])
-
-
-def _with_logits(score: Tensor, wanted: Tensor) -> Tensor:
-    return functional.binary_cross_entropy_with_logits(score, wanted, reduction="none")
 
 
 def _smooth_l1(found: Tensor, wanted: Tensor) -> Tensor:
@@ -318,7 +310,7 @@ class Trainer:
         self.seen = state["seen"]
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.near.load_state_dict(state["near"] if "near" in state else state["start"])
+        self.near.load_state_dict(state["near"])
         for each, its in zip(self.optimisers, state["optimisers"], strict=True):
             each.load_state_dict(its)
 

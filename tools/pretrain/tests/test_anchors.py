@@ -27,7 +27,6 @@ def test_iou_by_hand() -> None:
     first = torch.tensor([[0.0, 0, 10, 10]])
     second = torch.tensor([[0.0, 0, 10, 10], [5, 0, 10, 10], [20, 20, 5, 5]])
     assert anchors.iou(first, second)[0].tolist() == pytest.approx([1, 50 / 150, 0])
-    assert anchors.iou_of_pairs(first.expand(3, 4), second).tolist() == pytest.approx([1, 50 / 150, 0])
 
 
 def test_steps_lead_to_the_box_and_back() -> None:

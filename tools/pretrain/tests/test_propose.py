@@ -85,6 +85,16 @@ def test_a_resumed_run_is_the_one_that_was_never_stopped(
             assert torch.equal(value, resumed[part][key]), (part, key)
 
 
+def test_the_distance_can_be_to_other_weights(
+    images: Path, start: Path, trained: Path, tmp_path: Path
+) -> None:
+    train(images, trained / propose.WEIGHTS, tmp_path, "--near", str(start), "--minutes", "0")
+    first = json.loads((tmp_path / runs.LOG).read_text().splitlines()[0])["held_out"]
+    last = json.loads((trained / runs.LOG).read_text().splitlines()[-1])["held_out"]
+    assert first["kept"] == pytest.approx(last["kept"], rel=0.1)  # those are stored as halves
+    assert first["kept"] > 0
+
+
 def test_all_layers_learn_but_those_frozen(start: Path, trained: Path) -> None:
     before, after = export.read(start), propose.Proposer()
     state = torch.load(trained / runs.SNAPSHOT)
