@@ -1,4 +1,4 @@
-"""Train conv1 to conv5 of the teacher to propose regions, together with the region proposal layers on top.
+"""Train conv1 to conv5 to propose regions, together with the region proposal layers on top.
 
 python tools/pretrain/propose.py --images DIR --snapshots DIR --start zf_teacher.npz
 
@@ -9,7 +9,8 @@ import argparse
 import copy
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from torch.nn import functional
 from zf import GEOMETRY, ZF
 
 WEIGHTS = "proposals.npz"
-SCALES = {"scenes": anchors.PROPOSAL_SCALES, "closeups": anchors.TRACKING_SCALES}
 PROPOSE = {"scenes": "rpn", "closeups": "track"}  # how the layers of each are called
 POSITIVE_IOU = {"scenes": 0.7, "closeups": 0.6}
 SIGMA = 3.0
@@ -36,6 +36,33 @@ ADAM = 0.5  # of the rate, for biases and 1x1 layers
 AVERAGE = 0.99  # of the moving average of weights, a step
 HELD_OUT_SEED, HELD_OUT_SCENES, HELD_OUT_CLOSEUPS = 1, 48, 256
 RECALL_SIDE, RECALL_AT = 480, (0.5, 0.7)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the teacher and the student differ in; their weights have the same shapes.
+
+    Attributes:
+        conv1_stride: px from a position of conv1 to the next.
+        pooled: whether conv1 and conv2 are pooled.
+        stride: px from a position of conv5 to the next.
+        side: px of the tracker's window.
+        scales: square roots of the anchors' areas, for whole photographs and for the tracker's windows.
+    """
+
+    conv1_stride: int
+    pooled: bool
+    stride: int
+    side: int
+    scales: Mapping[str, Sequence[float]]
+
+
+TEACHER = Shape(
+    2, True, anchors.STRIDE, 203, {"scenes": anchors.PROPOSAL_SCALES, "closeups": anchors.TRACKING_SCALES}
+)
+STUDENT = Shape(
+    4, False, 8, 107, {"closeups": [scale * 75 / 171 for scale in anchors.TRACKING_SCALES]}
+)  # a target has 75 px of the student's 107, and 171 of the teacher's 203; it sees no whole photographs
 
 
 class Scaled(nn.Conv2d):  # type: ignore[misc]
@@ -77,11 +104,12 @@ class Proposer(nn.Module):  # type: ignore[misc]
     proposal network's anchors, and so have anchors of their own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape = TEACHER) -> None:
         super().__init__()
-        self.zf = ZF(normalised=False)
-        for name, sizes in GEOMETRY.items():
-            setattr(self.zf, name, Scaled(*sizes))
+        self.zf = ZF(normalised=False, pooled=shape.pooled)
+        for name, (inputs, outputs, kernel, stride, pad) in GEOMETRY.items():
+            its = shape.conv1_stride if name == "conv1" else stride
+            setattr(self.zf, name, Scaled(inputs, outputs, kernel, its, pad))
         self.conv_proposal1 = Scaled(256, 256, 3, 1, 1)
         for name in PROPOSE.values():
             setattr(self, f"{name}_cls_score", Scaled(256, 18, 1))
@@ -126,7 +154,13 @@ class Proposer(nn.Module):  # type: ignore[misc]
 
 
 def losses_of(
-    windows: Windows, conv5: Tensor, scores: Tensor, steps: Tensor, kind: str, objects: float | None = None
+    windows: Windows,
+    conv5: Tensor,
+    scores: Tensor,
+    steps: Tensor,
+    kind: str,
+    objects: float | None = None,
+    shape: Shape = TEACHER,
 ) -> Tensor:
     """Loss of the scores and of the boxes, (2,).
 
@@ -140,8 +174,9 @@ def losses_of(
         steps: the net's.
         kind: "scenes" or "closeups".
         objects: what the objects' sums are divided by, their number unless given.
+        shape: the net's.
     """
-    grid = anchors.grid(conv5.shape[2], conv5.shape[3], SCALES[kind])
+    grid = anchors.grid(conv5.shape[2], conv5.shape[3], shape.scales[kind], shape.stride)
     found, background, boxes, count = [], [], [], 0
     labels = zip(windows.boxes, windows.taught, windows.complete, strict=True)
     for (its_boxes, taught, complete), score, step in zip(labels, scores, steps, strict=True):
@@ -176,12 +211,15 @@ class Trainer:
         self.data, self.held_out = data, held_out
         self.objects = sum(map(len, data.boxes)) / len(data)
         self.seen, self.length = 0, options.steps
-        self.net = Proposer()
+        self.shape = STUDENT if options.net == "student" else TEACHER
+        self.scenes_a_step = options.scenes if "scenes" in self.shape.scales else 0
+        self.side = options.side or self.shape.side
+        self.net = Proposer(self.shape)
         self.net.load(export.read(options.start, export.CONV5_SCALE))
         self.net.to(memory_format=torch.channels_last)
         self.near = copy.deepcopy(self.net.zf).requires_grad_(False)
         if options.near:
-            near = Proposer()
+            near = Proposer(self.shape)
             near.load(export.read(options.near, export.CONV5_SCALE))
             self.near.load_state_dict(near.zf.state_dict())
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
@@ -192,7 +230,9 @@ class Trainer:
 
     def scenes(self) -> list[Windows]:
         """The photographs of the next step."""
-        seed, count = self.options.seed, self.options.scenes
+        seed, count = self.options.seed, self.scenes_a_step
+        if not count:
+            return []
         which = crops.order(2 * seed, self.seen * count, count, len(self.data))
         return annotated.scenes(self.data, which, annotated.draw(seed, 2, self.seen, count))
 
@@ -201,14 +241,15 @@ class Trainer:
         seed, count = self.options.seed, self.options.closeups
         which = crops.order(2 * seed + 1, self.seen * count, count, len(self.data.objects))
         draws = annotated.draw(seed, 3, self.seen, count)
-        return annotated.closeups(self.data, which, draws, self.options.side)
+        return annotated.closeups(self.data, which, draws, self.side)
 
     def evaluate(self, net: Proposer, windows: Windows, kind: str, kept: int) -> Tensor:
         """Losses of scores and boxes, and how far conv5 of the first `kept` is from `near`'s, (3,)."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
             conv5, scores, steps = net(windows.images, kind)
         # A photograph's objects weigh the same in all photographs, few or many.
-        losses = losses_of(windows, conv5, scores, steps, kind, self.objects if kind == "scenes" else None)
+        objects = self.objects if kind == "scenes" else None
+        losses = losses_of(windows, conv5, scores, steps, kind, objects, self.shape)
         return torch.cat([losses, self._drift(windows.images[:kept], conv5[:kept])[None]])
 
     def _drift(self, images: Tensor, conv5: Tensor) -> Tensor:
@@ -232,7 +273,7 @@ class Trainer:
         self.net.zero_grad(set_to_none=True)
         scenes = torch.zeros(2)
         for windows in self.scenes():
-            losses = self.evaluate(self.net, windows, "scenes", 0)[:2] / self.options.scenes
+            losses = self.evaluate(self.net, windows, "scenes", 0)[:2] / self.scenes_a_step
             (losses[0] + BOXES * losses[1]).backward()
             scenes += losses.detach()
         closeups = self.evaluate(self.net, self.closeups(), "closeups", math.ceil(self.options.closeups / 4))
@@ -248,16 +289,16 @@ class Trainer:
 
     def _fixed(self) -> list[tuple[str, Windows]]:
         """Windows of held-out photographs, always the same."""
-        count = min(HELD_OUT_SCENES, len(self.held_out))
-        draws = annotated.draw(HELD_OUT_SEED, 0, 0, count)
-        found = [
-            ("scenes", each)
-            for each in annotated.scenes(self.held_out, torch.arange(count), draws, plain=True)
-        ]
+        found: list[tuple[str, Windows]] = []
+        if self.scenes_a_step:
+            count = min(HELD_OUT_SCENES, len(self.held_out))
+            draws = annotated.draw(HELD_OUT_SEED, 0, 0, count)
+            scenes = annotated.scenes(self.held_out, torch.arange(count), draws, plain=True)
+            found += [("scenes", each) for each in scenes]
         count = min(HELD_OUT_CLOSEUPS, len(self.held_out.objects))
         draws = annotated.draw(HELD_OUT_SEED, 1, 0, count)
         for which, part in zip(torch.arange(count).split(32), draws.split(32), strict=True):
-            windows = annotated.closeups(self.held_out, which, part, self.options.side, plain=True)
+            windows = annotated.closeups(self.held_out, which, part, self.side, plain=True)
             found.append(("closeups", windows))
         return found
 
@@ -271,14 +312,17 @@ class Trainer:
             sums[kind] = sums.get(kind, torch.zeros(4)) + torch.cat([losses, torch.ones(1)]) * len(
                 windows.boxes
             )
-        means = [sums[kind][:3] / sums[kind][3] for kind in ("scenes", "closeups")]
-        found = dict(zip(self.losses, torch.cat([means[0][:2], means[1]]).tolist(), strict=True))
+        found = {}
+        for kind, names in (("scenes", self.losses[:2]), ("closeups", self.losses[2:])):
+            if kind in sums:
+                means = (sums[kind][:3] / sums[kind][3]).tolist()
+                found |= dict(zip(names, means, strict=False))
         return {**found, **self.recall()}
 
     def recall(self) -> dict[str, float]:
         """Share of the held-out photographs' objects of which a proposal has an IoU of so much, or more."""
         best = []
-        count = min(len(self.held_out), self.options.recall)
+        count = min(len(self.held_out), self.options.recall) if self.scenes_a_step else 0
         for number in range(0, len(self.held_out), math.ceil(len(self.held_out) / max(count, 1))):
             if count:
                 best.append(_best(self.average, self.held_out, number, self.options.bf16))
@@ -372,9 +416,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--start", type=Path, required=True, help="weights of all layers, .npz")
     add("--near", type=Path, help="weights whose conv5 is kept near [those of --start], .npz")
     add("--steps", type=int, default=10_000, help="length of the training and of its schedule")
-    add("--scenes", type=int, default=4, help="photographs a step")
+    add("--net", choices=("teacher", "student"), default="teacher", help="which of the two learns [teacher]")
+    add("--scenes", type=int, default=4, help="photographs a step, which the student does not see")
     add("--closeups", type=int, default=16, help="windows in the tracker's geometry a step")
-    add("--side", type=int, default=203, help="px of the tracker's window")
+    add("--side", type=int, help="px of the tracker's window [203, the student's 107]")
     add("--rate", type=float, default=4e-3, help="highest learning rate, a share of the weights' size")
     add("--keep-near", type=float, default=0.2, help="weight of the distance to that conv5")
     add("--frozen", nargs="*", default=["conv1"], help="layers that do not learn")

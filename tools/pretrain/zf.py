@@ -29,8 +29,9 @@ class ZF(nn.Module):
     says whether every convolution has batch normalisation, or a bias as in the prototxt.
     """
 
-    def __init__(self, normalised: bool = True) -> None:
+    def __init__(self, normalised: bool = True, pooled: bool = True) -> None:
         super().__init__()
+        self.pooled = pooled
         for name, (inputs, outputs, kernel, stride, pad) in GEOMETRY.items():
             setattr(self, name, nn.Conv2d(inputs, outputs, kernel, stride, pad, bias=not normalised))
             setattr(self, _norm(name), nn.BatchNorm2d(outputs) if normalised else nn.Identity())
@@ -38,7 +39,7 @@ class ZF(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images (n, 3, height, width) to conv5 (n, 256, h, w); 203 px give 14, 128 px give 9."""
         for name in GEOMETRY:
-            x = _next(name, self.get_submodule(_norm(name))(self.get_submodule(name)(x)))
+            x = _next(name, self.get_submodule(_norm(name))(self.get_submodule(name)(x)), self.pooled)
         return x
 
 
@@ -135,9 +136,9 @@ def plain(arrays: Mapping[str, NDArray[np.float32]]) -> ZF:
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
 
-def _next(name: str, x: Tensor) -> Tensor:
+def _next(name: str, x: Tensor, pooled: bool = True) -> Tensor:
     """What follows a layer's convolution and normalisation."""
-    if name in POOLED:
+    if pooled and name in POOLED:
         x = functional.max_pool2d(x, 3, 2, 1, ceil_mode=True)
     return x if name == "conv5" else functional.relu(x, inplace=True)
 

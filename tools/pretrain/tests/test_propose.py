@@ -131,6 +131,23 @@ def test_an_unlabelled_object_is_no_background_where_boxes_are_missing() -> None
     assert gradients[1][:4, :4].any()
 
 
+def test_the_student_learns_from_the_trackers_windows_only(images: Path, start: Path, tmp_path: Path) -> None:
+    net = propose.Proposer(propose.STUDENT)
+    with torch.no_grad():
+        conv5, scores, steps = net(torch.zeros(1, 3, 107, 107), "closeups")
+    assert conv5.shape == (1, 256, 14, 14)
+    assert (scores.shape, steps.shape) == ((1, 14 * 14 * 9), (1, 14 * 14 * 9, 4))
+    # the same share of a target as the teacher's anchors, at the same places of the window
+    assert propose.STUDENT.scales["closeups"][1] == pytest.approx(107 - 2 * 16)
+    assert train(images, start, tmp_path, "--net", "student", "--side", "43") == 0
+    last = json.loads((tmp_path / runs.LOG).read_text().splitlines()[-1])
+    assert set(last["held_out"]) == {"closeup_scores", "closeup_boxes", "kept"}
+    assert last["training"]["scene_scores"] == 0
+    before, after = export.read(start), export.read(tmp_path / propose.WEIGHTS)
+    assert (before["conv1_w"].astype(np.float16) == after["conv1_w"].astype(np.float16)).all()
+    assert (before["conv5_w"] != after["conv5_w"]).any()
+
+
 @pytest.mark.skipif(not CAFFE_PYTHON.exists(), reason="no Python with Caffe (make setup, or CAFFE_PYTHON)")
 def test_caffe_proposes_what_pytorch_does(images: Path, start: Path, tmp_path: Path) -> None:
     net = propose.Proposer()
