@@ -312,7 +312,7 @@ class Trainer:
             sums[kind] = sums.get(kind, torch.zeros(4)) + torch.cat([losses, torch.ones(1)]) * len(
                 windows.boxes
             )
-        found = {}
+        found: dict[str, float] = {}
         for kind, names in (("scenes", self.losses[:2]), ("closeups", self.losses[2:])):
             if kind in sums:
                 means = (sums[kind][:3] / sums[kind][3]).tolist()
