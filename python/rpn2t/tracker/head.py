@@ -7,6 +7,7 @@ defaults nothing changes.
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
 from rpn2t.paths import prototxt_dir
+from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.matching import Matching, match_anchors
 
 ProposalWeights = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -82,13 +84,18 @@ class HeadGeometry:
 
 
 def make_nets(
-    config: Config, train: Any, deploy: Any, proposal: ProposalWeights | None, seed: int
+    folder: str,
+    lay_over: Callable[[Any], None],
+    config: Config,
+    proposal: ProposalWeights | None,
+    seed: int,
 ) -> tuple[Any, Any, str]:
     """A head's two nets, which share their weights.
 
     Args:
+        folder: of prototxt/, that holds their definitions: train.prototxt and deploy.prototxt.
+        lay_over: writes the configuration into a definition, a NetParameter message.
         config: the method's numbers.
-        train, deploy: their definitions.
         proposal, seed: see :class:`rpn2t.tracker.paper.head.PaperHead`.
 
     Returns:
@@ -97,12 +104,17 @@ def make_nets(
     Raises:
         InputError: `proposal` does not fit the layer.
     """
-    caffe = load_caffe()
-    caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
-    solver: Any = make_from_message(caffe.SGDSolver, _solver(config, train))
-    scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
-    scoring_net.share_with(solver.net)
-    return solver, scoring_net, _start_proposal(solver.net, proposal, config)
+    with stage(Stage.LOAD):
+        caffe = load_caffe()
+        train = read_message(prototxt_dir() / folder / "train.prototxt", "NetParameter")
+        deploy = read_message(prototxt_dir() / folder / "deploy.prototxt", "NetParameter")
+        lay_over(train)
+        lay_over(deploy)
+        caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
+        solver: Any = make_from_message(caffe.SGDSolver, _solver(config, train))
+        scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
+        scoring_net.share_with(solver.net)
+        return solver, scoring_net, _start_proposal(solver.net, proposal, config)
 
 
 def _start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) -> str:

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from rpn2t.config import Config
 from rpn2t.nets.backbone import Maps
-from rpn2t.nets.caffe import Blob, forward, read_message
+from rpn2t.nets.caffe import Blob, forward
 from rpn2t.nets.device import Device
-from rpn2t.paths import prototxt_dir
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.fast.reader import MapReader, object_probability
 from rpn2t.tracker.fast.region import Grids
@@ -56,15 +55,13 @@ class FastHead:
         groups = min(config.position_groups, size)
         self._reader = MapReader(size, geometry.label_crop, groups)
         self._shift = 1 - geometry.pad  # without padding, the 3x3 layer's position 0 is conv5's position 1
-        with stage(Stage.LOAD):
-            train, deploy = (
-                _lay_over(
-                    read_message(prototxt_dir() / f"head_map/{name}.prototxt", "NetParameter"),
-                    config, geometry, self._reader, channels,
-                )
-                for name in ("train", "deploy")
-            )  # fmt: skip
-            nets = make_nets(config, train, deploy, proposal, seed)
+        nets = make_nets(
+            "head_map",
+            lambda net: _lay_over(net, config, geometry, self._reader, channels),
+            config,
+            proposal,
+            seed,
+        )
         self.solver, self.scoring_net, self.proposal_start = nets
         self.net: Any = self.solver.net
 
@@ -131,8 +128,8 @@ def _rows(number: int, grids: Grids, flag: int) -> NDArray[np.float64]:
     return np.column_stack([np.full(count, number), grids, np.full(count, flag)])
 
 
-def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReader, channels: int) -> Any:
-    """The committed net with this configuration's numbers."""
+def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReader, channels: int) -> None:
+    """Write this configuration's numbers into a committed net."""
     layer = {each.name: each for each in net.layer}
     layer["data"].input_param.shape[0].dim[1] = channels
     layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
@@ -150,4 +147,3 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReade
             }
         )  # fmt: skip
         label_settings(layer, config, geometry)
-    return net

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
 from rpn2t.config import Config
-from rpn2t.nets.caffe import forward, read_message
+from rpn2t.nets.caffe import forward
 from rpn2t.nets.device import Device
-from rpn2t.paths import prototxt_dir
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.head import (
     HeadGeometry,
@@ -62,17 +61,9 @@ class PaperHead:
         self.geometry = geometry
         self._device = device
         self.learning_batch = (config.batch_positives, config.batch_negatives)
-        with stage(Stage.LOAD):
-            train, deploy = (
-                _lay_over(
-                    read_message(prototxt_dir() / f"head/{name}.prototxt", "NetParameter"),
-                    config,
-                    geometry,
-                    channels,
-                )
-                for name in ("train", "deploy")
-            )
-            nets = make_nets(config, train, deploy, proposal, seed)
+        nets = make_nets(
+            "head", lambda net: _lay_over(net, config, geometry, channels), config, proposal, seed
+        )
         self.solver, self.scoring_net, self.proposal_start = nets
         self.net: Any = self.solver.net
         self.net.blobs["flag"].data[: config.batch_positives] = 1
@@ -122,8 +113,8 @@ class PaperHead:
         return blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0]
 
 
-def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> Any:
-    """The committed net with this configuration's numbers."""
+def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> None:
+    """Write this configuration's numbers into a committed net."""
     layer = {each.name: each for each in net.layer}
     train = "loss" in layer
     batch = config.batch_positives + config.batch_negatives if train else PaperHead.scoring_batch
@@ -134,4 +125,3 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -
     if train:
         layer["flag"].input_param.shape[0].dim[:] = [batch]
         label_settings(layer, config, geometry)
-    return net
