@@ -51,7 +51,6 @@ class Profile:
         self._active = [REST]
         self._since = 0.0
         self._listening = ExitStack()
-        self._running = False
 
     @property
     def phases(self) -> list[Phase]:
@@ -59,9 +58,9 @@ class Profile:
         return [phase for phase in (self._first, self._later) if phase.seconds]
 
     def __enter__(self) -> Self:
-        self._listening.enter_context(told(self))
-        self._running = True
         self._since = perf_counter()
+        self._listening.enter_context(told(self))
+        self._listening.callback(self._account)
         return self
 
     def __exit__(
@@ -71,9 +70,6 @@ class Profile:
 
     def stop(self) -> None:
         """Ends the measurement; a second call does nothing."""
-        if self._running:
-            self._account()
-            self._running = False
         self._listening.close()
 
     def by_frame(self, steps: Iterable[Item]) -> Iterator[Item]:
