@@ -20,6 +20,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from rpn2t.errors import InputError
+from rpn2t.system.interruption import held_back
 from rpn2t.system.processor import choose_core
 from rpn2t.system.threads import SLEEP_AT_ONCE
 
@@ -88,6 +89,16 @@ def blas_report() -> dict[str, str | int | None]:
 def forward(net: Any) -> None:
     """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host."""
     net._forward(0, len(net.layers) - 1)
+
+
+def step(solver: Any) -> None:
+    """One iteration of a solver.
+
+    Its net may have layers in Python, out of which no exception may go through Caffe: that ends in memory
+    that is freed twice. So a signal's handler, which may raise one, waits until the iteration is over.
+    """
+    with held_back():
+        solver.step(1)
 
 
 def read_message(path: Path, kind: str) -> Any:
