@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+
 from rpn2t.nets.caffe import step
 from rpn2t.system.interruption import Interrupted, Interruption, held_back
 
@@ -30,9 +31,14 @@ def _raising() -> Iterator[None]:
 @pytest.mark.parametrize("signum", STOPPING)
 def test_a_signal_waits_for_the_end_of_the_block(signum: int) -> None:
     reached = []
-    with pytest.raises(Interrupted) as error, held_back():
-        signal.raise_signal(signum)
-        reached.append(signum)
+
+    def block() -> None:
+        with held_back():
+            signal.raise_signal(signum)
+            reached.append(signum)
+
+    with pytest.raises(Interrupted) as error:
+        block()
     assert reached == [error.value.signum] == [signum]
     with pytest.raises(Interrupted):  # the handlers are as they were
         signal.raise_signal(signum)

@@ -90,5 +90,5 @@ def held_back() -> Iterator[None]:
     finally:
         for signum, handler in own.items():
             signal.signal(signum, handler)
-        for signum in came[:1]:
-            signal.raise_signal(signum)
+        if came:
+            signal.raise_signal(came[0])
