@@ -20,8 +20,8 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from rpn2t.errors import InputError
-from rpn2t.system.interruption import held_back
 from rpn2t.system.processor import choose_core
+from rpn2t.system.signal_stack import ensure_signal_stack
 from rpn2t.system.threads import SLEEP_AT_ONCE
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def load_caffe() -> ModuleType:
     Raises:
         InputError: Caffe is not installed in this Python, or does not load.
     """
+    ensure_signal_stack()  # of whichever thread makes nets
     if "caffe" not in sys.modules:
         wanted = {"GLOG_minloglevel": "2", **SLEEP_AT_ONCE}
         if core := choose_core():
@@ -89,16 +90,6 @@ def blas_report() -> dict[str, str | int | None]:
 def forward(net: Any) -> None:
     """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host."""
     net._forward(0, len(net.layers) - 1)
-
-
-def step(solver: Any) -> None:
-    """One iteration of a solver.
-
-    Its net may have layers in Python, out of which no exception may go through Caffe: that ends in memory
-    that is freed twice. So a signal's handler, which may raise one, waits until the iteration is over.
-    """
-    with held_back():
-        solver.step(1)
 
 
 def read_message(path: Path, kind: str) -> Any:

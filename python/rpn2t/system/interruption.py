@@ -1,7 +1,6 @@
 """Ctrl-C and SIGTERM, which stop the work only when nothing can be lost."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -65,30 +64,3 @@ class Interruption:
         self._signum = signum
         if self._allowed:
             raise Interrupted(signum)
-
-
-@contextmanager
-def held_back() -> Iterator[None]:
-    """A block that no signal's handler interrupts: what comes meanwhile is handled at its end.
-
-    For code of others that calls back into Python and cannot bear an exception from there. Signals only
-    reach the main thread, so in others there is nothing to do.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    own = {
-        signum: handler
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if callable(handler := signal.getsignal(signum))
-    }
-    for signum in own:
-        signal.signal(signum, lambda number, frame: came.append(number))
-    try:
-        yield
-    finally:
-        for signum, handler in own.items():
-            signal.signal(signum, handler)
-        if came:
-            signal.raise_signal(came[0])

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from rpn2t.errors import InputError
-from rpn2t.nets.caffe import load_caffe, make_from_message, step
+from rpn2t.nets.caffe import load_caffe, make_from_message
 from rpn2t.system.files import exclusive, write_whole
 from rpn2t.system.interruption import Interrupted, Interruption
 
@@ -190,7 +190,7 @@ def train(
     try:
         while solver.iter < task.iterations:
             task.feed(solver.iter)
-            step(solver)
+            solver.step(1)
             losses.append(float(solver.net.blobs["loss"].data.ravel()[0]))
             if not losses[-1] < _DIVERGED:
                 raise InputError(

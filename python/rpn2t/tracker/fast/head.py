@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rpn2t.config import Config
 from rpn2t.nets.backbone import Maps
-from rpn2t.nets.caffe import Blob, forward, step
+from rpn2t.nets.caffe import Blob, forward
 from rpn2t.nets.device import Device
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.fast.reader import MapReader, object_probability
@@ -107,7 +107,7 @@ class FastHead:
             _put(blobs["data"], regions)
             blobs["windows"].reshape(*values.shape)
             blobs["windows"].data[...] = values
-            step(self.solver)
+            self.solver.step(1)
             return float(blobs["loss"].data.ravel()[0])
 
     def _shifted(self, grids: Grids) -> Grids:

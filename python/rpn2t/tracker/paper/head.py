@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats
 from rpn2t.config import Config
-from rpn2t.nets.caffe import forward, step
+from rpn2t.nets.caffe import forward
 from rpn2t.nets.device import Device
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.head import (
@@ -101,7 +101,7 @@ class PaperHead:
         with stage(Stage.LEARN):
             positives.copy_to(self.net.blobs["data"])
             negatives.copy_to(self.net.blobs["data"], split)
-            step(self.solver)
+            self.solver.step(1)
             return float(self.net.blobs["loss"].data.ravel()[0])
 
     def _score_batch(self, windows: Windows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
