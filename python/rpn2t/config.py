@@ -87,7 +87,8 @@ class Config:
     success_score_late: float = 0.3
     early_frames: int = 50  # the last frame, counted from 1, that uses the early threshold
 
-    state_follows: float = 0.0  # share of the way to the regressed box that the state goes after a good frame
+    centre_follows: float = 0.0  # share of the state's way to the regressed centre, after a good frame
+    size_follows: float = 0.0  # and to the regressed size
     report_regressed: float = 1.0  # share of the way from the state to the regressed box that is reported
 
     # Memory

@@ -34,6 +34,8 @@ def test_search_widens_after_each_failure_and_returns_at_once() -> None:
 
 def test_a_share_of_the_way_to_another_box() -> None:
     start, goal = (0.0, 0.0, 10.0, 40.0), (20.0, 10.0, 40.0, 10.0)
-    assert approach(start, goal, 0) == start
-    assert approach(start, goal, 1) == goal
-    assert approach(start, goal, 0.5) == pytest.approx((12.5, 7.5, 20.0, 20.0))  # centre 22.5, 17.5
+    assert approach(start, goal, 0, 0) == start
+    assert approach(start, goal, 1, 1) == goal
+    assert approach(start, goal, 0.5, 0.5) == pytest.approx((12.5, 7.5, 20.0, 20.0))  # centre 22.5, 17.5
+    assert approach(start, goal, 1, 0) == pytest.approx((35.0, -5.0, 10.0, 40.0))  # the goal's centre: 40, 15
+    assert approach(start, goal, 0, 1) == pytest.approx((-15.0, 15.0, 40.0, 10.0))  # its own: 5, 20

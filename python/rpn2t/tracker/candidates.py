@@ -42,11 +42,17 @@ def next_translation(translation: float, failed: bool, config: Config) -> float:
     )
 
 
-def approach(start: Box, goal: Box, share: float) -> Box:
-    """A share of the way from one box to another: of the centre's shift, and of the sides' logarithms."""
-    if share in (0, 1):
-        return goal if share else start
+def approach(start: Box, goal: Box, centre: float, size: float) -> Box:
+    """A part of the way from one box to another.
+
+    Args:
+        start, goal: the boxes.
+        centre: share of the centre's way.
+        size: share of the sides' way, in logarithms.
+    """
+    if centre == size and size in (0, 1):
+        return goal if size else start
     here, there = centre_size([start, goal])
-    centre = here[:2] + share * (there[:2] - here[:2])
-    side = here[2:] * (there[2:] / here[2:]) ** share
-    return as_box(from_centre_size(np.concatenate([centre, side]))[0])
+    middle = here[:2] + centre * (there[:2] - here[:2])
+    sides = here[2:] * (there[2:] / here[2:]) ** size
+    return as_box(from_centre_size(np.concatenate([middle, sides]))[0])

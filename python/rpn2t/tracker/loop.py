@@ -168,8 +168,8 @@ class Tracker:
 
         regressed = self._regressed(boxes, best) if sure or config.report_regressed else best.box
         if sure:
-            self._state = approach(self._state, regressed, config.state_follows)
-        reported = approach(self._state, regressed, config.report_regressed)
+            self._state = approach(self._state, regressed, config.centre_follows, config.size_follows)
+        reported = approach(self._state, regressed, config.report_regressed, config.report_regressed)
         if self.observer is not None:
             terms, places = self._terms(probabilities), self._places()
             self.observer(
