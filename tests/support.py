@@ -24,7 +24,7 @@ SMALL = {
     "regressor_positives": 32,
     "candidates": 32,
     "positives_later": 4,
-    "positives_later_drawn": 8,
+    "positives_later_drawn": 16,
     "negatives_later": 16,
     "negatives_later_drawn": 32,
     "batch_positives": 8,

@@ -52,6 +52,7 @@ class Config:
     scale_factor: float = 1.05  # one step of scale
     min_side: float = 10.0  # frame px; smaller targets take their own side
     frame_margin: float = 10.0  # frame px by which a sample stays smaller than the frame
+    rounding: int = 1  # 1: drawn boxes and means of boxes have whole frame px; 0: they are not rounded
 
     # First frame
     positives_first: int = 500
@@ -75,6 +76,7 @@ class Config:
     regressor_iou: float = 0.6
     regressor_matching_iou: float = 0.7  # reads conv5 at anchors that match better: 12 positions
     regressor_lambda: float = 1000.0
+    regressor_views: int = 1  # of the first frame: itself, a mirror image, and two from further away (ours)
 
     # Each frame: candidates, score, search extension
     candidates: int = 256
@@ -90,6 +92,11 @@ class Config:
     centre_follows: float = 0.0  # share of the state's way to the regressed centre, after a good frame
     size_follows: float = 0.0  # and to the regressed size
     report_regressed: float = 1.0  # share of the way from the state to the regressed box that is reported
+
+    # Search over the whole frame for a target that is lost (ours)
+    search_after: int = 0  # failed frames in a row before it; 0: there is none
+    search_every: int = 3  # failed frames from one part of the frame to the next
+    search_share: float = 0.7  # of its usual score, which what is found elsewhere must exceed
 
     # Memory
     positives_later: int = 25
@@ -134,6 +141,9 @@ class Config:
                 raise InputError(f"{field.name} = {value}: must be at least 1")
             if field.name.endswith("_iou") and value >= 1:
                 raise InputError(f"{field.name} = {value}: an IoU threshold lies in [0, 1)")
+        for name, most in (("rounding", 1), ("regressor_views", 4)):
+            if getattr(self, name) > most:
+                raise InputError(f"{name} = {getattr(self, name)}: must be at most {most}")
         if self.best_candidates > self.candidates:
             raise InputError(
                 f"best_candidates = {self.best_candidates}: there are only {self.candidates} candidates"
@@ -209,8 +219,9 @@ _LARGEST = 1_000_000
 
 _AT_LEAST_ONE = {
     "anchor_size", "anchor_stride", "scale_factor", "positives_first", "negatives_first",
-    "whole_steps", "candidates", "best_candidates", "long_term_frames", "short_term_frames",
-    "position_groups", "batch_maps", "update_interval", "batch_positives", "batch_negatives", "mining_pool",
+    "whole_steps", "regressor_views", "candidates", "best_candidates", "long_term_frames",
+    "short_term_frames", "position_groups", "batch_maps", "update_interval", "batch_positives",
+    "batch_negatives", "mining_pool", "search_every",
 }  # fmt: skip
 
 

@@ -17,6 +17,12 @@ def test_target_is_the_rounded_mean_of_the_best_five() -> None:
     assert best.box == (42, 20, 34, 40)  # means 42, 20, 34.2, 40
 
 
+def test_the_mean_is_not_rounded_where_nothing_is() -> None:
+    boxes = np.array([[10.0, 20.0, 30.2, 40.0], [11.0, 20.0, 30.2, 40.0]])
+    best = best_candidates(boxes, np.array([0.5, 0.6]), Config(rounding=0, best_candidates=2))
+    assert best.box == pytest.approx((10.5, 20, 30.2, 40))
+
+
 @pytest.mark.parametrize(("frame", "score"), [(2, 0.2), (50, 0.2), (51, 0.3), (1000, 0.3)])
 def test_threshold_up_to_frame_fifty_and_after(frame: int, score: float) -> None:
     assert success_score(frame, Config()) == score

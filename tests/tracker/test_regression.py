@@ -65,6 +65,17 @@ def test_corrects_boxes_it_has_not_seen() -> None:
     assert iou(corrected, TARGET).mean() > 0.95
 
 
+def test_every_box_may_have_a_goal_of_its_own() -> None:
+    """Half of the boxes and the target lie elsewhere: what is learned is the way, not the place."""
+    maps, boxes = case(n=40)
+    one, two = BoxRegressor(Config(), 14, 1), BoxRegressor(Config(), 14, 1)
+    one.fit(maps, boxes, TARGET)
+    shift = np.zeros((40, 4))
+    shift[::2, 0] = 100
+    two.fit(maps, boxes + shift, np.array(TARGET) + shift)
+    np.testing.assert_allclose(one.coefficients, two.coefficients, atol=1e-9)
+
+
 def test_without_samples_it_is_the_identity() -> None:
     maps, boxes = case(n=3)
     regressor = BoxRegressor(Config(), 14, 1)

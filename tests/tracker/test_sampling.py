@@ -1,9 +1,11 @@
 """Drawing boxes: bounds, spreads and counts of each kind."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from rpn2t.boxes import iou
+from rpn2t.boxes import iou, round_half_up
 from rpn2t.tracker.sampling import Sampler, apart, choose, epochs, overlapping
 
 TARGET = (100.0, 80.0, 40.0, 30.0)
@@ -35,6 +37,14 @@ def test_boxes_are_whole_and_stay_in_bounds(kind: str, target: tuple[float, floa
     centre = boxes[:, :2] + boxes[:, 2:] / 2
     assert (centre >= -1).all()  # rounding moves a centre by less than a pixel
     assert (centre <= np.array([320, 240])).all()
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "uniform", "uniform_aspect", "whole"])
+def test_unrounded_boxes_round_to_the_same_draw(kind: str) -> None:
+    loose = dataclasses.replace(sampler(), rounding=0)
+    boxes = draws(loose)[kind]
+    assert (boxes != np.round(boxes)).any()
+    np.testing.assert_array_equal(round_half_up(boxes), draws(sampler())[kind])
 
 
 def test_translation_is_in_units_of_the_mean_side() -> None:

@@ -27,12 +27,13 @@ class Best:
 def best_candidates(boxes: Floats, scores: NDArray[np.floating], config: Config) -> Best:
     """The target is the mean of the few candidates that score highest."""
     indices = np.argsort(-scores, kind="stable")[: config.best_candidates]
-    return Best(indices, float(scores[indices].mean()), mean_box(boxes[indices]))
+    return Best(indices, float(scores[indices].mean()), mean_box(boxes[indices], config.rounding))
 
 
-def mean_box(boxes: Floats) -> Box:
-    """The rounded mean of some boxes."""
-    return as_box(round_half_up(boxes.mean(axis=0)))
+def mean_box(boxes: Floats, rounding: int = 1) -> Box:
+    """The mean of some boxes, rounded to whole px unless `rounding` is 0."""
+    mean = boxes.mean(axis=0)
+    return as_box(round_half_up(mean) if rounding else mean)
 
 
 def next_translation(translation: float, failed: bool, config: Config) -> float:

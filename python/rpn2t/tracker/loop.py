@@ -1,6 +1,7 @@
 """The tracker: the paper's loop (sections 3.2 to 3.4, in MDNet's online framework)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,27 @@ from rpn2t.tracker.observation import Observation, Observer, Term
 from rpn2t.tracker.regression import BoxRegressor
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
 from rpn2t.tracker.schedule import due_update, success_score
+from rpn2t.tracker.search import REACH, Search
+from rpn2t.tracker.views import view_frame
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The candidates around a box, and what was made of them.
+
+    Attributes:
+        around: the box.
+        boxes: the candidates, shape (n, 4).
+        probabilities: the object's, at each position of each candidate's map.
+        scores: of the candidates, shape (n,).
+        best: the best of them.
+    """
+
+    around: Box
+    boxes: Floats
+    probabilities: Probabilities
+    scores: NDArray[np.floating]
+    best: Best
 
 
 class Tracker:
@@ -120,15 +142,14 @@ class Tracker:
         self._smallest = target[2:]
         self._state = target
         self._translation = self.config.translation
+        self._search = Search(self.config, target)
         self._frame = 1
 
         sampler = self._sampler(image)
         near = self._regressor_samples(target, sampler)
         positives, negatives = self._first_samples(target, sampler)
         self._mode.see(image, target, self.config.translation)
-        maps = self._mode.maps(near)
-        with stage(Stage.REGRESS):
-            self._regressor.fit(maps, near, target)
+        self._learn_regressor(image, target, near)
         self._mode.learn_first(positives, negatives)
         later = self._later_negatives(target, sampler, self.config.negatives_memory_first_iou)
         with stage(Stage.REMEMBER):
@@ -154,28 +175,27 @@ class Tracker:
         sampler = self._sampler(image)
         mode, config = self._mode, self.config
 
-        with stage(Stage.DRAW):
-            boxes = draw_candidates(sampler, self._state, self._translation, config)
-        mode.see(image, self._state, self._translation)
-        probabilities = mode.probabilities(boxes)
-        scores = mode.geometry.score(*probabilities)
-        best = best_candidates(boxes, scores, config)
+        sight = self._look(image, sampler, self._state, self._translation)
         threshold = success_score(self._frame, config)
+        if sight.best.score < threshold and self._search.due:
+            sight = self._look_elsewhere(image, sampler, sight, threshold)
+        best = sight.best
         failed, sure = best.score < threshold, best.score > threshold
         update = due_update(self._frame, failed, config)
-        looked_around, self._state = self._state, best.box
+        self._state = best.box
         self._translation = next_translation(self._translation, failed, config)
 
-        regressed = self._regressed(boxes, best) if sure or config.report_regressed else best.box
+        regressed = self._regressed(sight.boxes, best) if sure or config.report_regressed else best.box
         if sure:
             self._state = approach(self._state, regressed, config.centre_follows, config.size_follows)
         reported = approach(self._state, regressed, config.report_regressed, config.report_regressed)
+        self._search.take(self._state, best.score, failed=failed)
         if self.observer is not None:
-            terms, places = self._terms(probabilities), self._places()
+            terms, places = self._terms(sight.probabilities), self._places()
             self.observer(
                 Observation(
-                    self._frame, looked_around, boxes, scores, terms, places, best, threshold, failed, update,
-                    reported,
+                    self._frame, sight.around, sight.boxes, sight.scores, terms, places, best, threshold,
+                    failed, update, reported,
                 )
             )  # fmt: skip
         if sure:
@@ -189,11 +209,45 @@ class Tracker:
         """How the head's 3x3 layer started, in words; None before :meth:`init`."""
         return self._mode.proposal_start if self._learned else None
 
+    def _look(self, image: Image, sampler: Sampler, around: Box, translation: float) -> Sight:
+        """Draw candidates around a box and score them."""
+        mode, config = self._mode, self.config
+        with stage(Stage.DRAW):
+            boxes = draw_candidates(sampler, around, translation, config)
+        mode.see(image, around, translation)
+        probabilities = mode.probabilities(boxes)
+        scores = mode.geometry.score(*probabilities)
+        return Sight(around, boxes, probabilities, scores, best_candidates(boxes, scores, config))
+
+    def _look_elsewhere(self, image: Image, sampler: Sampler, sight: Sight, threshold: float) -> Sight:
+        """Look at another part of the frame: the sight at the best place there, or the old one."""
+        mode, search = self._mode, self._search
+        middle, boxes = search.part(sampler.width, sampler.height)
+        mode.see(image, middle, REACH)
+        scores = mode.geometry.score(*mode.probabilities(boxes))
+        place = int(scores.argmax())
+        if scores[place] > max(sight.best.score, threshold, search.least):
+            return self._look(image, sampler, as_box(boxes[place]), self.config.translation)
+        return sight
+
+    def _learn_regressor(self, image: Image, target: Box, near: Floats) -> None:
+        """Learn to correct boxes near the target, each in one of the views of the frame."""
+        count = self.config.regressor_views
+        maps, boxes, goals = [], [], []
+        for number in range(count):
+            view = view_frame(image, target, number)
+            shown = view.boxes(near[number::count])
+            maps.append(self._mode.maps(view.image, shown))
+            boxes.append(shown)
+            goals.append(np.repeat(view.boxes(target), len(shown), axis=0))
+        with stage(Stage.REGRESS):
+            self._regressor.fit(np.concatenate(maps), np.concatenate(boxes), np.concatenate(goals))
+
     def _regressed(self, boxes: Floats, best: Best) -> Box:
         """The mean of what the regressor makes of the best candidates."""
         maps, shown = self._mode.close_up(boxes, best)
         with stage(Stage.REGRESS):
-            return mean_box(self._regressor.predict(maps, shown))
+            return mean_box(self._regressor.predict(maps, shown), self.config.rounding)
 
     def _terms(self, probabilities: Probabilities) -> tuple[Term, Term]:
         weights = self._mode.geometry.score_weights
@@ -206,8 +260,9 @@ class Tracker:
         cfg = self.config
         height, width = image.shape[:2]
         return Sampler(
-            width, height, self._rng, cfg.scale_factor, cfg.min_side, cfg.frame_margin, self._smallest
-        )
+            width, height, self._rng, cfg.scale_factor, cfg.min_side, cfg.frame_margin, self._smallest,
+            cfg.rounding,
+        )  # fmt: skip
 
     def _regressor_samples(self, target: Box, sampler: Sampler) -> Floats:
         """Boxes from which the regressor learns to find the target's."""
@@ -278,6 +333,8 @@ def _checked_box(box: Sequence[float], image: Image) -> Box:
     target = as_box(box)
     if min(target[2:]) <= 0:
         raise InputError(f"box {shown}: width and height must be positive")
+    if min(target[2:]) < 1:
+        raise InputError(f"box {shown}: cannot be learned, as its sides must be at least 1 px")
     height, width = image.shape[:2]
     if not iou(target, (0, 0, width, height))[0] > 0:
         raise InputError(f"box {shown}: lies outside the frame of {width} x {height} px; give one in it")

@@ -50,8 +50,8 @@ class Mode(Protocol):
             translation: how far their centres are from its own, over the mean of its sides, at most.
         """
 
-    def maps(self, boxes: Floats) -> Maps:
-        """conv5 of boxes of the frame, each from a patch of its own.
+    def maps(self, image: Image, boxes: Floats) -> Maps:
+        """conv5 of boxes of an image, each from a patch of its own.
 
         Returns:
             Shape (n, channels, size, size), without the rim of the map that the head never reads.

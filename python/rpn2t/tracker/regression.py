@@ -1,8 +1,9 @@
 """Bounding-box regression from conv5 (R-CNN's, as MDNet uses it): trained once, on the first frame."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from rpn2t.boxes import Box, Floats, decode, encode
+from rpn2t.boxes import Floats, decode, encode
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import Maps
@@ -45,11 +46,14 @@ class BoxRegressor:
         flat = windows[:, :, self.positions].reshape(len(windows), -1)
         return np.concatenate([flat, np.ones((len(flat), 1))], axis=1, dtype=np.float64)
 
-    def fit(self, windows: Maps, boxes: Floats, target: Box) -> None:
-        """Learn to correct `boxes`, shape (n, 4), to the target. No box: stay the identity."""
+    def fit(self, windows: Maps, boxes: Floats, goals: ArrayLike) -> None:
+        """Learn to correct `boxes`, shape (n, 4), to `goals`, of that shape or one for all.
+
+        No box: stay the identity.
+        """
         if not len(boxes):
             return
-        targets = encode(boxes, target)
+        targets = encode(boxes, goals)
         self._mean = targets.mean(axis=0)
         targets = targets - self._mean
         variances, axes = np.linalg.eigh(targets.T @ targets / len(targets))

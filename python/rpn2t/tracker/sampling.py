@@ -1,7 +1,7 @@
 """Drawing boxes around a target (MDNet's scheme, to which section 3.4 refers).
 
 Every kind moves the target's centre and scales its sides; then sides are kept between `min_side` and
-`frame_margin` below the frame's, centres inside the frame, and boxes are rounded.
+`frame_margin` below the frame's, centres inside the frame, and boxes are rounded to whole px.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Sampler:
     """Draws boxes in a frame of `width` x `height` px.
 
     Each draw takes the target, the number of boxes n, a translation t and a scale range s, and
-    returns rounded boxes of shape (n, 4). ``randn`` below is 0.5 randn clipped to [-1, 1], m the
-    rounded mean of the target's sides.
+    returns boxes of shape (n, 4), rounded unless `rounding` is 0. ``randn`` below is 0.5 randn clipped
+    to [-1, 1], m the rounded mean of the target's sides.
     """
 
     width: int
@@ -30,6 +30,7 @@ class Sampler:
     min_side: float = 10.0
     frame_margin: float = 10.0
     smallest: tuple[float, float] = (np.inf, np.inf)  # sides of a target that began smaller than min_side
+    rounding: int = 1
 
     def gaussian(self, target: Box, n: int, t: float, s: float) -> Floats:
         """Centre += t m randn on each axis; both sides *= scale_factor ^ (s randn)."""
@@ -84,7 +85,8 @@ class Sampler:
         lowest = np.minimum(self.min_side, np.minimum(target[2:], self.smallest))
         side = np.clip(side, lowest, np.maximum(frame - self.frame_margin, lowest))
         centre = np.clip(centre, 0, frame - 1)
-        return round_half_up(from_centre_size(np.concatenate([centre, side], axis=1)))
+        boxes = from_centre_size(np.concatenate([centre, side], axis=1))
+        return round_half_up(boxes) if self.rounding else boxes
 
     def _clipped_normal(self, n: int, columns: int) -> Floats:
         return np.clip(0.5 * self.rng.standard_normal((n, columns)), -1, 1)

@@ -75,9 +75,9 @@ class FastMode:
         self._image = image
         self._region = self._regions.see(image, state, shape)
 
-    def maps(self, boxes: Floats) -> Maps:
+    def maps(self, image: Image, boxes: Floats) -> Maps:
         """conv5 of each box's patch."""
-        return self._patches.maps(self._image, boxes)
+        return self._patches.maps(image, boxes)
 
     def probabilities(self, boxes: Floats) -> Probabilities:
         """Read out of the region's map. A box whose middle was not seen gets 0."""

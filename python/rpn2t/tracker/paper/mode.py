@@ -4,6 +4,7 @@ import numpy as np
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.config import Config
+from rpn2t.errors import InputError
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Backbone, Maps
 from rpn2t.system.stages import Stage, stage
@@ -32,7 +33,16 @@ class PaperMode:
     memory: Memory
 
     def __init__(self, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> None:
-        """Make what all targets share; see :func:`rpn2t.tracker.modes.make_mode`."""
+        """Make what all targets share; see :func:`rpn2t.tracker.modes.make_mode`.
+
+        Raises:
+            InputError: the configuration asks for a search, which would take many times a frame's passes.
+        """
+        if config.search_after:
+            raise InputError(
+                f"search_after = {config.search_after}: only fast mode searches the frame; "
+                "leave it 0 in paper mode"
+            )
         self.geometry = HeadGeometry(config, backbone.map_size)
         self.features = PatchFeatures(backbone, self.geometry.window_rim)
         self._config, self._proposal, self._device = config, proposal, backbone.device
@@ -52,9 +62,9 @@ class PaperMode:
         """Keep the frame: patches are cut when boxes are known."""
         self._image = image
 
-    def maps(self, boxes: Floats) -> Maps:
+    def maps(self, image: Image, boxes: Floats) -> Maps:
         """conv5 of each box's patch."""
-        return self.features.maps(self._image, boxes)
+        return self.features.maps(image, boxes)
 
     def probabilities(self, boxes: Floats) -> Probabilities:
         """The head's answer to each box's patch."""
