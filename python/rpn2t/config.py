@@ -93,11 +93,6 @@ class Config:
     size_follows: float = 0.0  # and to the regressed size
     report_regressed: float = 1.0  # share of the way from the state to the regressed box that is reported
 
-    # Search over the whole frame for a target that is lost (ours)
-    search_after: int = 0  # failed frames in a row before it; 0: there is none
-    search_every: int = 3  # failed frames from one part of the frame to the next
-    search_share: float = 0.7  # of its usual score, which what is found elsewhere must exceed
-
     # Memory
     positives_later: int = 25
     positives_later_drawn: int = 50
@@ -221,7 +216,7 @@ _AT_LEAST_ONE = {
     "anchor_size", "anchor_stride", "scale_factor", "positives_first", "negatives_first",
     "whole_steps", "regressor_views", "candidates", "best_candidates", "long_term_frames",
     "short_term_frames", "position_groups", "batch_maps", "update_interval", "batch_positives",
-    "batch_negatives", "mining_pool", "search_every",
+    "batch_negatives", "mining_pool",
 }  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """The tracker: the paper's loop (sections 3.2 to 3.4, in MDNet's online framework)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,27 +27,7 @@ from rpn2t.tracker.observation import Observation, Observer, Term
 from rpn2t.tracker.regression import BoxRegressor
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
 from rpn2t.tracker.schedule import due_update, success_score
-from rpn2t.tracker.search import REACH, Search
 from rpn2t.tracker.views import view_frame
-
-
-@dataclass(frozen=True)
-class Sight:
-    """The candidates around a box, and what was made of them.
-
-    Attributes:
-        around: the box.
-        boxes: the candidates, shape (n, 4).
-        probabilities: the object's, at each position of each candidate's map.
-        scores: of the candidates, shape (n,).
-        best: the best of them.
-    """
-
-    around: Box
-    boxes: Floats
-    probabilities: Probabilities
-    scores: NDArray[np.floating]
-    best: Best
 
 
 class Tracker:
@@ -142,7 +121,6 @@ class Tracker:
         self._smallest = target[2:]
         self._state = target
         self._translation = self.config.translation
-        self._search = Search(self.config, target)
         self._frame = 1
 
         sampler = self._sampler(image)
@@ -175,27 +153,28 @@ class Tracker:
         sampler = self._sampler(image)
         mode, config = self._mode, self.config
 
-        sight = self._look(image, sampler, self._state, self._translation)
+        with stage(Stage.DRAW):
+            boxes = draw_candidates(sampler, self._state, self._translation, config)
+        mode.see(image, self._state, self._translation)
+        probabilities = mode.probabilities(boxes)
+        scores = mode.geometry.score(*probabilities)
+        best = best_candidates(boxes, scores, config)
         threshold = success_score(self._frame, config)
-        if sight.best.score < threshold and self._search.due:
-            sight = self._look_elsewhere(image, sampler, sight, threshold)
-        best = sight.best
         failed, sure = best.score < threshold, best.score > threshold
         update = due_update(self._frame, failed, config)
-        self._state = best.box
+        looked_around, self._state = self._state, best.box
         self._translation = next_translation(self._translation, failed, config)
 
-        regressed = self._regressed(sight.boxes, best) if sure or config.report_regressed else best.box
+        regressed = self._regressed(boxes, best) if sure or config.report_regressed else best.box
         if sure:
             self._state = approach(self._state, regressed, config.centre_follows, config.size_follows)
         reported = approach(self._state, regressed, config.report_regressed, config.report_regressed)
-        self._search.take(self._state, best.score, failed=failed)
         if self.observer is not None:
-            terms, places = self._terms(sight.probabilities), self._places()
+            terms, places = self._terms(probabilities), self._places()
             self.observer(
                 Observation(
-                    self._frame, sight.around, sight.boxes, sight.scores, terms, places, best, threshold,
-                    failed, update, reported,
+                    self._frame, looked_around, boxes, scores, terms, places, best, threshold, failed, update,
+                    reported,
                 )
             )  # fmt: skip
         if sure:
@@ -208,27 +187,6 @@ class Tracker:
     def proposal_start(self) -> str | None:
         """How the head's 3x3 layer started, in words; None before :meth:`init`."""
         return self._mode.proposal_start if self._learned else None
-
-    def _look(self, image: Image, sampler: Sampler, around: Box, translation: float) -> Sight:
-        """Draw candidates around a box and score them."""
-        mode, config = self._mode, self.config
-        with stage(Stage.DRAW):
-            boxes = draw_candidates(sampler, around, translation, config)
-        mode.see(image, around, translation)
-        probabilities = mode.probabilities(boxes)
-        scores = mode.geometry.score(*probabilities)
-        return Sight(around, boxes, probabilities, scores, best_candidates(boxes, scores, config))
-
-    def _look_elsewhere(self, image: Image, sampler: Sampler, sight: Sight, threshold: float) -> Sight:
-        """Look at another part of the frame: the sight at the best place there, or the old one."""
-        mode, search = self._mode, self._search
-        middle, boxes = search.part(sampler.width, sampler.height)
-        mode.see(image, middle, REACH)
-        scores = mode.geometry.score(*mode.probabilities(boxes))
-        place = int(scores.argmax())
-        if scores[place] > max(sight.best.score, threshold, search.least):
-            return self._look(image, sampler, as_box(boxes[place]), self.config.translation)
-        return sight
 
     def _learn_regressor(self, image: Image, target: Box, near: Floats) -> None:
         """Learn to correct boxes near the target, each in one of the views of the frame."""

@@ -4,7 +4,6 @@ import numpy as np
 
 from rpn2t.boxes import Box, Floats
 from rpn2t.config import Config
-from rpn2t.errors import InputError
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Backbone, Maps
 from rpn2t.system.stages import Stage, stage
@@ -33,16 +32,7 @@ class PaperMode:
     memory: Memory
 
     def __init__(self, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> None:
-        """Make what all targets share; see :func:`rpn2t.tracker.modes.make_mode`.
-
-        Raises:
-            InputError: the configuration asks for a search, which would take many times a frame's passes.
-        """
-        if config.search_after:
-            raise InputError(
-                f"search_after = {config.search_after}: only fast mode searches the frame; "
-                "leave it 0 in paper mode"
-            )
+        """Make what all targets share; see :func:`rpn2t.tracker.modes.make_mode`."""
         self.geometry = HeadGeometry(config, backbone.map_size)
         self.features = PatchFeatures(backbone, self.geometry.window_rim)
         self._config, self._proposal, self._device = config, proposal, backbone.device
