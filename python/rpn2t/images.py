@@ -2,7 +2,6 @@
 
 from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,20 +33,6 @@ def as_bgr(image: NDArray[np.generic]) -> Image:
 def mirrored(image: Image) -> Image:
     """Left and right exchanged; a copy."""
     return np.ascontiguousarray(image[:, ::-1])
-
-
-def from_further(image: Image, share: float) -> Image:
-    """An image of the same size with the detail that it would have if it were taken from further away.
-
-    Args:
-        image: uint8 (height, width, 3).
-        share: of the px on each axis that are left; from 1 on, the image itself.
-    """
-    if share >= 1:
-        return image
-    height, width = image.shape[:2]
-    small = max(round(width * share), 1), max(round(height * share), 1)
-    return cast(Image, cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height)))
 
 
 def _told(image: object) -> str:

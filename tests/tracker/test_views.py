@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rpn2t.images import from_further, mirrored
+from rpn2t.images import mirrored
+from rpn2t.nets.patch import from_further
 from rpn2t.tracker.views import VIEWS, view_frame
 
 TARGET = (20.0, 10.0, 30.0, 24.0)

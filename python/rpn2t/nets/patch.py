@@ -4,6 +4,9 @@ The box is widened about its centre so that `context` px are left on each side a
 the aspect ratio is not kept. What lies outside the frame is 0 after the subtraction of 128.
 """
 
+from typing import cast
+
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -64,6 +67,20 @@ def cut_corners_into(blob: Blob, image: Image, corners: NDArray[np.int64]) -> No
     """Cut rectangles, as :func:`widened_corners` gives them, into a blob of shape (n, 3, height, width)."""
     with stage(Stage.CUT):
         _cut(blob, image, corners)
+
+
+def from_further(image: Image, share: float) -> Image:
+    """An image of the same size with the detail that it would have if it were taken from further away.
+
+    Args:
+        image: uint8 (height, width, 3).
+        share: of the px on each axis that are left; from 1 on, the image itself.
+    """
+    if share >= 1:
+        return image
+    height, width = image.shape[:2]
+    small = max(round(width * share), 1), max(round(height * share), 1)
+    return cast(Image, cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height)))
 
 
 def _cut(blob: Blob, image: Image, corners: NDArray[np.int64]) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from rpn2t.boxes import Box, Floats, as_boxes
-from rpn2t.images import Image, from_further, mirrored
+from rpn2t.images import Image, mirrored
+from rpn2t.nets.patch import from_further
 
 VIEWS = ((1.0, False), (1.0, True), (0.6, False), (0.35, True))
 """Of each view: the detail that is left of the frame's, as a share of its px; and whether it is mirrored."""
