@@ -56,6 +56,12 @@ LARGEST_STEP = 4.135
 """The most by which :func:`decode` changes a side's logarithm (62-fold), as a guard against overflow."""
 
 
+def mirrored_boxes(boxes: ArrayLike, width: int) -> Floats:
+    """Where boxes lie in the mirror image of a frame of this width in px; shape (n, 4), a copy."""
+    x, y, w, h = as_boxes(boxes).T
+    return np.stack([width - x - w, y, w, h], axis=1)
+
+
 def encode(boxes: ArrayLike, goals: ArrayLike) -> Floats:
     """How goals differ from boxes: R-CNN's four numbers.
 

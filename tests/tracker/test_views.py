@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from rpn2t import Config
+from rpn2t.errors import InputError
 from rpn2t.images import mirrored
 from rpn2t.nets.patch import from_further
 from rpn2t.tracker.views import VIEWS, view_frame
@@ -37,6 +39,12 @@ def test_every_view_is_as_large_as_the_frame_and_leaves_it_alone(image) -> None:
         assert view.image.dtype == np.uint8
         assert view.mirrored == turned
     np.testing.assert_array_equal(image, before)
+
+
+def test_the_configuration_knows_how_many_there_are() -> None:
+    assert Config(regressor_views=len(VIEWS)).regressor_views == len(VIEWS)
+    with pytest.raises(InputError, match=f"must be at most {len(VIEWS)}"):
+        Config(regressor_views=len(VIEWS) + 1)
 
 
 def test_from_further_detail_is_lost_and_brightness_is_not() -> None:

@@ -30,7 +30,7 @@ def best_candidates(boxes: Floats, scores: NDArray[np.floating], config: Config)
     return Best(indices, float(scores[indices].mean()), mean_box(boxes[indices], config.rounding))
 
 
-def mean_box(boxes: Floats, rounding: int = 1) -> Box:
+def mean_box(boxes: Floats, rounding: int) -> Box:
     """The mean of some boxes, rounded to whole px unless `rounding` is 0."""
     mean = boxes.mean(axis=0)
     return as_box(round_half_up(mean) if rounding else mean)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from rpn2t.boxes import Box, Floats, as_boxes
+from rpn2t.boxes import Box, Floats, as_boxes, mirrored_boxes
 from rpn2t.images import Image, mirrored
 from rpn2t.nets.patch import from_further
 
@@ -34,10 +34,7 @@ class View:
 
     def boxes(self, boxes: ArrayLike) -> Floats:
         """Where boxes of the frame lie in the view, (n, 4)."""
-        rows = as_boxes(boxes).copy()
-        if self.mirrored:
-            rows[:, 0] = self.image.shape[1] - rows[:, 0] - rows[:, 2]
-        return rows
+        return mirrored_boxes(boxes, self.image.shape[1]) if self.mirrored else as_boxes(boxes)
 
 
 def view_frame(image: Image, target: Box, number: int) -> View:

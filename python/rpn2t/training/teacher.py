@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Floats
+from rpn2t.boxes import Floats, mirrored_boxes
 from rpn2t.errors import InputError
-from rpn2t.images import Image
+from rpn2t.images import Image, mirrored
 from rpn2t.nets.caffe import load_caffe, read_message
 from rpn2t.nets.caffemodel import (
     RPN_NAMES,
@@ -138,8 +138,7 @@ class RPNTraining:
         image, scale = scaled(photograph.read(), side, self.settings.longest)
         boxes = photograph.boxes * np.tile(scale, 2)
         if rng.integers(2):
-            image = image[:, ::-1]
-            boxes[:, 0] = image.shape[1] - boxes[:, 0] - boxes[:, 2]
+            image, boxes = mirrored(image), mirrored_boxes(boxes, image.shape[1])
         put_image(self._net, image)
         self._net.blobs["boxes"].reshape(*boxes.shape)
         self._net.blobs["boxes"].data[...] = boxes
