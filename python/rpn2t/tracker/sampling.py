@@ -1,7 +1,8 @@
 """Drawing boxes around a target (MDNet's scheme, to which section 3.4 refers).
 
 Every kind moves the target's centre and scales its sides; then sides are kept between `min_side` and
-`frame_margin` below the frame's, centres inside the frame, and boxes are rounded to whole px.
+`frame_margin` below the frame's, and centres inside the frame. Boxes are rounded to whole px unless told
+otherwise.
 """
 
 from dataclasses import dataclass
