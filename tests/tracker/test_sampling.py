@@ -83,6 +83,14 @@ def test_whole_is_a_grid_without_replacement_until_it_is_used_up() -> None:
     np.testing.assert_array_equal(twice, 2 * counts)
 
 
+def test_whole_counts_its_centres_from_1_as_the_release() -> None:
+    one = sampler(200, 100)
+    boxes = one.whole((0.0, 0.0, 40.0, 20.0), 10_000, steps=0)
+    # 1-based centres: x from 20 to 180 by 8, y from 10 to 90 by 4
+    assert sorted(set(boxes[:, 0] + 20)) == list(range(19, 180, 8))
+    assert sorted(set(boxes[:, 1] + 10)) == list(range(9, 90, 4))
+
+
 def test_whole_of_a_tiny_target_in_a_large_frame_draws_different_places() -> None:
     boxes = sampler(1920, 1080).whole((500.0, 500.0, 5.0, 5.0), 3000)
     assert len(boxes) == 3000

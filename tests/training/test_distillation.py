@@ -145,6 +145,18 @@ def test_passes_are_shuffled_or_in_order(photographs: list[Photograph]) -> None:
     assert first != second
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_takes_the_photographs_in_another_order_in_every_pass(
+    photographs: list[Photograph], preset: str
+) -> None:
+    settings = replace(SETTINGS, preset=preset, crops=2, passes=2, images_per_pass=len(photographs))
+    known = {each.read().tobytes(): number for number, each in enumerate(photographs)}
+    order = [known[image.tobytes()] for image, _ in settings.stream(photographs).views(0, 80)]
+    assert sorted(order[:20]) == sorted(order[20:]) == list(range(20))
+    assert order[:20] != list(range(20))
+    assert order[:20] != order[20:]
+
+
 def test_teacher_and_student_see_a_crop_each_with_its_own_widening(
     photographs: list[Photograph], prepared: tuple[Distillation, TrainingFolder]
 ) -> None:
@@ -271,7 +283,7 @@ def test_after_a_stop_it_goes_on_bit_for_bit(photographs: list[Photograph], tmp_
 
 def test_the_preset_paper_has_the_papers_numbers() -> None:
     paper = PRESETS["paper"]
-    assert (paper.crops, paper.passes, paper.shuffled, paper.statistics_crops) == (256, 5, False, None)
+    assert (paper.crops, paper.passes, paper.statistics_crops) == (256, 5, None)
     assert paper.rate == 1e-7
     solver = read_message(prototxt_dir() / "distill" / paper.solver, "SolverParameter")
     assert (solver.type, solver.lr_policy, solver.stepsize) == ("SGD", "step", 60_000)

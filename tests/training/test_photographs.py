@@ -43,6 +43,14 @@ def test_pascal_voc_needs_no_annotations(tmp_path: Path) -> None:
     np.testing.assert_array_equal(elsewhere[0].boxes, found.boxes)
 
 
+def test_distillation_reads_pascal_voc_as_the_release_does(tmp_path: Path) -> None:
+    picture(tmp_path / "JPEGImages" / "a.jpg")
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations" / "a.xml").write_text(ANNOTATION)
+    (found,) = find_photographs(tmp_path, as_release=True)
+    assert found.boxes.tolist() == [[10, 20, 29, 39], [0, 0, 4, 4], [0, 0, 49, 39]]
+
+
 def test_an_annotation_with_difficult_objects_alone_has_no_box(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     (tmp_path / "xml").mkdir()

@@ -59,7 +59,8 @@ class Sampler:
         """
         side = np.array(target[2:], dtype=np.float64)
         frame = np.array([self.width, self.height], dtype=np.float64)
-        first, last = round_half_up(side / 2), round_half_up(frame - side / 2)
+        # The release's centres are 1-based pixels.
+        first, last = round_half_up(side / 2) - 1, round_half_up(frame - side / 2) - 1
         stride = np.maximum(round_half_up(side / 5), 1)
         # A target as large as the frame leaves no range: one centre then.
         x, y = (np.arange(a, max(b, a) + 1, d) for a, b, d in zip(first, last, stride, strict=True))

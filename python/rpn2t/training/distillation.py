@@ -45,14 +45,12 @@ class Preset:
         solver: file in prototxt/distill/.
         crops: how many of a photograph.
         passes: over the photographs. None chooses them by the time there is.
-        shuffled: photographs come in another order in every pass.
         statistics_crops: how many crops the mean and standard deviation are of. None means a whole pass.
     """
 
     solver: str
     crops: int
     passes: int | None
-    shuffled: bool
     statistics_crops: int | None
 
     @property
@@ -62,8 +60,8 @@ class Preset:
 
 
 PRESETS = {
-    "hour": Preset("solver_hour.prototxt", 8, None, True, 1024),
-    "paper": Preset("solver.prototxt", 256, 5, False, None),
+    "hour": Preset("solver_hour.prototxt", 8, None, 1024),
+    "paper": Preset("solver.prototxt", 256, 5, None),
 }
 
 
@@ -111,8 +109,7 @@ class DistillationSettings:
 
     def stream(self, photographs: Sequence[Photograph]) -> CropStream:
         """The crops of the training."""
-        shuffled = PRESETS[self.preset].shuffled
-        return CropStream(photographs, self.crops, self.images_per_pass, shuffled, self.seed)
+        return CropStream(photographs, self.crops, self.images_per_pass, shuffled=True, seed=self.seed)
 
 
 class Conv5Statistics:

@@ -45,7 +45,9 @@ class Photograph:
         return image.astype(np.uint8, copy=False)
 
 
-def find_photographs(images: str | Path, annotations: str | Path | None = None) -> list[Photograph]:
+def find_photographs(
+    images: str | Path, annotations: str | Path | None = None, *, as_release: bool = False
+) -> list[Photograph]:
     """The photographs of a folder.
 
     Args:
@@ -53,9 +55,12 @@ def find_photographs(images: str | Path, annotations: str | Path | None = None) 
         annotations: a folder of Pascal VOC's XML files, or a list in JSON lines: ``file`` (within
             `images`), ``boxes`` ([[x, y, w, h], ...], px, 0-based) and perhaps ``source``. Then only the
             photographs that it names are taken.
+        as_release: read Pascal VOC's boxes as the release's distillation does: what VOC calls difficult
+            has a box as well, and a width is xmax - xmin. Otherwise a difficult object has no box, and
+            both of a box's edge pixels belong to it.
 
     Returns:
-        They are in the list's order, or in order of name. What Pascal VOC calls difficult has no box.
+        They are in the list's order, or in order of name.
 
     Raises:
         InputError: nothing is there, or a line, a file or a box cannot be used. The first one is named.
@@ -68,7 +73,7 @@ def find_photographs(images: str | Path, annotations: str | Path | None = None) 
     if annotations is None:
         found = [Photograph(path, as_boxes([])) for path in _image_files(folder)]
     elif Path(annotations).is_dir():
-        found = list(_pascal_voc(folder, Path(annotations)))
+        found = list(_pascal_voc(folder, Path(annotations), as_release))
     else:
         found = list(_json_lines(folder, Path(annotations)))
     if not found:
@@ -131,27 +136,27 @@ def _photograph(folder: Path, line: str, where: str) -> Photograph:
     return Photograph(_existing(file, where), _checked(boxes, where), str(row.get("source", "")))
 
 
-def _pascal_voc(folder: Path, annotations: Path) -> Iterator[Photograph]:
+def _pascal_voc(folder: Path, annotations: Path, as_release: bool) -> Iterator[Photograph]:
     files = {path.stem: path for path in _image_files(folder)}
     for path in sorted(annotations.glob("*.xml")):
         if path.stem not in files:
             raise InputError(f"{path}: no image of this name in {folder}")
-        yield Photograph(files[path.stem], _checked(_voc_boxes(path), path))
+        yield Photograph(files[path.stem], _checked(_voc_boxes(path, as_release), path))
 
 
-def _voc_boxes(path: Path) -> Floats:
+def _voc_boxes(path: Path, as_release: bool) -> Floats:
     """Boxes of a VOC annotation, whose corners are pixels, 1-based, both inclusive."""
     try:
         objects = ElementTree.parse(path).getroot().iter("object")
         corners = [
             [float(each.findtext(f"bndbox/{name}") or "missing") for name in ("xmin", "ymin", "xmax", "ymax")]
             for each in objects
-            if each.findtext("difficult") != "1"
+            if as_release or each.findtext("difficult") != "1"
         ]
     except (ElementTree.ParseError, ValueError, OSError) as error:
         raise InputError(f"{path}: not an annotation of Pascal VOC ({error})") from None
     rows = as_boxes(corners)
-    return np.concatenate([rows[:, :2] - 1, rows[:, 2:] - rows[:, :2] + 1], axis=1)
+    return np.concatenate([rows[:, :2] - 1, rows[:, 2:] - rows[:, :2] + (not as_release)], axis=1)
 
 
 def _existing(path: Path, where: str) -> Path:

@@ -46,7 +46,7 @@ def run_distill(options: DistillOptions) -> None:
     weights = find_set(options.weights)
     if weights.folder.resolve() == Path(options.output).resolve():
         raise InputError(f"--output {options.output}: is the folder of --weights; choose another")
-    photographs = find_photographs(options.images, options.annotations)
+    photographs = find_photographs(options.images, options.annotations, as_release=True)
     training, held_out = hold_out(photographs, options.held_out_source)
     device = choose_device(options.device)
     for note in device.notes:
