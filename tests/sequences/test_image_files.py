@@ -82,6 +82,7 @@ def test_a_few_odd_images_are_left_out_and_named(tmp_path: Path) -> None:
     [
         ["1.jpg", "2.png", "3.png", "4.tiff"],
         ["a.png", "b.png", "c.png"],
+        ["a1.png", "b1.png", "c1.png"],
         [*numbered("a{}.png", 3), *(f"b{number}.png" for number in range(7, 10))],
         ["shot.png", *(f"shot{number}.png" for number in range(2, 14))],
     ],
