@@ -175,6 +175,17 @@ def test_a_matroska_file_without_its_end_breaks_off(tmp_path: Path) -> None:
         assert 12 <= len(frames) < 14
 
 
+def test_a_break_behind_a_hole_is_named_by_the_frames_own_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    data, places = in_clusters(path)
+    path.write_bytes(data[: places[1]] + bytes(places[2] - places[1]) + data[places[2] : places[4] + 300])
+    frames: list[Frame] = []
+    with pytest.raises(InputError) as caught:
+        frames.extend(open_source(str(path)))
+    assert 15 <= frames[-1].index <= 16
+    assert str(caught.value).startswith(f"{path}: frame {frames[-1].index + 1} cannot be read: ")
+
+
 def test_a_live_recording_has_no_sizes_and_is_whole(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mkv", range(0, 640, 40), options={"live": "1"})
     data = path.read_bytes()

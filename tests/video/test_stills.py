@@ -1,5 +1,6 @@
 """Image files: the formats, the depths, and files that hold several pictures."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -69,6 +70,15 @@ def test_every_picture_of_a_file_is_a_frame(tmp_path: Path, suffix: str) -> None
     assert [frame.index for frame in source.frames(1, 3)] == list(range(1, min(count, 3)))
     with pytest.raises(InputError, match=f"no frame {count}"):
         next(source.frames(count))
+
+
+@pytest.mark.parametrize(("milliseconds", "rate"), [(40, 25), (5_000_000, Fraction(1, 5000))])
+def test_an_animation_is_played_at_its_own_rate(tmp_path: Path, milliseconds: int, rate: Fraction) -> None:
+    first, *others = (PIL.Image.fromarray(flat(10 * value)) for value in range(3))
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others, duration=milliseconds)
+    source = open_source(str(tmp_path / "a.webp"))
+    assert source.fps == rate
+    assert [frame.time for frame in source] == pytest.approx([0, 1 / rate, 2 / rate])
 
 
 def test_stacks_of_16_bits_follow_one_another(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ _NEARLY_SQUARE = Fraction(1, 50)
 _BREAKS_OFF = "it breaks off there"
 
 
+class _UnreadableError(Exception):
+    """Why the next frame cannot be read."""
+
+
 class VideoSource(Source):
     """A video file or stream, turned the way a player shows it.
 
@@ -112,7 +116,7 @@ class VideoSource(Source):
         if not stamps or stamps[0] == stamps[-1]:
             return None
         rate = (len(stamps) - 1) / (Fraction(stamps[-1] - stamps[0]) * (stream.time_base or 1))
-        return rate.limit_denominator(1001) if _SLOWEST_RATE <= rate <= 100_000 else None
+        return rate.limit_denominator(100_000) if _SLOWEST_RATE <= rate <= 100_000 else None
 
     def _read(self, start: int, stop: int | None) -> Iterator[Frame]:
         # The first reading goes on with the container that told the size and rate: a stream often
@@ -130,31 +134,50 @@ class VideoSource(Source):
     def _numbered(self, container: InputContainer, start: int) -> Iterator[tuple[int, float, av.VideoFrame]]:
         """Every picture with its index and its seconds after the first."""
         tick = self._stream(container).time_base or Fraction(0)
-        leaps: Any = Flags.ts_discont.value
+        leaps: Any = Flags.ts_discont.value  # a number, which PyAV's types do not know
         timeline = Timeline(self.fps, tick, leaps=bool(container.format.flags & leaps))
         index, last = -1, 0
-        for picture, position in self._pictures(container):
-            before = timeline.now
-            periods = timeline.add(None if picture.pts is None else float(picture.pts * tick))
-            missing = 0
-            if timeline.missing(periods) != 0:
-                lost = self._lost_between(last, position)
-                missing = (timeline.missing(periods) or 0) if lost and timeline.steady else 0
-                if lost:
-                    self._note_once(_lost_note(index + 1, missing, before, timeline.now))
-                timeline.steady = timeline.steady and missing > 0
-            if index < start <= index + missing:
-                raise InputError(f"{self.spec}: frame {start} is missing, the file is damaged; begin later")
-            index, last = index + 1 + missing, position
-            yield index, timeline.now, picture
+        try:
+            for picture, position in self._pictures(container):
+                stamp = None if picture.pts is None else float(picture.pts * tick)
+                missing = self._missing(timeline, stamp, index + 1, last, position)
+                if index < start <= index + missing:
+                    raise InputError(
+                        f"{self.spec}: frame {start} is missing, the file is damaged; begin later"
+                    )
+                index, last = index + 1 + missing, position
+                yield index, timeline.now, picture
+        except _UnreadableError as fault:
+            raise InputError(f"{self.spec}: frame {index + 1} cannot be read: {fault}") from fault
+
+    def _missing(self, timeline: Timeline, stamp: float | None, index: int, after: int, place: int) -> int:
+        """Go on to the next picture, and say how many frames `index` and later are missing before it.
+
+        Args:
+            timeline: of the pictures before it.
+            stamp: its time stamp, s.
+            index: its own index if none is missing.
+            after: place of the picture before it in the file, in bytes.
+            place: its own.
+        """
+        before = timeline.now
+        missing = timeline.missing(timeline.add(stamp))
+        if missing == 0:
+            return 0
+        lost = self._lost_between(after, place)
+        timeline.steady = timeline.steady and lost and missing is not None
+        known = missing if timeline.steady and missing else 0
+        if lost:
+            self._note_once(_lost_note(index, known, before, timeline.now))
+        return known
 
     def _pictures(self, container: InputContainer) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Every picture that can be decoded, then InputError if that was not the whole video.
+        """Every picture that can be decoded, then _UnreadableError if that was not the whole video.
 
         With it comes its place in the file, in bytes, as far as that is known.
         """
         stream = self._stream(container)
-        decoded = packets = last = 0
+        packets = last = 0
         fault = ""
         places: dict[int | None, int] = {}
         try:
@@ -167,17 +190,15 @@ class VideoSource(Source):
                 packets += 1
                 last = places[packet.pts] = packet.pos or last
                 for picture in self._decode(packet):
-                    decoded += 1
                     yield picture, places.pop(picture.pts, last)
         except av.FFmpegError as error:
             fault = error.strerror or str(error)
         for picture in _still_inside(stream):
-            decoded += 1
             yield picture, places.pop(picture.pts, last)
         if not fault and (packets < len(stream.index_entries) or self._lost_after(last)):
             fault = _BREAKS_OFF
         if fault:
-            raise InputError(f"{self.spec}: frame {decoded} cannot be read: {fault}")
+            raise _UnreadableError(fault)
 
     def _decode(self, packet: "av.Packet[VideoStream]") -> list[av.VideoFrame]:
         try:

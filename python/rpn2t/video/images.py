@@ -1,7 +1,6 @@
 """Frames of image files: a folder's, a glob's, or the pictures of one file."""
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ class ImageSource(Source):
         self._files = [(file, pictures_in(file, alone=alone)) for file in files]
         self.length = sum(len(numbers) for _, numbers in self._files)
         if alone and self.length > 1 and (rate := picture_rate(files[0])):
-            self.fps = Fraction(rate).limit_denominator(1001)
+            self.fps = rate
         self._to_8_bits = To8Bits()
 
     def _read(self, start: int, stop: int | None) -> Iterator[Frame]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import count
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def read_pictures(file: Path, numbers: Sequence[int]) -> Iterator[NDArray[np.gen
         raise ValueError(str(error)) from error
 
 
-def picture_rate(file: Path) -> float | None:
+def picture_rate(file: Path) -> Fraction | None:
     """Pictures a second of an animation, by how long it shows the first; None if it does not say."""
     try:
         with PIL.Image.open(file) as image:
@@ -80,7 +81,7 @@ def picture_rate(file: Path) -> float | None:
             milliseconds = float(image.info.get("duration") or 0)
     except Exception:  # as above
         return None
-    return 1000 / milliseconds if milliseconds > 0 else None
+    return 1000 / Fraction(milliseconds).limit_denominator(1000) if milliseconds >= 1 else None
 
 
 def _of_the_first_size(image: PIL.Image.Image) -> Iterator[int]:
