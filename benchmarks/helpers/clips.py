@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
-from rpn2t.video.sources import Frame
+from rpn2t.video.frames import Frame
 
 SPEED = np.array([0.04, 0.02])
 """How far the target moves across and down in a frame, in mean sides of its own: 2.4 and 1.2 px for 60 px."""

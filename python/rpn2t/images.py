@@ -10,7 +10,8 @@ from rpn2t.errors import InputError
 Image = NDArray[np.uint8]
 
 IMAGE_SUFFIXES = frozenset({
-    ".bmp", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
+    ".avif", ".bmp", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
+    ".tif", ".tiff", ".webp",
 })  # fmt: skip
 """What image files end in, in lower case."""
 

@@ -27,6 +27,9 @@ from support import FRAMES, Clip, TrackedRun, command, set_options
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+CLUSTER = bytes.fromhex("1F43B675")  # with which a part of a Matroska file begins
+
+
 def count_frames(video: Path) -> int:
     with av.open(str(video)) as container:
         return sum(1 for _ in container.decode(video=0))
@@ -94,6 +97,41 @@ def test_part_of_a_clip_without_video(
     assert report["frames"][0]["box"] == list(clip.truth[3])
     assert report["seed"] == 4
     assert "2 frames, OTB protocol" in done.stdout.splitlines()[-1]
+
+
+def test_a_damaged_video_is_tracked_to_its_end(
+    clip: Clip, rpn2t: Command, tiny: dict[str, int], tmp_path: Path
+) -> None:
+    """Its later frames keep their numbers and times, in run.json and in the video; a note says why."""
+    source = tmp_path / "recording.mkv"
+    with av.open(str(source), "w") as container:
+        codec = {"g": "4", "bf": "0", "sc_threshold": "0", "crf": "5"}
+        stream = container.add_stream("libx264", rate=25, options=codec)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for image in clip.images:
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:120, :160]), format="bgr24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    data = source.read_bytes()
+    second = data.index(CLUSTER, data.index(CLUSTER) + 1)
+    third = data.index(CLUSTER, second + 1)
+    source.write_bytes(data[:second] + bytes(third - second) + data[third:])
+
+    done = rpn2t(
+        "track", source, "--init", "50,40,40,34", "--output", "out", *set_options(tiny), cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
+    indices = [0, 1, 2, 3, 8, 9, 10, 11]
+    assert [frame["index"] for frame in report["frames"]] == indices
+    assert [frame["time"] for frame in report["frames"]] == pytest.approx([0.04 * index for index in indices])
+    assert (report["status"], report["source"]["scaled_from"]) == ("complete", None)
+    (note,) = report["source"]["notes"]
+    assert "frames 4 to 7 are missing" in note
+    assert f"note: {note}" in done.stdout.splitlines()
+    with av.open(str(tmp_path / "out" / "video.mp4")) as container:
+        shown = [frame.time for frame in container.decode(video=0)]
+    assert shown == pytest.approx([0.04 * index for index in indices], abs=1e-4)
 
 
 def test_notes_on_the_device_come_after_the_first_line(

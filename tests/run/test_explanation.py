@@ -20,7 +20,7 @@ from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.region import RegionGeometry
 from rpn2t.tracker.observation import Observation, Term
 from rpn2t.tracker.schedule import Update
-from rpn2t.video.sources import Frame
+from rpn2t.video.frames import Frame
 from support import Clip, set_options
 
 PLACES = BackboneSpec.find("student").places(14, 2)

@@ -14,7 +14,8 @@ from rpn2t.boxes import Box, iou
 from rpn2t.errors import InputError
 from rpn2t.run.session import Step, run
 from rpn2t.system.interruption import Interrupted, Interruption
-from rpn2t.video.sources import Frame, open_source
+from rpn2t.video.frames import Frame
+from rpn2t.video.sources import open_source
 from support import Clip
 
 

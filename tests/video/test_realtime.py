@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from threading import Condition, Event, current_thread, get_ident
@@ -23,8 +22,9 @@ from rpn2t.run.session import run
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.system.stages import Stage
+from rpn2t.video.frames import Frame
 from rpn2t.video.live import Realtime, Report
-from rpn2t.video.sources import Frame, open_source
+from rpn2t.video.sources import open_source
 from support import FRAMES, Clip, set_options
 
 BOX = (1.0, 2.0, 3.0, 4.0)
@@ -92,22 +92,23 @@ class Tracker:
         return BOX, 0.5
 
 
-def picture(index: int) -> Frame:
-    return Frame(index, np.full((2, 2, 3), index, np.uint8), f"frame {index}")
+def picture(index: int, time: float | None = None) -> Frame:
+    return Frame(index, np.full((2, 2, 3), index, np.uint8), f"frame {index}", time)
 
 
 def playing(time: Time, indices: range, fps: int, error: Exception | None = None) -> Realtime:
     """A file with these frames, there as soon as they are wanted; then the error."""
+    frames = [picture(index, index / fps) for index in indices]
 
     def later() -> Iterator[Frame]:
         try:
-            yield from map(picture, indices[1:])
+            yield from frames[1:]
             if error:
                 raise error
         finally:
             time.leave()
 
-    return Realtime(picture(indices[0]), later(), Fraction(fps), clock=time, condition=time)
+    return Realtime(frames[0], later(), paced=True, clock=time, condition=time)
 
 
 def live_run(
@@ -146,6 +147,23 @@ def test_a_fast_tracker_waits_for_every_frame() -> None:
     assert live.report().dropped == 0
 
 
+def test_frames_are_due_at_their_own_times() -> None:
+    """Not at the indices by a rate: this file holds its third frame for long."""
+    time = Time()
+    frames = [picture(index, at) for index, at in enumerate((5.0, 5.1, 5.2, 8.0, 8.1))]
+
+    def later() -> Iterator[Frame]:
+        try:
+            yield from frames[1:]
+        finally:
+            time.leave()
+
+    with Realtime(frames[0], later(), paced=True, clock=time, condition=time) as live:
+        rows = live_run(live, Tracker(time, 0.15, 0.5))
+    assert [index for index, _ in rows] == [0, 1, 2, 3, 4]
+    assert [latency for _, latency in rows] == latencies(0.55, 0.95, 0.5, 0.9)
+
+
 def test_the_last_frame_is_tracked_however_late() -> None:
     time = Time()
     with playing(time, range(4), 10) as live:
@@ -165,7 +183,7 @@ def test_a_camera_goes_on_from_start_at_its_own_pace() -> None:
         finally:
             time.leave()
 
-    with Realtime(picture(0), camera(), None, clock=time, condition=time) as live:
+    with Realtime(picture(0), camera(), paced=False, clock=time, condition=time) as live:
         live.start()
         time.work(0.25)  # somebody draws the box; frame 1 passes
         rows = live_run(live, Tracker(time, 0.4, 0.1))  # and 2 and 3
@@ -206,7 +224,7 @@ def test_a_signal_ends_the_wait_for_a_frame(signum: int) -> None:
         gone.wait()
         yield picture(1)
 
-    live = Realtime(picture(0), stalls(), None)
+    live = Realtime(picture(0), stalls(), paced=False)
     with live, Interruption() as interruption:
         frames = live.frames()
         next(frames)
@@ -219,12 +237,12 @@ def test_a_signal_ends_the_wait_for_a_frame(signum: int) -> None:
 
 
 def test_leaving_ends_a_reader_that_waits_for_a_frame_to_be_due() -> None:
-    with Realtime(picture(0), map(picture, range(1, 9)), Fraction(1, 1000)) as live:
+    with Realtime(picture(0, 0), (picture(index, 1000 * index) for index in range(1, 9)), paced=True) as live:
         next(live.frames())
         assert live._thread.is_alive()
     assert not live._thread.is_alive()
     live.close()
-    with Realtime(picture(0), iter(()), None) as unused:
+    with Realtime(picture(0), iter(()), paced=False) as unused:
         pass
     assert unused._thread.ident is None
 
@@ -238,7 +256,7 @@ def test_one_thread_reads_every_later_frame() -> None:
             yield picture(index)
         readers.add(current_thread())
 
-    with Realtime(picture(0), camera(), None) as live:
+    with Realtime(picture(0), camera(), paced=False) as live:
         indices = [frame.index for frame in live.frames()]
         assert readers == {live._thread}
     assert (indices[0], indices[-1], live.dropped) == (0, 49, 50 - len(indices))
@@ -258,7 +276,7 @@ class Still:
 def test_a_profile_counts_the_wait_and_not_the_reading(clip: Clip) -> None:
     with Profile() as profile, open_source(str(clip.folder)) as source:
         frames = source.frames()
-        with Realtime(next(frames), frames, Fraction(1000)) as live:
+        with Realtime(next(frames), frames, paced=True) as live:
             steps = list(profile.by_frame(run(Still(), live.frames(), (1.0, 1.0, 9.0, 9.0))))
         profile.stop()
     assert len(profile.phases) == 2

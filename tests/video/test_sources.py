@@ -16,7 +16,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
-from rpn2t.video.sources import Frame, Source, open_source
+from rpn2t.video.frames import Frame, Source
+from rpn2t.video.sources import open_source
 
 Image = NDArray[np.uint8]
 
@@ -116,6 +117,61 @@ def test_a_glob_takes_the_files_it_matches(tmp_path: Path, monkeypatch: pytest.M
     assert open_source("*1*.png").name == "my_clip"
     assert open_source(".").name == "my_clip"
     assert "no file matches" in refusal("c*.png")
+
+
+def test_a_printf_pattern_takes_the_numbered_files(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "a[1]", ["f0007.png", "f0008.png", "f0010.png", "f11.png", "g0009.png"])
+    source = open_source(str(folder / "f%04d.png"))
+    assert [frame.name for frame in source] == ["f0007.png", "f0008.png", "f0010.png"]
+    assert len(list(open_source(str(folder / "f%d.png")))) == 4
+    assert "no file matches" in refusal(str(folder / "h%04d.png"))
+    assert "no file matches" in refusal(str(tmp_path / "nowhere" / "f%04d.png"))
+
+
+def test_a_glob_below_a_folder_with_brackets_is_found(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "clip [1]" / "img", ["1.png", "2.png"]).parent
+    write_images(tmp_path / "clip 1" / "img", ["3.png"])
+    assert [frame.name for frame in open_source(str(folder / "i*" / "*.png"))] == ["1.png", "2.png"]
+    assert (
+        len(list(open_source(str(tmp_path / "clip [12]" / "img" / "*.png")))) == 1
+    )  # no folder: any of 1, 2
+
+
+def test_a_folder_whose_name_is_a_number_is_no_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("0001", "7"):
+        write_images(tmp_path / name, ["1.png"])
+    monkeypatch.chdir(tmp_path)
+    assert (open_source("0001").length, open_source("0001").notes) == (1, [])
+    (note,) = open_source("7").notes
+    assert "/dev/video7" in note
+    assert "no camera 63" in refusal("63")
+    assert "no such file or folder" in refusal("0002")  # a folder that is missing, by how it is written
+    assert "no such file or folder" in refusal("12345678901")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_folder_without_images_is_told_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for name in ("a.HEIC", "b.heic", "notes.txt"):
+        (tmp_path / "set" / name).write_bytes(b"?")
+    assert refusal(str(tmp_path / "set")).endswith(
+        ": no images in this folder, but 2 .heic files: name a video, convert images to .jpg or .png"
+    )
+    assert refusal(str(tmp_path)).endswith("no images in this folder, but folders: name one (set)")
+    assert ".heic cannot be read; convert images to .jpg" in refusal(str(tmp_path / "set" / "b.heic"))
+
+
+def test_somebody_without_a_home_is_no_source() -> None:
+    assert "no such file or folder" in refusal("~nobody-of-this-name/clip.mp4")
+
+
+def test_the_masks_beside_the_frames_are_no_frames(tmp_path: Path) -> None:
+    write_images(tmp_path / "cup" / "img", ["1.jpg", "2.jpg", "1.png", "2.png"])
+    source = open_source(str(tmp_path / "cup"))
+    assert [frame.name for frame in source] == ["1.jpg", "2.jpg"]
+    assert source.notes == [f"Not taken as frames: 2 files *.png in {tmp_path}/cup/img."]
 
 
 def test_one_image_is_a_source_of_one_frame(tmp_path: Path) -> None:

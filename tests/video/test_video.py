@@ -40,6 +40,31 @@ def test_a_video_is_h264_yuv420p_at_the_exact_rate(tmp_path: Path) -> None:
     assert data.index(b"moov") < data.index(b"mdat"), "a browser wants the index first"
 
 
+def test_frames_keep_the_times_they_came_with(tmp_path: Path) -> None:
+    path, times = tmp_path / "a.mp4", [7.0, 7.034, 7.066, 9.5, 67.0]
+    with VideoWriter(path, Fraction(25), Fraction(16, 15)) as video:
+        for time in times:
+            video.write(gradient(48, 64), time)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base is not None
+        assert stream.duration is not None
+        assert float(stream.duration * stream.time_base) == pytest.approx(60.04, abs=0.05)
+        assert stream.sample_aspect_ratio == Fraction(16, 15)
+        shown = [frame.time for frame in container.decode(video=0)]
+    assert shown == pytest.approx([time - 7 for time in times], abs=1e-4)
+
+
+def test_times_that_are_one_are_kept_apart(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", Fraction(30)) as video:
+        for time in (0.0, 0.0, 1e-9, 1.0):
+            video.write(gradient(48, 64), time)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        shown = [frame.time for frame in container.decode(video=0)]
+    assert shown == sorted(set(shown))
+    assert len(shown) == 4
+
+
 def test_odd_sizes_are_padded_by_a_pixel_and_colours_kept(tmp_path: Path) -> None:
     path, image = tmp_path / "a.mp4", gradient(75, 101)
     with VideoWriter(path, Fraction(25)) as video:

@@ -31,7 +31,7 @@ from rpn2t.run.session import run
 from rpn2t.sequences.registry import find_dataset
 from rpn2t.sequences.target import Target
 from rpn2t.sequences.vot_regions import INITIALIZED, is_state
-from rpn2t.video.sources import ImageSource
+from rpn2t.video.images import ImageSource
 from support import command, make_clip, set_options
 
 PYTHON = Path(os.environ.get("RPN2T_VOT_PYTHON", ""))

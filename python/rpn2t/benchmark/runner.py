@@ -46,7 +46,8 @@ from rpn2t.system.files import write_whole
 from rpn2t.system.interruption import Interruption
 from rpn2t.system.processor import cpu_name
 from rpn2t.tracker.loop import Tracker
-from rpn2t.video.sources import Frame, ImageSource
+from rpn2t.video.frames import Frame
+from rpn2t.video.images import ImageSource
 
 _SECONDS_BETWEEN_REPORTS = 1.0
 

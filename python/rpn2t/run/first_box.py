@@ -7,7 +7,7 @@ import numpy as np
 from rpn2t.boxes import Box, Floats, as_box
 from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import is_one_based, parse_box, read_boxes
-from rpn2t.video.sources import Source
+from rpn2t.video.frames import Source
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rpn2t.system.interruption import Interruption
 from rpn2t.system.stages import Stage, stage
 
 if TYPE_CHECKING:
-    from rpn2t.video.sources import Frame
+    from rpn2t.video.frames import Frame
 
 
 class FrameTracker(Protocol):

@@ -15,6 +15,7 @@ from pathlib import Path
 from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES
 from rpn2t.sequences.box_files import is_one_based, read_boxes, read_regions
+from rpn2t.sequences.image_files import prefer_jpeg
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.target import ATTRIBUTES, Entry, Kind, Target, plain_name
 
@@ -173,7 +174,7 @@ def _numbered_images(folder: Path) -> dict[int, Path]:
         if place.is_dir():
             found = {
                 int(file.stem): file
-                for file in place.iterdir()
+                for file in prefer_jpeg(place.iterdir())  # masks of the same numbers are no JPEGs
                 if file.suffix.lower() in IMAGE_SUFFIXES and file.stem.isdecimal()
             }
             if found:

@@ -32,7 +32,8 @@ from rpn2t.errors import InputError, one_line
 from rpn2t.images import Image
 from rpn2t.run.session import FrameTracker
 from rpn2t.sequences.vot_regions import Region, is_state, upright_box
-from rpn2t.video.sources import decode_image
+from rpn2t.video.depth import To8Bits
+from rpn2t.video.stills import decode_image
 
 _EMPTY: Box = (0.0, 0.0, 0.0, 0.0)
 
@@ -61,13 +62,16 @@ def serve(spec: TrackerSpec, seed: int | None, name: str) -> int:
     client_in, client_out = _take_streams(errors)
     target = _Target(spec, seed)
     server = None
+    to_8_bits = To8Bits()
     try:
         problem = target.prepare()  # for the client's first request: before that it would not read why
         server = _open_server(spec, name, client_in, client_out)
         while (request := _wait(server)).type != "quit":
             if problem is not None:
                 raise problem
-            image = as_image(request.image)
+            if request.type == "initialize":
+                to_8_bits = To8Bits()
+            image = as_image(request.image, to_8_bits)
             if request.type == "initialize":
                 answer: tuple[Box, dict[str, str]] = target.init(image, box_around(request.objects)), {}
             else:
@@ -97,8 +101,12 @@ def load_trax() -> ModuleType:
         ) from error
 
 
-def as_image(images: dict[str, Any]) -> Image:
+def as_image(images: dict[str, Any], to_8_bits: To8Bits) -> Image:
     """The client's image as uint8 BGR, from a file, from memory (RGB, or grey of 8 or 16 bits), or encoded.
+
+    Args:
+        images: the client's images by channel.
+        to_8_bits: what makes all images of one target 8 bits deep.
 
     Raises:
         InputError: it cannot be read.
@@ -108,9 +116,8 @@ def as_image(images: dict[str, Any]) -> Image:
         raise InputError("the TraX client sent no image in the channel 'color'")
     if sent.type() == "memory":
         pixels = sent.array()
-        if pixels.dtype == np.uint16:
-            pixels = (pixels >> 8).astype(np.uint8)
-        return np.ascontiguousarray(np.broadcast_to(pixels[:, :, ::-1], (*pixels.shape[:2], 3)))
+        grey = pixels.shape[2] == 1
+        return to_8_bits(np.ascontiguousarray(pixels[:, :, 0] if grey else pixels[:, :, ::-1]))
     if sent.type() == "buffer":
         name, data = "the encoded image", sent.buffer()
     else:
@@ -119,10 +126,10 @@ def as_image(images: dict[str, Any]) -> Image:
             data = Path(name).read_bytes()
         except OSError as error:
             raise InputError(f"{name}: {error.strerror}; the tracker needs the client's files") from error
-    image = decode_image(data)
-    if image is None:
+    decoded = decode_image(data)
+    if decoded is None:
         raise InputError(f"{name}: cannot be read as an image; get the sequence again")
-    return image
+    return to_8_bits(decoded)
 
 
 def box_around(objects: list[Any] | None) -> Box:

@@ -2,7 +2,7 @@
 
     frames = source.frames()
     first = next(frames)
-    with Realtime(first, frames, None if source.live else source.fps) as live:
+    with Realtime(first, frames, paced=not source.live) as live:
         for step in run(tracker, live.frames(), box):
             print(step.frame.index, step.box, live.box_known())
     print(live.report().line())
@@ -11,7 +11,6 @@ A thread reads the source, so that its frames pass at their own pace whatever th
 """
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from threading import Condition, Thread
 from time import perf_counter
 from typing import NamedTuple
@@ -19,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rpn2t.system.closing import Closing
-from rpn2t.video.sources import STREAM_TIMEOUT, Frame
+from rpn2t.video.container import STREAM_TIMEOUT
+from rpn2t.video.frames import Frame
 
 _SIGNAL_SECONDS = 0.2
 """How often a wait for a frame looks up: a signal that comes just as it begins does not end it."""
@@ -71,8 +71,8 @@ class Realtime(Closing):
         self,
         first: Frame,
         later: Iterator[Frame],
-        fps: Fraction | None,
         *,
+        paced: bool,
         clock: Callable[[], float] = perf_counter,
         condition: Condition | None = None,
     ) -> None:
@@ -81,14 +81,14 @@ class Realtime(Closing):
         Args:
             first: the frame in which the object is learned; it is never dropped.
             later: the frames after it.
-            fps: frames are due at this rate, by their indices, from the moment `frames` is asked for the
-                first one. None: they come when they are read, as a camera's do.
+            paced: whether frames that have times are due by them, from the moment `frames` is asked for the
+                first one. Otherwise they come when they are read, as a camera's do.
             clock: tells the time, in seconds.
             condition: whoever waits for a frame to come, or to be due, waits on it. Tests pass a clock and a
                 condition whose time they control.
         """
         self.dropped = 0
-        self._first, self._later, self._fps = first, later, fps
+        self._first, self._later, self._paced = first, later, paced
         self._clock = clock
         self._changed = condition or Condition()
         self._thread = Thread(target=self._read, name="reader", daemon=True)
@@ -183,8 +183,8 @@ class Realtime(Closing):
         """Make the frame the newest one when it is due; False once nobody wants frames any more."""
         with self._changed:
             due = self._clock()
-            if self._fps is not None:
-                due = self._began + float((frame.index - self._first.index) / self._fps)
+            if self._paced and frame.time is not None and self._first.time is not None:
+                due = self._began + frame.time - self._first.time
             while not self._closed and (left := due - self._clock()) > 0:
                 self._changed.wait(left)
             if self._closed:

@@ -78,7 +78,7 @@ def _read_images(target: Target) -> None:
     Raises:
         InputError: one cannot be read.
     """
-    from rpn2t.video.sources import ImageSource  # OpenCV, which the lists do not need
+    from rpn2t.video.images import ImageSource  # OpenCV, which the lists do not need
 
     for _ in ImageSource(target.name, target.name, list(target.images)).frames():
         pass

@@ -27,9 +27,10 @@ from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.modes import choose_mode
 from rpn2t.video.annotate import annotate
+from rpn2t.video.frames import Frame, Source
 from rpn2t.video.live import Realtime
 from rpn2t.video.screen import Screen, require_screen, select_box
-from rpn2t.video.sources import Frame, Source, open_source
+from rpn2t.video.sources import open_source
 from rpn2t.video.writer import VideoWriter
 
 
@@ -111,7 +112,8 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         with interruption.allowed():
             job = _prepare(options, stack)
         say(_what_runs(options, job))
-        for note in (*job.source.notes, *job.tracker.device.notes):
+        said = len(job.source.notes)
+        for note in (*job.source.notes[:said], *job.tracker.device.notes):
             say(f"note: {note}")
         progress.start(None if job.live else job.total)  # nobody knows how many will be dropped
         steps = run(job.tracker, job.frames, job.begin.box, interruption)
@@ -127,6 +129,8 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
             if profile and job.folder.frames:
                 profile.stop()
                 job.folder.write_profile(profile.table())
+            for note in job.source.notes[said:]:  # what showed on the way
+                say(f"note: {note}")
             _sum_up(job, first.seconds)
 
 
@@ -150,7 +154,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         first = next(frames)
     live = None
     if options.realtime:
-        live = stack.enter_context(Realtime(first, frames, None if source.live else source.fps))
+        live = stack.enter_context(Realtime(first, frames, paced=not source.live))
         if source.live:
             live.start()  # while the box is drawn and Caffe is loaded, frames pass as well
     begin = _first_box(options, source, first)
@@ -203,7 +207,7 @@ def _record(
         "command": asdict(options),
         "source": {
             "name": job.source.name, "fps": float(job.source.fps), "first_frame": job.start,
-            "notes": job.source.notes,
+            "scaled_from": job.source.scaled_from, "notes": job.source.notes,
         },
         "first_box": job.begin.origin,
         "init_seconds": init_seconds,
@@ -212,7 +216,9 @@ def _record(
     with job.folder.recording(header), ExitStack() as outputs:
         outputs.callback(_close_report, job)
         if not options.no_video:
-            video = outputs.enter_context(VideoWriter(job.folder.video, job.source.fps))
+            video = outputs.enter_context(
+                VideoWriter(job.folder.video, job.source.fps, job.source.pixel_aspect)
+            )
         if options.show:
             screen = outputs.enter_context(Screen())
         for step in steps:
@@ -225,11 +231,11 @@ def _write(job: _Job, step: Step, video: VideoWriter | None, screen: Screen | No
     """Leave a step's results, and show it."""
     more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
     seconds = None if step.score is None else step.seconds
-    job.folder.write(step.frame.index, step.box, step.score, seconds, **more)
+    job.folder.write(step.frame.index, step.box, step.score, seconds, time=step.frame.time, **more)
     if video or screen:
         picture = _picture(step, job.truth)
         if video:
-            video.write(picture)
+            video.write(picture, step.frame.time)
         if screen and not screen.show(picture):
             raise Interrupted(signal.SIGINT)
     if job.explainer:

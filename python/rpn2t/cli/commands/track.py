@@ -74,8 +74,9 @@ _RESULTS = "Results"
 def track(**options: Any) -> None:
     """Follow one object through SOURCE.
 
-    SOURCE is a video file, a folder of frames, a glob in quotes ('frames/*.png'), an OTB or VOT
-    sequence folder, a stream's URL, or the index of a camera (0).
+    SOURCE is a video file, a folder of frames, a glob in quotes ('frames/*.png'), a pattern of
+    numbered images (frames/%04d.jpg), an image file with several pictures, an OTB or VOT sequence
+    folder, a stream's URL, or the index of a camera (0, or /dev/video0 where a folder is called 0).
 
     \b
     Examples:
@@ -98,23 +99,36 @@ def track(**options: Any) -> None:
     \b
       boxes.txt    x,y,w,h of each tracked frame, 1-based as in OTB
       run.json     seed, version, configuration, checksums of the weights, device, init_seconds, and
-                   for each frame its index, box, score (0 to 1) and seconds. On the first frame the
-                   box is the given one, and score and seconds are null
-      video.mp4    the frames with the box in yellow, and the ground truth in blue
+                   for each frame its index, box, score (0 to 1), seconds that tracking took, and
+                   time: when the source shows it, in seconds after the source's first frame. On the
+                   first tracked frame the box is the given one, and score and seconds are null
+      video.mp4    the frames with the box in yellow, and the ground truth in blue, at the times
+                   that they have in the source, counted from the first tracked one
       profile.txt  with --profile: the time of each stage (cutting patches, conv5, the head's
                    scores, mining, learning ...), for the first frame and for the later ones. The
                    stages add up to the whole run. It is also printed at the end, and the boxes
                    are the same as without it
 
-    With --realtime a camera or stream passes at its own pace. A file is played at its frame rate,
+    Frames are counted as they come, whatever their times: a rate that varies, or a slide that is
+    held, leaves no number out. Only where a part of a Matroska or WebM file is destroyed, and the
+    frames had one rate before it, the frames after it keep their numbers. A note names those that
+    are missing. boxes.txt has no rows for them: evaluate by the index in run.json.
+
+    Of images in a folder that have the same numbers and other names (frame_1.png, mask_1.png), one
+    kind must be named. But a JPEG is taken as the frame beside a .png of its name, and a kind that
+    has only a tenth as many files is left out; a note says so. Images of 16 bits of which few are
+    used (12 or 14 bits, temperatures) are scaled to 8 bits by the range of the first frame, for the
+    whole run. run.json has it as scaled_from. A glob or a pattern takes all files that it matches.
+
+    With --realtime a camera or stream passes at its own pace. A file is played by its frames' times,
     a folder at 30 frames a second, from the moment the learning of the first frame begins. Frames
     that pass while the tracker is busy or learning are dropped, but the last frame of a file is
     always tracked. At the end the command says how many frames were tracked and dropped, the
     frames a second, and the latency: the time from when a frame came, or was due, to when its box
     is known. run.json has the same under realtime, and latency_ms for each frame (null on the
     first). boxes.txt and video.mp4 hold only the tracked frames. So row i is not frame i: evaluate
-    by the index in run.json. The video plays too fast. What is dropped depends on the machine and
-    its load, so two runs may differ.
+    by the index in run.json. What is dropped depends on the machine and its load, so two runs may
+    differ.
 
     The pictures of --explain are named by frame (explained_000012.png), and replace those of an
     earlier run. They show the searched part of the frame enlarged. For each of the head's two terms

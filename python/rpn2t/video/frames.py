@@ -1,0 +1,99 @@
+"""What a frame is, and what every source of frames has. :mod:`rpn2t.video.sources` opens sources."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from rpn2t.boxes import Floats
+from rpn2t.errors import InputError
+from rpn2t.images import Image
+from rpn2t.system.closing import Closing
+
+DEFAULT_FPS = Fraction(30)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """One picture of a source.
+
+    ``index`` is its 0-based position in the source, ``image`` uint8 of shape (h, w, 3) in BGR, ``name``
+    the file's name or "frame 12", ``time`` when it is shown, in seconds after the source's first frame,
+    or None if nobody knows. Times increase from frame to frame.
+    """
+
+    index: int
+    image: Image
+    name: str
+    time: float | None = None
+
+
+class Source(Closing):
+    """Frames in order, and what is known of them before they are read.
+
+    Attributes:
+        spec: the source as it was typed.
+        name: short, fit for a folder's name.
+        length: how many frames there are by what the source says; None if it does not say.
+        fps: frames a second (30 for folders of images); of a video whose rate varies, about the mean.
+        live: whether frames come at their own time and cannot be read again.
+        pixel_aspect: width of a pixel by its height, where it is shown.
+        scaled_from: the lowest and the highest value of pixels that became 0 and 255; None as long as
+            nothing was scaled. See :mod:`rpn2t.video.depth`.
+        ground_truth: (n, 4) boxes, 0-based; row i belongs to frame i. None if the source has none.
+        ground_truth_file: the file they were read from.
+        notes: what a user should know about how the source was understood, a sentence each. Reading frames
+            may add some.
+    """
+
+    def __init__(self, spec: str, name: str) -> None:
+        self.spec = spec
+        self.name = re.sub(r"[^\w.-]+", "_", name).strip("._") or "source"
+        self.length: int | None = None
+        self.fps = DEFAULT_FPS
+        self.live = False
+        self.pixel_aspect = Fraction(1)
+        self.scaled_from: tuple[float, float] | None = None
+        self.ground_truth: Floats | None = None
+        self.ground_truth_file: Path | None = None
+        self.notes: list[str] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Yield the frames ``start`` to ``stop`` (half-open, as slices are; None: to the end).
+
+        Raises:
+            InputError: the range is empty or holds no frame of the source, a frame cannot be read, or
+                its size is not that of the frames before it.
+        """
+        if start < 0 or (stop is not None and stop <= start):
+            raise InputError(f"{self.spec}: no frames from {start} to {stop}; give A:B with 0 <= A < B")
+        size: tuple[int, ...] | None = None
+        for frame in self._read(start, stop):
+            size = size or frame.image.shape
+            if frame.image.shape != size:
+                raise InputError(
+                    f"{self.spec}: {frame.name} is {_size(frame.image.shape)}, the frames before it are "
+                    f"{_size(size)}; a track needs one size"
+                )
+            yield frame
+        if size is None:
+            raise InputError(f"{self.spec}: there is no frame {start}; {self._extent()}")
+
+    def _read(self, start: int, stop: int | None) -> Iterator[Frame]:
+        raise NotImplementedError
+
+    def _extent(self) -> str:
+        return (
+            f"it has {self.length} frames, 0 to {self.length - 1}" if self.length else "the first frame is 0"
+        )
+
+    def close(self) -> None:
+        """Let go of the file, connection or camera. Closing twice is fine."""
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"
