@@ -7,7 +7,7 @@ it as it was typed and the frame; the frames before it have been yielded by then
 
 import glob
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,8 +25,8 @@ from av.video.stream import VideoStream
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES, Image
-from rpn2t.sequences.box_files import is_one_based, read_boxes
-from rpn2t.sequences.on_disk import IMAGE_FOLDERS, TRUTH_NAMES
+from rpn2t.sequences.layouts import natural, places_under
+from rpn2t.sequences.on_disk import read_sequence
 from rpn2t.system.closing import Closing
 from rpn2t.system.container import denied_hint, missing_hint
 
@@ -59,6 +59,7 @@ class Source(Closing):
         live: whether frames come at their own time and cannot be read again.
         ground_truth: (n, 4) boxes, 0-based; row i belongs to frame i. None if the source has none.
         ground_truth_file: the file they were read from.
+        ground_truth_fault: why that file cannot be read, or nothing.
         notes: what a user should know about how the source was understood, a sentence each.
     """
 
@@ -70,6 +71,7 @@ class Source(Closing):
         self.live = False
         self.ground_truth: Floats | None = None
         self.ground_truth_file: Path | None = None
+        self.ground_truth_fault = ""
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[Frame]:
@@ -108,25 +110,25 @@ class Source(Closing):
         """Let go of the file, connection or camera. Closing twice is fine."""
 
 
-def open_source(spec: str) -> Source:
+def open_source(spec: str, truth: str | None = None) -> Source:
     """Open what a person typed.
 
     Args:
         spec: a camera's index ("0"; "./0" is a folder of that name), a stream's URL, a video file, an
-            image file, a folder of images, a sequence folder of OTB (img/ beside
-            groundtruth_rect.txt) or VOT (groundtruth.txt beside the images, or beside color/), or
-            a glob of images.
+            image file, a folder of images, a sequence folder in one of the layouts of
+            :mod:`rpn2t.sequences.layouts`, or a glob of images.
+        truth: a ground-truth file; if it is one of the sequence's, its target is meant and not the first.
 
     Raises:
         InputError: there is no such thing, it holds no frames, or it cannot be read.
     """
     try:
-        return _open(spec)
+        return _open(spec, truth)
     except OSError as error:
         raise InputError(f"{spec}: {error.strerror}{denied_hint(error)}") from error
 
 
-def _open(spec: str) -> Source:
+def _open(spec: str, truth: str | None) -> Source:
     if not spec:
         raise InputError("the source is empty: name a video, a folder of images, a stream or a camera")
     if camera := re.fullmatch(r"(?:/dev/video)?(\d+)", spec):
@@ -136,14 +138,14 @@ def _open(spec: str) -> Source:
         return VideoSource(spec, spec, Path(parts.path).stem or parts.hostname or "stream")
     path = Path(spec).expanduser()
     if path.is_dir():
-        return _open_folder(spec, path)
+        return _open_folder(spec, path, Path(truth) if truth else None)
     if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
         return ImageSource(spec, path.stem, [path])
     if path.exists():
         return VideoSource(spec, str(path.absolute()), path.stem)
     if glob.has_magic(spec):
         matches = map(Path, glob.glob(str(path), recursive=True))
-        files = _natural(file for file in matches if file.is_file())
+        files = natural(file for file in matches if file.is_file())
         if not files:
             raise InputError(f"{spec}: no file matches{missing_hint()}")
         return ImageSource(spec, _sequence_name(files[0].parent), files)
@@ -288,55 +290,26 @@ class CameraSource(Source):
         self._camera.release()
 
 
-def _open_folder(spec: str, folder: Path) -> Source:
-    """A folder of images, or a sequence folder: images in img/ or color/, ground truth beside them."""
-    places = [*(folder / name for name in IMAGE_FOLDERS), folder]
-    files = next((found for place in places if (found := _images_in(place))), None)
-    if files is None:
-        raise InputError(f"{spec}: no images in this folder")
-    source = ImageSource(spec, _sequence_name(folder), files)
-    truths = [
-        file for name in TRUTH_NAMES for file in _natural(folder.glob(name)) if file.read_bytes().strip()
-    ]
-    if not truths:
-        return source
-    source.ground_truth_file = truths[0]
-    source.ground_truth = read_boxes(truths[0], one_based=is_one_based(truths[0]))
-    if len(truths) > 1:
-        others = ", ".join(file.name for file in truths[1:])
-        source.notes.append(f"The ground truth is {truths[0].name}; the folder also has {others}.")
-    if len(source.ground_truth) != len(files):
-        source.notes.append(
-            f"{truths[0].name} has {len(source.ground_truth)} rows for {len(files)} frames; "
-            "row i is taken as frame i."
-        )
+def _open_folder(spec: str, folder: Path, truth: Path | None) -> Source:
+    """A folder of images, or a sequence folder with its ground truth."""
+    sequence = read_sequence(folder, truth)
+    if not sequence.images:
+        inside = [place.folder for place in places_under(folder)]
+        if len(inside) == 1 and inside[0] != folder:
+            return _open_folder(spec, inside[0], truth)
+        hint = f"; name one of the sequences in it, such as {inside[0]}" if len(inside) > 1 else ""
+        raise InputError(f"{spec}: no images in this folder{hint}")
+    source = ImageSource(spec, _sequence_name(folder), sequence.images)
+    source.ground_truth, source.ground_truth_file = sequence.truth, sequence.truth_file
+    source.ground_truth_fault = sequence.fault
+    source.notes += sequence.notes
     return source
 
 
 def _sequence_name(folder: Path) -> str:
     """The folder's name, or that of the sequence whose img/ it is."""
     folder = folder.resolve()
-    return folder.parent.name if folder.name in IMAGE_FOLDERS else folder.name
-
-
-def _images_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return _natural(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-    )
-
-
-def _natural(files: Iterable[Path]) -> list[Path]:
-    """Sort by name as people count: 2 before 10."""
-
-    def key(file: Path) -> tuple[list[tuple[int, str]], str]:
-        parts = re.findall(r"\d+|\D+", str(file))
-        return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(file)
-
-    return sorted(files, key=key)
+    return folder.parent.name if folder.name in ("img", "color") else folder.name
 
 
 def decode_image(data: bytes) -> Image | None:
