@@ -16,7 +16,7 @@ _HEADER = ("variant", "what is changed", "success AUC", "precision at 20 px", "s
 
 
 def measure(folder: ResultFolder, targets: Sequence[Target], protocol: Protocol) -> dict[str, OnePassScore]:
-    """Target's name -> how good its run is. Only finished runs count.
+    """Target's name -> how good its run is. Only finished runs count, in the frames that have a ground truth.
 
     Args:
         folder: the results of one tracker, single passes.
@@ -25,9 +25,11 @@ def measure(folder: ResultFolder, targets: Sequence[Target], protocol: Protocol)
     """
     files = [(target, folder.boxes(target.entry)) for target in targets]
     return {
-        target.name: one_pass_score(read_boxes(file, one_based=True), target.truth, protocol)
+        target.name: one_pass_score(
+            read_boxes(file, one_based=True)[: len(target.truth)], target.truth, protocol
+        )
         for target, file in files
-        if file.exists()
+        if file.exists() and target.is_measurable
     }
 
 

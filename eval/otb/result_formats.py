@@ -122,7 +122,7 @@ def _read_mat(path: Path) -> list[Run]:
 
 
 def _read_json(path: Path) -> list[Run]:
-    """A list of the Python toolkit's results."""
+    """A list of the Python toolkit's results, or py-MDNet's one result."""
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

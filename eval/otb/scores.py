@@ -164,7 +164,7 @@ def compute(
         except LookupError as error:
             absent[target.name] = str(error.args[0])
             continue
-        compared.append(target.head(frames))
+        compared.append(target.head(frames).head(len(target.truth)))  # what has no truth is not measured
         for name, runs in read.items():
             measured[name][target.name] = _measure(runs, protocol)
             notes += _unusable(name, target.name, runs)
@@ -210,14 +210,17 @@ def _read(
     """A tracker's runs over a target.
 
     Raises:
-        LookupError: it has none, or others than the experiment makes of the compared frames.
+        LookupError: it has none, or others than the experiment makes of the compared frames, or there is
+            nothing to measure them by.
     """
+    if not target.is_measurable:
+        raise LookupError("its ground truth has only the first frame's box")
     compared = target.head(frames)
     starts = run_starts(experiment, compared.truth)
     try:
         runs = files.read(target.name, starts)
         if experiment == "ope":
-            boxes = align(runs[0], target, protocol, frames)
+            boxes = align(runs[0], target, protocol, frames)[: len(target.truth)]
             return [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
     except LookupError as error:
         raise LookupError(f"{files.name}: {error.args[0]}") from None
@@ -229,12 +232,12 @@ def _parts(runs: list[Run], target: Target, starts: Iterable[int]) -> list[_Part
     parts = []
     for run, start in zip(runs, starts, strict=True):
         truth = target.truth[start:]
-        if len(run.boxes) != len(truth):
+        if len(run.boxes) != len(target) - start:
             raise InputError(
                 f"{run.path}: has {len(run.boxes)} boxes, the run of {target.name} from frame {start + 1} on "
-                f"has {len(truth)}; run it again"
+                f"has {len(target) - start}; run it again"
             )
-        parts.append(_Part(run.boxes, truth, run.fps))
+        parts.append(_Part(run.boxes[: len(truth)], truth, run.fps))
     return parts
 
 

@@ -7,6 +7,7 @@ A folder of results is searched for folders whose files are called after sequenc
     TRACKER/Deer.txt, TRACKER/PARAMETERS/Deer.txt                    flat, pytracking's
     results_OPE/Deer_TRACKER.mat, TRACKER/Deer_TRACKER.mat           the MATLAB toolkit's
     OPE/TRACKER/Deer.json                                            the Python toolkit's (jwlim)
+    TRACKER/Deer/result.json                                         py-MDNet's
 
 Results of `rpn2t benchmark`, beside which a manifest lies, belong to the data set whose folder they lie in.
 Others belong to the sequences that they are called after.
@@ -32,6 +33,9 @@ from rpn2t.sequences.target import Target
 _NOT_RESULTS = re.compile(
     r"(_time|_times|_all_boxes|_all_scores|_object_presence_scores|_confidence)$|^(manifest|performance|readme)"
 )
+_NAMELESS = "result.json"
+"""py-MDNet's file, in a folder that is called after the sequence."""
+
 _NO_TRACKERS = {"times", "baseline", "attributes", "reports"}
 _STORES = {
     "ope": re.compile(r"^(otb[-_]?(100|50|2013|2015)?|(otb)?tb[-_]?(50|100)|cvpr13|ope|results(_ope.*)?)$"),
@@ -173,9 +177,11 @@ def _in_folder(
     stored = any(_STORES[experiment].match(part.lower()) for part in (root.name, *parts))
     found: dict[str, dict[str, dict[str, Path]]] = {}
     strangers = []
-    for file in sorted(folder.iterdir()):
+    for file in [*sorted(folder.iterdir()), *sorted(folder.glob(f"*/{_NAMELESS}"))]:
         if file.suffix not in SUFFIXES or not file.is_file() or _NOT_RESULTS.search(file.stem.lower()):
             continue
+        if file.name == _NAMELESS and file.parent == folder:
+            continue  # it belongs to the folder above
         parsed = _parse(file, own or root.name, lists, experiment, stored)
         if parsed is None:
             strangers.append(file)
@@ -198,7 +204,8 @@ def _parse(
 ) -> _Parsed | None:
     """Whose results a file holds; None if its name is no sequence's."""
     text = file.suffix == ".txt"
-    stem, run = _split_run(file.stem, experiment) if text and experiment != "ope" else (file.stem, "")
+    called = file.parent.name if file.name == _NAMELESS else file.stem
+    stem, run = _split_run(called, experiment) if text and experiment != "ope" else (called, "")
     pairs = [(stem, own)]
     if file.suffix == ".mat":
         # Deer_KCF.mat; the tracker's own name may hold underscores, the sequence's too (Jogging_1).
@@ -211,7 +218,7 @@ def _parse(
             another = experiment != "ope" and not (run if text else stored)
             return _Parsed(tracker, None if another else entry.name, run)
     names = [name for name, _ in pairs] + [
-        _split_run(file.stem, kind)[0] for kind in OTB_EXPERIMENTS if kind != "ope"
+        _split_run(called, kind)[0] for kind in OTB_EXPERIMENTS if kind != "ope"
     ]
     elsewhere = any(each.entry(name) is not None for each in lists for name in names)
     return _Parsed(own, None, run) if elsewhere else None
@@ -226,8 +233,8 @@ def _split_run(stem: str, experiment: OtbExperiment) -> tuple[str, str]:
 def align(run: Run, target: Target, protocol: Protocol, frames: int | None) -> Floats:
     """The boxes of an OPE run that are compared.
 
-    A file may hold all rows of the ground truth although the protocol begins later, and it may end early
-    if only the first frames are compared.
+    A file may hold all rows of the ground truth although the protocol begins later, it may end with the
+    ground truth, and it may end early if only the first frames are compared.
 
     Args:
         run: what was read.
@@ -242,7 +249,7 @@ def align(run: Run, target: Target, protocol: Protocol, frames: int | None) -> F
     have, rows = len(run.boxes), len(target)
     wanted = min(rows, frames or rows)
     omitted = target.entry.omitted(protocol)
-    if have == rows:
+    if have in (rows, len(target.truth)):
         return run.boxes[:wanted]
     if omitted and have == rows + omitted:
         return run.boxes[omitted : omitted + wanted]

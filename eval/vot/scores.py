@@ -117,6 +117,9 @@ def compute(
         if lacking:
             absent[target.name] = f"no result of {', '.join(lacking)}"
             continue
+        if not target.is_measurable:
+            absent[target.name] = "its ground truth has only the first frame's box"
+            continue
         compared.append(target)
     if not compared:
         reasons = "; ".join(f"{name}: {why}" for name, why in list(absent.items())[:3])

@@ -16,8 +16,11 @@ import pytest
 from numpy.typing import NDArray
 
 from rpn2t.benchmark.otb_robustness import tre_starts
+from rpn2t.benchmark.runner import Task, perform
+from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli import main
 from rpn2t.sequences.box_files import read_boxes
+from rpn2t.sequences.registry import find_dataset
 from support import command, make_clip, set_options
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -166,6 +169,17 @@ def test_workers_give_what_one_gives(tmp_path: Path, root: Path, run: Run, tiny:
     assert manifest["identity"]["configuration"]["candidates"] == tiny["candidates"]
     assert all(len(digest) == 64 for digest in manifest["identity"]["sha256"].values())
     assert manifest["runs"]["Good"]["device"] == "cpu"
+
+
+def test_all_frames_are_tracked_whatever_has_a_ground_truth(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "root" / "own", 5)
+    np.savetxt(clip.folder / "groundtruth_rect.txt", [[51, 41, 40, 34]], delimiter=",")
+    (target,) = find_dataset(str(tmp_path / "root")).open(tmp_path / "root").sequences
+    task = Task(TrackerSpec(tracker="mosse"), target, "ope", "", 0)
+    assert len(task) == 5
+    outcome = perform(task, "")
+    assert outcome.error is None
+    assert outcome.boxes.shape == (5, 4)
 
 
 def test_a_failed_sequence_is_reported_and_does_not_end_the_run(tmp_path: Path, root: Path, run: Run) -> None:

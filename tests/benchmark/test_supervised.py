@@ -12,6 +12,7 @@ from rpn2t.benchmark.vot_supervised import (
     SupervisedRun,
     as_written,
     enough,
+    ground_truth,
     read_run,
     run_supervised,
     run_text,
@@ -20,7 +21,7 @@ from rpn2t.benchmark.vot_supervised import (
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
 from rpn2t.sequences.target import Entry, Target
-from rpn2t.sequences.vot_regions import Region
+from rpn2t.sequences.vot_regions import UNKNOWN, Region
 
 Image = NDArray[np.uint8]
 
@@ -60,6 +61,14 @@ def images(frames: int) -> Iterator[Image]:
 
 
 AWAY = (30.0, 30.0, 5.0, 5.0)
+
+
+def test_frames_after_the_ground_truth_are_tracked_and_nobody_knows_how_well() -> None:
+    entry = Entry("toy", "toy", "groundtruth.txt", 1, None)
+    files = tuple(Path(f"{number}.jpg") for number in range(4))
+    row = np.array([1.0, 2.0, 3.0, 4.0])
+    target = Target(entry, "vot", row[None], files, (row,), ())
+    assert ground_truth(target) == [(1, 2, 3, 4), (UNKNOWN,), (UNKNOWN,), (UNKNOWN,)]
 
 
 def test_starts_again_five_frames_after_a_failure() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -325,6 +326,40 @@ def test_first_boxes_of_files(tmp_path: Path) -> None:
         from_file(str(tmp_path / "groundtruth_rect.txt"), 2)
     with pytest.raises(InputError, match="no box"):
         from_file(written("gap.txt", "nan,nan,nan,nan\n1,2,3,4\n"), 0)
+
+
+def test_what_has_no_truth_is_not_measured(
+    clip: Clip, rpn2t: Command, tiny: dict[str, int], tmp_path: Path
+) -> None:
+    """A first box alone, as in the test splits of GOT-10k and TrackingNet."""
+    folder = tmp_path / "GOT-10k_Test_1"
+    shutil.copytree(clip.folder / "img", folder)
+    truth = folder / "groundtruth.txt"
+    np.savetxt(truth, clip.truth[:1], delimiter=",")
+    done = rpn2t("track", folder, "--frames", "0:3", "--no-video", *set_options(tiny), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 frames in" in done.stdout
+    assert "mean overlap" not in done.stdout
+    assert f"not measured: {truth} has a box for none of these frames but the first" in done.stdout
+
+
+@pytest.mark.parametrize("text", [b"frame,left\n1,2\n", b"\xff\xfe1", b"m1,2\n", b"1,2,3,4,5,6,7\n"])
+def test_ground_truth_that_cannot_be_read_is_in_the_way_of_no_given_box(
+    clip: Clip, tmp_path: Path, text: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "Square"
+    shutil.copytree(clip.folder, folder)
+    file = folder / "groundtruth_rect.txt"
+    file.write_bytes(text)
+    with open_source(str(folder)) as source:
+        assert (source.length, find_truth(source, None)) == (FRAMES, None)
+        (note,) = source.notes
+        assert note.startswith(f"The ground truth cannot be read, so nothing is measured: {file}: ")
+    assert main(["track", str(folder)]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"rpn2t: {file}: ")
+    assert errors.endswith(", or give --init x,y,w,h\n")
+    assert errors.count("\n") == 1
 
 
 def test_the_truth_is_that_of_the_object(clip: Clip, tmp_path: Path) -> None:

@@ -320,3 +320,54 @@ def test_curves_equal_the_metrics(root: Path, results: Path) -> None:
     result = metrics.one_pass_score(boxes.round(3) - (1, 1, 0, 0), truth_of(71) - (1, 1, 0, 0))
     assert tracker.scores["Deer"].auc == pytest.approx(result.success_auc)
     assert tracker.scores["Deer"].precision_20 == pytest.approx(result.precision_20)
+
+
+def own_sequence(root: Path, name: str, images: int, truth: Boxes) -> None:
+    """A sequence in OTB's layout that no list has."""
+    (root / name / "img").mkdir(parents=True)
+    for number in range(1, images + 1):
+        (root / name / "img" / f"{number:04d}.jpg").write_bytes(b"not read")
+    np.savetxt(root / name / "groundtruth_rect.txt", truth, fmt="%d", delimiter=",")
+
+
+@pytest.mark.parametrize("experiment", ["ope", "tre"])
+def test_only_frames_with_a_ground_truth_are_measured(
+    tmp_path: Path, results: Path, experiment: OtbExperiment
+) -> None:
+    """A run is right for the 30 frames that have a ground truth, and elsewhere for the other 10."""
+    root = tmp_path / "mine"
+    own_sequence(root, "part", 40, truth_of(30))
+    boxes = truth_of(40)
+    boxes[30:] += 500
+    runs = {"part": 0}
+    if experiment == "tre":
+        starts = tre_starts(truth_of(30) - (1, 1, 0, 0))
+        runs = {f"part_{number:02}": start for number, start in enumerate(starts, start=1)}
+    for name, start in runs.items():
+        save_text(results / "T" / f"{name}.txt", boxes[start:])
+    found = compute(root, results, dataset=str(root), experiment=experiment)
+    assert found.trackers[0].scores["part"].auc == pytest.approx(20 / 21)
+    assert [len(sequence) for sequence in found.sequences] == [30]
+
+
+def test_a_first_box_alone_is_nothing_to_measure_by(tmp_path: Path, results: Path) -> None:
+    root = tmp_path / "mine"
+    own_sequence(root, "secret", 5, truth_of(1))
+    own_sequence(root, "known", 5, truth_of(5))
+    for name in ("secret", "known"):
+        save_text(results / "T" / f"{name}.txt", truth_of(5))
+    found = compute(root, results, dataset=str(root))
+    assert found.names == ("known",)
+    assert found.absent == {"secret": "its ground truth has only the first frame's box"}
+
+
+def test_py_mdnet_s_results_are_in_folders_called_after_the_sequences(root: Path, results: Path) -> None:
+    for name, rows in (("Deer", 71), ("Tiger1", TIGER)):
+        (results / "py-MDNet" / name).mkdir(parents=True)
+        content = {"res": truth_of(rows).tolist(), "type": "rect", "fps": 1.5}
+        (results / "py-MDNet" / name / "result.json").write_text(json.dumps(content))
+    (tracker,) = compute(root, results, dataset="otb100").trackers
+    assert tracker.name == "py-MDNet"
+    assert {name: (score.auc, score.fps) for name, score in tracker.scores.items()} == {
+        name: (pytest.approx(20 / 21), 1.5) for name in ("Deer", "Tiger1")
+    }

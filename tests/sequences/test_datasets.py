@@ -9,7 +9,7 @@ import pytest
 
 from rpn2t.cli import main
 from rpn2t.errors import InputError
-from rpn2t.sequences.on_disk import IMAGE_SUFFIXES
+from rpn2t.images import IMAGE_SUFFIXES
 from rpn2t.sequences.registry import DataSet, dataset_names, find_dataset
 from rpn2t.sequences.target import ATTRIBUTES, Entry
 from rpn2t.training.photographs import find_photographs

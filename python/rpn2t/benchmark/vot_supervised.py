@@ -118,9 +118,10 @@ def run_supervised(
 
 
 def ground_truth(target: Target) -> list[Region]:
-    """A target's regions as they were annotated; UNKNOWN in a frame that has none."""
+    """A target's regions as they were annotated, one for each frame; UNKNOWN in a frame that has none."""
     rows: Iterable[NDArray[np.float64]] = target.regions or list(target.truth)
-    return [as_region(row) for row in rows]
+    regions = [as_region(row) for row in rows]
+    return [*regions, *[(float(UNKNOWN),)] * (len(target) - len(regions))]
 
 
 def as_written(box: Box) -> Region:

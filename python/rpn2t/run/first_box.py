@@ -7,6 +7,7 @@ import numpy as np
 from rpn2t.boxes import Box, Floats, as_box
 from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import is_one_based, parse_box, read_boxes
+from rpn2t.sequences.on_disk import is_same_file
 from rpn2t.video.frames import Source
 
 
@@ -66,6 +67,8 @@ def from_source(source: Source, row: int) -> Start:
     Raises:
         InputError: the source has none, or not for this row.
     """
+    if source.ground_truth_fault:
+        raise InputError(f"{source.ground_truth_fault}, or give --init x,y,w,h")
     if source.ground_truth is None:
         raise InputError(
             f"{source.spec}: which object? Give --init x,y,w,h, or --init-file FILE, or --select to draw it"
@@ -79,7 +82,8 @@ def find_truth(source: Source, init_file: str | None) -> Truth | None:
     Raises:
         InputError: the file cannot be read.
     """
-    if init_file is not None:
+    own = source.ground_truth_file if source.ground_truth is not None else None
+    if init_file is not None and not (own and is_same_file(own, init_file)):
         boxes = read_boxes(init_file, one_based=is_one_based(init_file))
         if len(boxes) > 1:
             return Truth(boxes, init_file)

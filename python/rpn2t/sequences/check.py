@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rpn2t.errors import InputError
+from rpn2t.sequences.layouts import numbered
 from rpn2t.sequences.on_disk import open_target
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet
@@ -63,12 +64,16 @@ def _oddities(target: Target, root: Path) -> Iterator[str]:
     entry = target.entry
     if not target.images:
         yield "only annotations, no images: it can be evaluated but not run"
-    elif int(target.images[-1].stem) != entry.last and entry.last is not None:
-        last = int(target.images[-1].stem)
+    elif entry.last is not None and (last := next(iter(numbered(target.images[-1:])))) != entry.last:
         yield f"its last image is number {last}, the benchmark's {entry.last}; the images are taken in order"
     if not (root / entry.folder).exists() and target.images:
         found = next(part for part in target.images[0].parents if root in (part, part.parent))
         yield f"its folder is called {found.name}, the benchmark's {entry.folder}; it is taken"
+    known = len(target.truth)
+    if not target.is_measurable:
+        yield "its ground truth has only the first frame's box: it can be run but not evaluated"
+    elif known < len(target):
+        yield f"its ground truth has {known} rows for {len(target)} images: these {known} are evaluated"
     invalid = (~valid_truth(target.truth)).nonzero()[0]
     if len(invalid):
         rows = ", ".join(str(row + 1) for row in invalid[:8]) + (", ..." if len(invalid) > 8 else "")

@@ -55,11 +55,6 @@ def frames_in(called: str, folder: Path) -> tuple[list[Path], list[str]]:
     return [file for file in images if file not in gone], notes
 
 
-def prefer_jpeg(files: Iterable[Path]) -> list[Path]:
-    """Files sorted by name, every JPEG after the others: by number, the last one is the frame."""
-    return sorted(files, key=lambda file: (file.suffix.lower() in _JPEG, file.name))
-
-
 def natural(files: Iterable[Path]) -> list[Path]:
     """Sort by name as people count: 2 before 10, and 7.25 before 7.3 if the names are times in seconds."""
     listed = list(files)
@@ -69,8 +64,10 @@ def natural(files: Iterable[Path]) -> list[Path]:
     def key(item: tuple[Path, str]) -> tuple[list[tuple[int, str]], str]:
         file, fraction = item
         text = str(file.parent / file.stem) + "0" * (digits - len(fraction) if fraction and digits else 0)
-        parts = re.findall(r"\d+|\D+", text)
-        return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], str(file)
+        parts = re.findall("[0-9]+|[^0-9]+", text)
+        # Python refuses to read numbers of thousands of digits.
+        numbers = [(int(part[-300:]), "") if "0" <= part[0] <= "9" else (-1, part) for part in parts]
+        return numbers, str(file)
 
     return [file for file, _ in sorted(zip(listed, fractions, strict=True), key=key)]
 
@@ -112,7 +109,7 @@ def _kinds(files: Iterable[Path]) -> list[_Kind]:
         pattern = (re.sub(r"\d+", "*", file.stem) if numbers else "*") + file.suffix
         kind = kinds.setdefault((pattern, bool(numbers)), _Kind(pattern, bool(numbers), [], set()))
         kind.files.append(file)
-        kind.keys.add(tuple(map(int, numbers)) if numbers else (file.stem,))
+        kind.keys.add(tuple(number.lstrip("0") for number in numbers) if numbers else (file.stem,))
     return list(kinds.values())
 
 

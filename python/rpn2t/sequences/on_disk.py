@@ -1,29 +1,24 @@
-"""How sequences lie on a disk: their folders, images, ground truth and attributes, in OTB's and VOT's layout.
+"""Sequences on a disk: their targets, images, ground truth and attributes.
 
-    ROOT/Deer/img/0001.jpg, ROOT/Deer/groundtruth_rect.txt               OTB
-    ROOT/Jogging/groundtruth_rect.1.txt, .../groundtruth_rect.2.txt      OTB, two targets
-    ROOT/bag/00000001.jpg or bag/color/00000001.jpg, bag/groundtruth.txt VOT
-    ROOT/deer.txt, ROOT/att/deer.txt                                     annotations without images
-
-Folders, files and images may be called in another case, and a copy may have a folder for each target.
+Where these lie is :mod:`rpn2t.sequences.layouts`' business. Besides, a root may hold annotations without
+images, ``ROOT/deer.txt`` and ``ROOT/att/deer.txt``. Folders, files and images of a listed data set may be
+called in another case, and a copy may have a folder for each target.
 """
 
+import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
-from rpn2t.images import IMAGE_SUFFIXES
-from rpn2t.sequences.box_files import is_one_based, read_boxes, read_regions
-from rpn2t.sequences.image_files import prefer_jpeg
+from rpn2t.sequences.box_files import count_rows, read_boxes, read_regions
+from rpn2t.sequences.layouts import Kind, Layout, Place, images_in, layout_of_truth, numbered, place_of
+from rpn2t.sequences.lists import read_list
+from rpn2t.sequences.number_lines import numbers_of, read_lines
 from rpn2t.sequences.protocols import Protocol
-from rpn2t.sequences.target import ATTRIBUTES, Entry, Kind, Target, plain_name
-
-IMAGE_FOLDERS = ("img", "color")
-"""OTB's and VOT's folder of images within a sequence's; the images may also lie in the sequence's itself."""
-
-TRUTH_NAMES = ("groundtruth_rect.txt", "groundtruth_rect.*.txt", "groundtruth.txt")
-"""OTB's ground truth, OTB's of several targets, and VOT's."""
+from rpn2t.sequences.target import ATTRIBUTES, Entry, Target, plain_name
 
 _NO_FOLDER = "no folder "
 
@@ -45,13 +40,17 @@ def open_target(entry: Entry, root: Path, kind: Kind, protocol: Protocol) -> Tar
     """
     folder = _sequence_folder(entry, root)
     truth = _truth_file(entry, folder, root)
-    rows = read_boxes(truth, one_based=is_one_based(truth))
+    layout = layout_of_truth(truth) if folder else None
+    if layout is not None and layout.kind != kind:
+        layout = None  # the list knows better
+    files = images_in(folder, layout)[0] if folder else []
+    rows = _boxes_of(truth, layout.one_based if layout else kind == "otb", layout, len(files))
     if entry.rows is not None and len(rows) != entry.rows:
         raise InputError(
             f"{entry.name}: {truth.name} has {len(rows)} rows, the benchmark's has {entry.rows}; "
             "get the sequence again"
         )
-    images = _images_of(entry, folder, len(rows)) if folder else ()
+    images = _images_of(entry, files, len(rows), folder) if folder else ()
     regions = read_regions(truth) if kind == "vot" else []
     omitted = entry.omitted(protocol)
     return Target(
@@ -64,66 +63,161 @@ def open_target(entry: Entry, root: Path, kind: Kind, protocol: Protocol) -> Tar
     )
 
 
-def sequence_folders(name: str, root: Path) -> tuple[Kind, list[Path]]:
-    """The folders of sequences in a root, or the root if it is a sequence, and whose layout they have.
+def entries_of(place: Place, root: Path) -> list[Entry]:
+    """The targets of a sequence: as a list of data/ has them, or else one for each ground-truth file.
 
     Args:
-        name: what the user called the root, for messages.
-        root: the folder.
+        place: where the sequence is.
+        root: the data set's folder.
+    """
+    entries = list(_targets(place).values())
+    if place.folder == root:
+        return entries
+    return [replace(entry, folder=_path_from(root, place.folder)) for entry in entries]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A folder of images of which one target is tracked by itself.
+
+    Attributes:
+        images: its frames, in order.
+        truth_file: the target's ground truth; None if there is none.
+        truth: (n, 4) boxes, 0-based; row i belongs to frame i. None if there are none that can be read.
+        fault: why the ground truth cannot be read, or nothing.
+        notes: what a user should know of how the folder was understood, a sentence each.
+    """
+
+    images: list[Path]
+    truth_file: Path | None = None
+    truth: Floats | None = None
+    fault: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def read_sequence(folder: Path, truth: Path | None = None) -> Sequence:
+    """A folder of images, with a target's ground truth if it is a sequence.
+
+    If a list of data/ says which images the ground truth describes, the frames are these. If not, all images
+    are.
+
+    Args:
+        folder: of the sequence.
+        truth: the ground-truth file of the target that is meant. The first, if it is none of this folder's.
+    """
+    place = place_of(folder)
+    files, notes = images_in(folder, place.layout if place else None)
+    if place is None or not files:
+        return Sequence(files, notes=tuple(notes))
+    targets = _targets(place)
+    asked = [file for file in targets if truth and is_same_file(file, truth)]
+    chosen = asked[0] if asked else next(iter(targets))
+    if not asked and len(targets) > 1:
+        others = ", ".join(file.name for file in targets if file != chosen)
+        notes.append(f"The ground truth is {chosen.name}; the folder also has {others}.")
+    try:
+        rows = _boxes_of(chosen, place.layout.one_based, place.layout, len(files))
+    except InputError as error:
+        notes.append(f"The ground truth cannot be read, so nothing is measured: {error}.")
+        return Sequence(files, chosen, None, str(error), tuple(notes))
+    images, note = _frames_of(targets[chosen], place.folder, files, rows)
+    return Sequence(images, chosen, rows, "", (*notes, *note))
+
+
+def _frames_of(entry: Entry, folder: Path, files: list[Path], rows: Floats) -> tuple[list[Path], list[str]]:
+    """The images that a ground truth describes, and what is to be said of them."""
+    truth = Path(entry.truth).name
+    try:
+        images = list(_images_of(entry, files, len(rows), folder))
+    except InputError:
+        images = files
+    if len(rows) != len(images):
+        return images, [f"{truth} has {len(rows)} rows for {len(images)} frames; row i is taken as frame i."]
+    if len(images) == len(files):
+        return images, []
+    of = f"{len(images)} of the {len(files)} images, {images[0].name} to {images[-1].name}"
+    return images, [f"{truth} describes {of}; these are the frames."]
+
+
+def _targets(place: Place) -> dict[Path, Entry]:
+    """Ground-truth file -> target; the targets of the layout's list, or else one for each file.
+
+    A folder of the user's own may be called like a sequence of the list. Then no file has the list's number
+    of rows.
+    """
+    beside = {file.name.lower(): file for file in sorted(place.truths[0].parent.glob("*"))}
+    listed = {
+        beside[entry.truth.lower()]: entry
+        for entry in (read_list(place.layout.listed) if place.layout.listed else ())
+        if entry.folder.lower() == place.name.lower() and entry.truth.lower() in beside
+    }
+    if not any(_row_count(file) == entry.rows for file, entry in listed.items()):
+        return _unlisted(place)
+    return {file: replace(entry, truth=_path_from(place.folder, file)) for file, entry in listed.items()}
+
+
+def _row_count(file: Path) -> int | None:
+    try:
+        return count_rows(file)
+    except InputError:  # whoever reads the boxes says it
+        return None
+
+
+def _unlisted(place: Place) -> dict[Path, Entry]:
+    first, last = _span(place)
+    targets = {}
+    for number, truth in enumerate(place.truths, start=1):
+        own = truth.stem if truth.stem.startswith(place.name) else f"{place.name}-{number}"
+        name = own if len(place.truths) > 1 else place.name
+        targets[truth] = Entry(name, place.name, _path_from(place.folder, truth), first, last)
+    return targets
+
+
+def _span(place: Place) -> tuple[int, int | None]:
+    """Numbers of the first and the last image that the ground truth describes; the last is mostly unknown."""
+    if place.span is not None:
+        try:
+            numbers = numbers_of(",".join(read_lines(place.span)))
+        except (InputError, ValueError):
+            numbers = []
+        if len(numbers) == 2 and 0 <= numbers[0] <= numbers[1]:
+            return int(numbers[0]), int(numbers[1])
+    try:
+        return min(numbered(images_in(place.folder, place.layout)[0]), default=1), None
+    except InputError:  # opening the target says it
+        return 1, None
+
+
+def _boxes_of(truth: Path, one_based: bool, layout: Layout | None, images: int) -> Floats:
+    """The rows of a ground truth that belong to images: one of several for each, if the layout has it so."""
+    rows = read_boxes(truth, one_based=one_based)
+    if layout is None or layout.every == 1 or not 0 < images < len(rows):
+        return rows
+    if abs(len(rows) / images - layout.every) < 1:
+        rows = rows[:: layout.every]
+    return rows[:images] if len(rows) == images + 1 else rows
+
+
+def _images_of(entry: Entry, files: list[Path], rows: int, folder: Path) -> tuple[Path, ...]:
+    """The images of a target, by the numbers they are called.
+
+    They are those that the rows of the ground truth describe. If no list says where the ground truth ends,
+    the images after them belong to the target as well. Images that were renumbered are taken in order if
+    there are as many as rows.
 
     Raises:
-        InputError: there is no sequence, or some are OTB's and some VOT's.
+        InputError: some are missing, there are none, or two have the same number.
     """
-    places = [root] if truth_files(root) else sorted(path for path in root.iterdir() if path.is_dir())
-    truths = {folder: files[0] for folder in places if (files := truth_files(folder))}
-    kinds: set[Kind] = {"vot" if file.name == "groundtruth.txt" else "otb" for file in truths.values()}
-    if not kinds:
-        raise InputError(
-            f"{name}: no folder in it has a groundtruth_rect.txt (OTB) or a groundtruth.txt (VOT)"
-        )
-    if len(kinds) > 1:
-        raise InputError(f"{name}: holds sequences of OTB and of VOT; keep them in two folders")
-    return kinds.pop(), list(truths)
-
-
-def unlisted_entries(folder: Path) -> list[Entry]:
-    """The targets of a sequence that no list has: one for each ground-truth file in its folder."""
-    truths = truth_files(folder)
-    first = min(_numbered_images(folder), default=1)
-    if len(truths) == 1:
-        return [Entry(folder.name, folder.name, truths[0].name, first, None)]
-    return [
-        Entry(f"{folder.name}-{number}", folder.name, truth.name, first, None)
-        for number, truth in enumerate(truths, start=1)
-    ]
-
-
-def truth_files(folder: Path) -> list[Path]:
-    """A folder's ground-truth files that are not empty, of the first of TRUTH_NAMES that has any."""
-    for pattern in TRUTH_NAMES:
-        files = [file for file in sorted(folder.glob(pattern)) if file.read_bytes().strip()]
-        if files:
-            return files
-    return []
-
-
-def _images_of(entry: Entry, folder: Path, rows: int) -> tuple[Path, ...]:
-    """The image files that the rows of a ground truth describe, by the numbers they are called.
-
-    Images that were renumbered are taken in order if there are as many as rows.
-
-    Raises:
-        InputError: some are missing, or there are none.
-    """
-    files = _numbered_images(folder)
+    by_number = numbered(files)
     wanted = range(entry.first, entry.first + rows)
-    missing = [number for number in wanted if number not in files]
+    missing = [number for number in wanted if number not in by_number]
     if not missing:
-        return tuple(files[number] for number in wanted)
-    if len(files) == rows:
-        return tuple(files[number] for number in sorted(files))
+        later = [number for number in by_number if entry.last is None and number >= wanted.stop]
+        return tuple(by_number[number] for number in (*wanted, *later))
+    if len(by_number) == rows:
+        return tuple(by_number.values())
     if not files:
-        raise InputError(f"{entry.name}: no numbered images in {folder}; get the sequence again")
+        raise InputError(f"{entry.name}: no images in {folder}; get the sequence again")
     raise InputError(
         f"{entry.name}: {len(missing)} of {rows} images are missing from {folder}, the first is number "
         f"{missing[0]}; get the sequence again"
@@ -137,7 +231,8 @@ def _sequence_folder(entry: Entry, root: Path) -> Path | None:
         if folder is not None and folder.is_dir():
             return folder
     # A root that is itself the one sequence.
-    return root if root.name.lower() == entry.folder.lower() and (root / entry.truth).is_file() else None
+    own = Path(os.path.abspath(root)).name.lower()
+    return root if own == entry.folder.lower() and (root / entry.truth).is_file() else None
 
 
 def _truth_file(entry: Entry, folder: Path | None, root: Path) -> Path:
@@ -147,7 +242,7 @@ def _truth_file(entry: Entry, folder: Path | None, root: Path) -> Path:
             raise InputError(f"{entry.name}: {_NO_FOLDER}{entry.folder} in {root}")
         return file
     # Copies that split a folder of two targets (Jogging-1/) call each file groundtruth_rect.txt.
-    split = folder.name.lower() != entry.folder.lower()
+    split = Path(os.path.abspath(folder)).name.lower() != entry.folder_name.lower()
     for name in [entry.truth, "groundtruth_rect.txt"] if split else [entry.truth]:
         file = _within(folder, name)
         if file is not None:
@@ -165,21 +260,17 @@ def _within(folder: Path, name: str) -> Path | None:
 def _file_called_after(entry: Entry, files: Iterable[Path]) -> Path | None:
     """The file with the target's name in any toolkit's spelling, or with its folder's."""
     by_name = {plain_name(file.stem): file for file in files}
-    return by_name.get(plain_name(entry.name)) or by_name.get(plain_name(entry.folder))
+    return by_name.get(plain_name(entry.name)) or by_name.get(plain_name(entry.folder_name))
 
 
-def _numbered_images(folder: Path) -> dict[int, Path]:
-    """Number -> image file, of the first of img/, color/ and the folder itself that has any."""
-    for place in (*(folder / name for name in IMAGE_FOLDERS), folder):
-        if place.is_dir():
-            found = {
-                int(file.stem): file
-                for file in prefer_jpeg(place.iterdir())  # masks of the same numbers are no JPEGs
-                if file.suffix.lower() in IMAGE_SUFFIXES and file.stem.isdecimal()
-            }
-            if found:
-                return found
-    return {}
+def _path_from(folder: Path, file: Path) -> str:
+    """The path from a folder to a file or folder, by names alone: links are not followed."""
+    return Path(os.path.relpath(os.path.abspath(file), os.path.abspath(folder))).as_posix()
+
+
+def is_same_file(file: str | Path, other: str | Path) -> bool:
+    """Whether two paths lead to one file, which need not be there."""
+    return os.path.realpath(file) == os.path.realpath(other)
 
 
 def _attributes(entry: Entry, root: Path) -> tuple[str, ...]:
@@ -187,7 +278,7 @@ def _attributes(entry: Entry, root: Path) -> tuple[str, ...]:
     file = _file_called_after(entry, (root / "att").glob("*.txt"))
     if file is None:
         return entry.attributes
-    marks = re.split(r"[,\s]+", file.read_text(encoding="utf-8").strip())
+    marks = re.split(r"[,\s]+", "\n".join(read_lines(file)).strip())
     if len(marks) != len(ATTRIBUTES) or not set(marks) <= {"0", "1"}:
         order = ", ".join(ATTRIBUTES)
         raise InputError(f"{file}: expected {len(ATTRIBUTES)} zeros and ones, in the order {order}")

@@ -3,23 +3,26 @@
 ``data/otb.txt`` and ``data/vot.txt`` hold one target a line, with every peculiarity of the benchmarks: which
 images a ground truth describes, two targets in one folder, another beginning in some protocol. This module
 reads them and knows no sequence by name. A data set is ``otb100``, ``otb50``, ``otb2013``, ``vot2016``, or a
-folder whose own folders are sequences in OTB's or VOT's layout.
+folder of sequences in one of the layouts of :mod:`rpn2t.sequences.layouts`.
 
     dataset = find_dataset("otb100")
     found = dataset.open("/data/OTB", protocol="otb")
     for target in found.sequences: ...      # found.absent: name -> why
 """
 
+import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from rpn2t.errors import InputError
-from rpn2t.paths import data_dir
-from rpn2t.sequences.on_disk import is_nowhere, open_target, sequence_folders, unlisted_entries
+from rpn2t.sequences.layouts import LAYOUTS, Kind, places_under
+from rpn2t.sequences.lists import read_list
+from rpn2t.sequences.on_disk import entries_of, is_nowhere, open_target
 from rpn2t.sequences.protocols import Protocol
-from rpn2t.sequences.target import Entry, Kind, Target, plain_name
+from rpn2t.sequences.target import Entry, Target, plain_name, spelled
 
 _LISTS: dict[str, tuple[Kind, str, str]] = {
     "otb100": ("otb", "100", "TB-100, 100 targets in 98 folders"),
@@ -62,16 +65,23 @@ class DataSet:
     store: str
 
     @cached_property
-    def _by_alias(self) -> dict[str, Entry]:
-        folders = [entry.folder for entry in self.entries]
-        single = {
-            plain_name(entry.folder): entry for entry in self.entries if folders.count(entry.folder) == 1
-        }
-        return single | {plain_name(entry.name): entry for entry in self.entries}
+    def _by_alias(self) -> tuple[dict[str, Entry], dict[str, Entry]]:
+        """Targets by name: with one sign for all within it, and without any if that is only one target's."""
+        counts = Counter(entry.folder for entry in self.entries)
+        single = [(entry.folder_name, entry) for entry in self.entries if counts[entry.folder] == 1]
+        names = [*single, *((entry.name, entry) for entry in self.entries)]
+        plain: dict[str, set[str]] = {}
+        for name, entry in names:
+            plain.setdefault(plain_name(name), set()).add(entry.name)
+        return (
+            {spelled(name): entry for name, entry in names},
+            {plain_name(name): entry for name, entry in names if len(plain[plain_name(name)]) == 1},
+        )
 
     def entry(self, name: str) -> Entry | None:
         """The target by any toolkit's name: Jogging-1, Jogging.1, jogging_1, Jogging1; Human4, Human4-2."""
-        return self._by_alias.get(plain_name(name))
+        exact, plain = self._by_alias
+        return exact.get(spelled(name)) or plain.get(plain_name(name))
 
     def select(self, names: Iterable[str]) -> "DataSet":
         """The data set with only the named targets, in the list's order.
@@ -82,7 +92,7 @@ class DataSet:
         chosen = set()
         for name in names:
             # A folder's name stands for all of its targets.
-            inside = {entry.name for entry in self.entries if plain_name(entry.folder) == plain_name(name)}
+            inside = {entry.name for entry in self.entries if spelled(entry.folder_name) == spelled(name)}
             entry = self.entry(name)
             if entry is None and not inside:
                 raise InputError(
@@ -94,7 +104,8 @@ class DataSet:
     def got10k_name(self, entry: Entry) -> str:
         """The name under which got10k keeps results: Jogging.1, Human4."""
         inside = [other.name for other in _whole(self).entries if other.folder == entry.folder]
-        return entry.folder if len(inside) == 1 else f"{entry.folder}.{inside.index(entry.name) + 1}"
+        folder = entry.folder_name
+        return folder if len(inside) == 1 else f"{folder}.{inside.index(entry.name) + 1}"
 
     def open(self, root: str | Path, protocol: Protocol = "otb") -> Opened:
         """Find every target under a root: a folder of sequences, or of only NAME.txt and att/NAME.txt.
@@ -142,13 +153,13 @@ def find_dataset(name: str) -> DataSet:
     """
     if name.lower() in _LISTS:
         kind, key, title = _LISTS[name.lower()]
-        entries = tuple(entry for entry in _read_list(kind) if key in entry.sets)
+        entries = tuple(entry for entry in read_list(kind) if key in entry.sets)
         return DataSet(name.lower(), kind, title, entries, _STORES[name.lower()])
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _folder_dataset(name, folder)
     raise InputError(
-        f"{name}: no such data set; there are {', '.join(_LISTS)}, or name a folder of OTB or VOT sequences"
+        f"{name}: no such data set; there are {', '.join(_LISTS)}, or name a folder of sequences"
     )
 
 
@@ -163,39 +174,28 @@ def root_of(name: str, root: str | None) -> str:
     return root or name
 
 
-def _read_list(kind: Kind) -> list[Entry]:
-    lines = (data_dir() / f"{kind}.txt").read_text(encoding="ascii").splitlines()
-    return [_parse_line(line) for line in lines if line and not line.startswith("#")]
-
-
-def _parse_line(line: str) -> Entry:
-    name, folder, truth, first, last, sets, *more = line.split()
-    begins = dict(word.split(":") for word in more if ":" in word)
-    attributes = next((word for word in more if ":" not in word), "")
-    return Entry(
-        name=name,
-        folder=folder,
-        truth=truth,
-        first=int(first),
-        last=int(last),
-        sets=tuple(sets.split(",")),
-        attributes=tuple(attributes.split(",")) if attributes else (),
-        begins={protocol: int(number) for protocol, number in begins.items()},
-    )
-
-
 def _whole(dataset: DataSet) -> DataSet:
     """The list that a selection was made from: Jogging.1 keeps its name if it is chosen without Jogging.2."""
     return find_dataset(dataset.name)
 
 
 def _folder_dataset(name: str, root: Path) -> DataSet:
-    """The sequences in a folder; those of OTB that the list knows are taken as the list has them."""
-    kind, folders = sequence_folders(name, root)
-    known: dict[str, list[Entry]] = {}
-    for entry in _read_list("otb") if kind == "otb" else []:
-        known.setdefault(entry.folder.lower(), []).append(entry)
-    entries: list[Entry] = []
-    for folder in folders:
-        entries += known.get(folder.name.lower()) or unlisted_entries(folder)
-    return DataSet(name, kind, f"the sequences in {name}", tuple(entries), root.resolve().name)
+    """The sequences in a folder; those that a list has are taken as the list has them."""
+    places = places_under(root)
+    if not places:
+        layouts = ", ".join(layout.name for layout in LAYOUTS if layout.in_sets)
+        raise InputError(
+            f"{name}: holds no sequence as {layouts} have them; `rpn2t datasets` says how they look"
+        )
+    kinds = {place.layout.kind for place in places}
+    if len(kinds) > 1:
+        raise InputError(f"{name}: holds sequences of OTB and of VOT; keep them in two folders")
+    entries: dict[str, Entry] = {}
+    for place in places:
+        for entry in entries_of(place, root):
+            other = entries.setdefault(entry.name, entry)
+            if other is not entry:
+                both = f"{other.folder} and in {entry.folder}"
+                raise InputError(f"{name}: has {entry.name} in {both}; name one of the folders")
+    store = Path(os.path.abspath(root)).name
+    return DataSet(name, kinds.pop(), f"the sequences in {name}", tuple(entries.values()), store)

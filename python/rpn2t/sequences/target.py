@@ -7,17 +7,14 @@ Jogging and Skating2 have two. Trackers are run on targets, and results are call
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.boxes import Floats, to_one_based
+from rpn2t.sequences.layouts import Kind
 from rpn2t.sequences.protocols import Protocol
-
-Kind = Literal["otb", "vot"]
-"""Whose layout a sequence has, and whose experiments are run on it."""
 
 ATTRIBUTES = {
     "IV": "illumination variation", "OPR": "out-of-plane rotation", "SV": "scale variation",
@@ -33,8 +30,8 @@ class Entry:
 
     Attributes:
         name: of the target: Deer, Jogging-1.
-        folder: of the sequence: Deer, Jogging.
-        truth: the ground-truth file's name.
+        folder: of the sequence, within the data set's: Deer, Jogging, airplane/airplane-1.
+        truth: the ground-truth file, from that folder on.
         first: number of the image that the first row of the ground truth describes.
         last: number of the image that the last row describes; None if only the folder knows.
         sets: the lists it belongs to.
@@ -50,6 +47,11 @@ class Entry:
     sets: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     begins: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def folder_name(self) -> str:
+        """The name of the sequence's own folder."""
+        return PurePosixPath(self.folder).name
 
     @property
     def rows(self) -> int | None:
@@ -68,9 +70,10 @@ class Target:
     Attributes:
         entry: its line.
         kind: ``otb`` or ``vot``.
-        truth: (n, 4) boxes of the frames that are run, 0-based; rows that are no box stay as they are.
-        images: their files, in order; empty if the root holds only annotations.
-        regions: VOT's ground truth as it was annotated: for each frame 4 numbers (x, y, w, h) or the corners
+        truth: (n, 4) boxes of the first frames, 0-based; rows that are no box stay as they are. A data set
+            that keeps its ground truth secret has the first frame's alone.
+        images: the files of all frames, in order; empty if the root holds only annotations.
+        regions: VOT's ground truth as it was annotated: for each row 4 numbers (x, y, w, h) or the corners
             of a polygon; empty for OTB.
         attributes: the entry's, or those of the root's own att/NAME.txt.
     """
@@ -88,7 +91,13 @@ class Target:
         return self.entry.name
 
     def __len__(self) -> int:
-        return len(self.truth)
+        """The frames that are run."""
+        return len(self.images) or len(self.truth)
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether a frame besides the first, whose box is given to the tracker, has a ground truth."""
+        return len(self) == 1 or bool(np.isfinite(self.truth[1:]).all(axis=1).any())
 
     def head(self, frames: int | None) -> "Target":
         """The target in the first frames of its sequence, or in all if None."""
@@ -113,3 +122,11 @@ def valid_truth(truth: ArrayLike) -> NDArray[np.bool_]:
 def plain_name(name: str) -> str:
     """A name without what toolkits spell differently: Jogging-1, Jogging.1 and jogging_1 are jogging1."""
     return re.sub(r"[-._ ]", "", name).lower()
+
+
+def spelled(name: str) -> str:
+    """A name with one sign where toolkits have several: Jogging-1 and jogging_1 are jogging.1, not jogging1.
+
+    UAV123 has a car1_1 and a car11.
+    """
+    return re.sub(r"[-._ ]", ".", name).lower()

@@ -27,6 +27,9 @@ FAILED = 2
 Bounds = tuple[int, int, int, int]
 """First and last column and row, as left, top, right, bottom."""
 
+_LARGEST = 1 << 30
+"""No side or place of a mask is larger, in pixels."""
+
 _Mask = NDArray[np.bool_]
 
 
@@ -66,6 +69,35 @@ def upright_box(region: Region) -> Box:
         return x, y, w, h
     left, top = min(region[0::2]), min(region[1::2])
     return left, top, max(region[0::2]) - left, max(region[1::2]) - top
+
+
+def mask_box(numbers: Sequence[int]) -> Box | None:
+    """The smallest upright rectangle around a mask's pixels; None if it has no pixel.
+
+    Args:
+        numbers: as the toolkit writes them after an ``m``: x, y, width and height of a part of the image, and
+            then how many of its pixels, row by row, are outside, inside, outside ... the mask.
+
+    Raises:
+        ValueError: there are not so many numbers, or the part has less pixels than they say.
+    """
+    if len(numbers) < 4:
+        raise ValueError(
+            f"a mask of {len(numbers)} numbers; it has x, y, width, height and then runs of pixels"
+        )
+    x, y, width, height, *runs = numbers
+    if min(width, height, *runs, 0) < 0 or max(map(abs, numbers)) > _LARGEST or sum(runs) > width * height:
+        raise ValueError(f"a mask whose runs of pixels do not fit into its {width} x {height} pixels")
+    ends = np.cumsum(np.array(runs, dtype=np.int64))
+    first, last = ends[:-1:2], ends[1::2] - 1  # of the runs inside; none of them need be drawn
+    first, last = first[: len(last)][last >= first[: len(last)]], last[last >= first[: len(last)]]
+    if not len(first):
+        return None
+    broken = first // width != last // width  # a run that goes on in the next row touches both sides
+    left = 0 if broken.any() else int((first % width).min())
+    right = width - 1 if broken.any() else int((last % width).max())
+    top, bottom = int(first.min() // width), int(last.max() // width)
+    return float(x + left), float(y + top), float(right - left + 1), float(bottom - top + 1)
 
 
 def overlap(first: Region, second: Region, size: tuple[int, int] | None = None) -> float:

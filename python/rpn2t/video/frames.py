@@ -43,6 +43,7 @@ class Source(Closing):
             nothing was scaled. See :mod:`rpn2t.video.depth`.
         ground_truth: (n, 4) boxes, 0-based; row i belongs to frame i. None if the source has none.
         ground_truth_file: the file they were read from.
+        ground_truth_fault: why that file cannot be read, or nothing.
         notes: what a user should know about how the source was understood, a sentence each. Reading frames
             may add some.
     """
@@ -57,6 +58,7 @@ class Source(Closing):
         self.scaled_from: tuple[float, float] | None = None
         self.ground_truth: Floats | None = None
         self.ground_truth_file: Path | None = None
+        self.ground_truth_fault = ""
         self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[Frame]:

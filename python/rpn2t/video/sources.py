@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES
-from rpn2t.sequences.box_files import is_one_based, read_boxes
-from rpn2t.sequences.image_files import frames_in, natural
-from rpn2t.sequences.on_disk import IMAGE_FOLDERS, TRUTH_NAMES
+from rpn2t.sequences.image_files import natural
+from rpn2t.sequences.layouts import places_under
+from rpn2t.sequences.on_disk import read_sequence
 from rpn2t.system.container import denied_hint, missing_hint
 from rpn2t.video.camera import CameraSource
 from rpn2t.video.container import VideoSource
@@ -28,25 +28,26 @@ _UNREADABLE = frozenset({".heic", ".heif", ".jxl"})
 _CONVERT = "convert images to .jpg or .png"
 
 
-def open_source(spec: str) -> Source:
+def open_source(spec: str, truth: str | None = None) -> Source:
     """Open what a person typed.
 
     Args:
         spec: a camera's index ("0", or "/dev/video0" where something is called 0), a stream's URL, a video
-            file, an image file, a folder of images, a sequence folder of OTB (img/ beside
-            groundtruth_rect.txt) or VOT (groundtruth.txt beside the images, or beside color/), a glob of
-            images, or a pattern of numbered images ("dir/%04d.jpg").
+            file, an image file, a folder of images, a sequence folder in one of the layouts of
+            :mod:`rpn2t.sequences.layouts`, a glob of images, or a pattern of numbered images
+            ("dir/%04d.jpg").
+        truth: a ground-truth file; if it is one of the sequence's, its target is meant and not the first.
 
     Raises:
         InputError: there is no such thing, it holds no frames, or it cannot be read.
     """
     try:
-        return _open(spec)
+        return _open(spec, truth)
     except OSError as error:
         raise InputError(f"{spec}: {error.strerror}{denied_hint(error)}") from error
 
 
-def _open(spec: str) -> Source:
+def _open(spec: str, truth: str | None) -> Source:
     if not spec:
         raise InputError("the source is empty: name a video, a folder of images, a stream or a camera")
     if "://" in spec:
@@ -57,7 +58,10 @@ def _open(spec: str) -> Source:
         return CameraSource(spec, int(camera[1]))
     if not path.exists():
         return _open_pattern(spec, path)
-    source = _open_folder(spec, path) if path.is_dir() else _open_file(spec, path)
+    if path.is_dir():
+        source = _open_folder(spec, path, Path(truth) if truth else None)
+    else:
+        source = _open_file(spec, path)
     if camera:
         source.notes.append(
             f"{spec} is taken as the file or folder of that name; the camera is /dev/video{spec}."
@@ -112,36 +116,20 @@ def _literal_folders(path: Path) -> str:
     return os.path.join(glob.escape(str(known)), path.relative_to(known))
 
 
-def _open_folder(spec: str, folder: Path) -> Source:
-    """A folder of images, or a sequence folder: images in img/ or color/, ground truth beside them."""
-    source = _images_of(spec, folder)
-    truths = [
-        file for name in TRUTH_NAMES for file in natural(folder.glob(name)) if file.read_bytes().strip()
-    ]
-    if not truths:
-        return source
-    source.ground_truth_file = truths[0]
-    source.ground_truth = read_boxes(truths[0], one_based=is_one_based(truths[0]))
-    if len(truths) > 1:
-        others = ", ".join(file.name for file in truths[1:])
-        source.notes.append(f"The ground truth is {truths[0].name}; the folder also has {others}.")
-    if len(source.ground_truth) != source.length:
-        source.notes.append(
-            f"{truths[0].name} has {len(source.ground_truth)} rows for {source.length} frames; "
-            "row i is taken as frame i."
-        )
+def _open_folder(spec: str, folder: Path, truth: Path | None) -> Source:
+    """A folder of images, or a sequence folder with its ground truth."""
+    sequence = read_sequence(folder, truth)
+    if not sequence.images:
+        inside = [place.folder for place in places_under(folder)]
+        if len(inside) == 1 and inside[0] != folder:
+            return _open_folder(spec, inside[0], truth)
+        hint = f"; name one of the sequences in it, such as {inside[0]}" if len(inside) > 1 else ""
+        raise InputError(f"{spec}: no images in this folder{hint or _what_else(folder)}")
+    source = ImageSource(spec, _sequence_name(folder), sequence.images)
+    source.ground_truth, source.ground_truth_file = sequence.truth, sequence.truth_file
+    source.ground_truth_fault = sequence.fault
+    source.notes += sequence.notes
     return source
-
-
-def _images_of(spec: str, folder: Path) -> ImageSource:
-    for name in (*IMAGE_FOLDERS, ""):
-        if (folder / name).is_dir():
-            files, notes = frames_in(os.path.join(spec, name), folder / name)
-            if files:
-                source = ImageSource(spec, _sequence_name(folder), files)
-                source.notes.extend(notes)
-                return source
-    raise InputError(f"{spec}: no images in this folder{_what_else(folder)}")
 
 
 def _what_else(folder: Path) -> str:
@@ -163,4 +151,4 @@ def _what_else(folder: Path) -> str:
 def _sequence_name(folder: Path) -> str:
     """The folder's name, or that of the sequence whose img/ it is."""
     folder = folder.resolve()
-    return folder.parent.name if folder.name in IMAGE_FOLDERS else folder.name
+    return folder.parent.name if folder.name in ("img", "color") else folder.name

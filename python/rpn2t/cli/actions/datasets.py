@@ -7,6 +7,7 @@ from tqdm import tqdm
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.sequences.check import check_target
+from rpn2t.sequences.layouts import LAYOUTS
 from rpn2t.sequences.on_disk import is_nowhere
 from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import dataset_names, find_dataset, root_of
@@ -14,10 +15,15 @@ from rpn2t.sequences.target import Entry, Target
 
 
 def list_datasets() -> None:
-    """Say which data sets there are."""
+    """Say which data sets there are, and how sequences of any other have to lie."""
     for name in dataset_names():
         say(f"{name:<9} {find_dataset(name).title}")
-    say("or a folder of sequences in OTB's or VOT's layout")
+    say("or a folder of sequences, which lie in it or up to two folders deeper, in one of these layouts:")
+    for layout in LAYOUTS:
+        places = " or ".join(f"{layout.sequence}/{place}".removesuffix("/.") for place in layout.images)
+        signs = f", with {' or '.join(layout.signs)}" if layout.signs else ""
+        first = f"pixels from {int(layout.one_based)}"
+        say(f"  {layout.name:<18} images in {places}, ground truth {layout.truths[0]}{signs}, {first}")
 
 
 def show_sequences(dataset: str, protocol: str) -> None:

@@ -144,7 +144,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     config = chosen_config(mode, options.config, options.settings)
     start, stop = parse_frames(options.frames)
     explainer = explainer_of(options.explain, options.explain_frames)
-    source = stack.enter_context(open_source(options.source))
+    source = stack.enter_context(open_source(options.source, options.init_file))
     folder = RunFolder(options.output or Path("runs") / source.name)
     if folder.holds(options.source):
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
@@ -290,7 +290,8 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     if job.truth is None:
         return
     known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
-    if not known:
+    if not any(np.isfinite(job.truth.boxes[frame["index"]]).all() for frame in known[1:]):
+        say(f"not measured: {job.truth.file} has a box for none of these frames but the first")
         return
     result = one_pass_score(
         np.array([frame["box"] for frame in known]), job.truth.boxes[[frame["index"] for frame in known]]

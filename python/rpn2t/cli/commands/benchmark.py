@@ -43,8 +43,9 @@ from rpn2t.cli.options import (
 def benchmark(**options: Any) -> None:
     """Run a tracker over DATASET and leave its results where `rpn2t evaluate` finds them.
 
-    DATASET is otb100, otb50, otb2013 or vot2016 (`rpn2t datasets` lists them), or a folder of sequences in
-    OTB's or VOT's layout. Sequences that are not under --root are named and left out.
+    DATASET is otb100, otb50, otb2013 or vot2016, or a folder of sequences in any layout that `rpn2t datasets`
+    shows: OTB's, VOT's, LaSOT's, GOT-10k's and more. Sequences that are not under --root are named and left
+    out. Every frame is tracked, also where the ground truth has no row for it.
 
     \b
     Examples:

@@ -15,8 +15,9 @@ def datasets(context: click.Context) -> None:
     rpn2t datasets show otb50                       the sequences of one
     rpn2t datasets check otb100 --root /data/OTB    what is missing or odd in a copy
 
-    A data set is one of those listed, or a folder of sequences in OTB's layout (NAME/img/0001.jpg and
-    NAME/groundtruth_rect.txt) or VOT's (NAME/groundtruth.txt beside the images or color/).
+    A data set is one of those listed, or a folder of sequences. The list says how these may lie: as in OTB,
+    TColor-128, LaSOT, GOT-10k, VOT, TrackingNet, UAV123 or NfS. A folder whose ground truth has the first
+    frame's box alone, as the test splits of GOT-10k and TrackingNet, can be run but not evaluated.
     """
     if context.invoked_subcommand is None:
         from rpn2t.cli.actions.datasets import list_datasets
@@ -42,9 +43,9 @@ def show(dataset: str, protocol: str) -> None:
 def check(dataset: str, root: str | None, quick: bool, protocol: str) -> None:
     """Say what is missing or odd in a copy of DATASET, and what to do.
 
-    The numbers of images and of ground-truth rows are compared with the benchmark's. Names in another case
-    and ground truth that is no box are reported. Every image is read. The exit status is 1 if something is
-    missing.
+    The numbers of images and of ground-truth rows are compared with the benchmark's. Names in another case,
+    ground truth that is no box and frames without any are reported. Every image is read. The exit status is 1
+    if something is missing.
     """
     from rpn2t.cli.actions.datasets import check_copy
 

@@ -75,8 +75,9 @@ def track(**options: Any) -> None:
     """Follow one object through SOURCE.
 
     SOURCE is a video file, a folder of frames, a glob in quotes ('frames/*.png'), a pattern of
-    numbered images (frames/%04d.jpg), an image file with several pictures, an OTB or VOT sequence
-    folder, a stream's URL, or the index of a camera (0, or /dev/video0 where a folder is called 0).
+    numbered images (frames/%04d.jpg), an image file with several pictures, a sequence folder of
+    OTB, VOT or another data set (`rpn2t datasets` shows their layouts), a stream's URL, or the
+    index of a camera (0, or /dev/video0 where a folder is called 0).
 
     \b
     Examples:
@@ -89,10 +90,15 @@ def track(**options: Any) -> None:
 
     A box is x,y,w,h in pixels of the frame: the upper left corner, then the size. Here and in
     run.json the upper left pixel is 0,0. In box files of OTB's layout and in our boxes.txt it is
-    1,1; such files are converted when they are read. Rectangles in a file named groundtruth.txt, as
-    VOT's is, and polygons in any file are taken as they are. A polygon stands for the upright
-    rectangle around it. Without --init, --init-file or --select the box is that of the folder's own
-    ground truth for the first tracked frame.
+    1,1; such files are converted when they are read. Polygons and masks in any file are taken as they
+    are, and so are the rectangles of VOT, GOT-10k, TrackingNet and NfS, and of any other file named
+    groundtruth.txt (LaSOT's count from 1,1). A polygon or mask stands for the upright rectangle
+    around it. Tables of MOT or VisDrone with one target give their boxes. A table whose columns are
+    not certain is refused. A ground truth that cannot be read is no hindrance if a box is given.
+
+    If the ground truth of an OTB or UAV123 sequence describes only some of the images, these are the
+    frames, as in `rpn2t benchmark`. Without --init, --init-file or --select the box is that of the
+    folder's own ground truth for the first tracked frame.
 
     The folder of results gets
 
