@@ -7,7 +7,8 @@ import pytest
 
 from rpn2t.errors import InputError
 from rpn2t.sequences.image_files import frames_in, natural
-from rpn2t.sequences.on_disk import open_target, unlisted_entries
+from rpn2t.sequences.layouts import place_of
+from rpn2t.sequences.on_disk import entries_of, open_target
 
 
 def made(folder: Path, names: Sequence[str]) -> Path:
@@ -50,7 +51,9 @@ def test_of_two_formats_of_each_frame_the_jpegs_are_tracked_and_it_is_said(tmp_p
 def test_a_data_set_takes_the_same_files(tmp_path: Path) -> None:
     folder = made(tmp_path / "cup", [*numbered("{:08d}.png", 3), *numbered("{:08d}.jpg", 3)])
     (folder / "groundtruth.txt").write_text("1,2,3,4\n" * 3)
-    (entry,) = unlisted_entries(folder)
+    place = place_of(folder)
+    assert place is not None
+    (entry,) = entries_of(place, tmp_path)
     target = open_target(entry, tmp_path, "vot", "otb")
     assert {image.suffix for image in target.images} == {".jpg"}
 
