@@ -167,7 +167,9 @@ def test_the_command_draws_the_frames_that_were_chosen(
     for name in ("explained_000099.png", "mine.png"):
         (tmp_path / "why" / name).write_text("earlier")
     explained = ["--output", "drawn", "--explain", "why", "--explain-frames", "3,5:"]
-    assert main(["track", str(clip.folder), *explained, *common]) == 0
+    assert main(["track", str(clip.folder), *explained, *common]) == 2
+    assert "why: holds pictures of an earlier run; choose another --explain" in capfd.readouterr().err
+    assert main(["track", str(clip.folder), *explained, "--overwrite", *common]) == 0
     assert sorted(file.name for file in (tmp_path / "why").iterdir()) == [
         "explained_000003.png", "explained_000005.png", "explained_000006.png", "mine.png"
     ]  # fmt: skip

@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS
+from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS, Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("dataset", default="otb100")
 @click.option(
     "--root",
