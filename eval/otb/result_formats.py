@@ -14,6 +14,7 @@ import numpy as np
 
 from rpn2t.boxes import Floats, from_one_based
 from rpn2t.errors import InputError
+from rpn2t.eval.otb.mat_files import MatReader
 
 SUFFIXES = frozenset({".txt", ".mat", ".json"})
 """What the files end in."""
@@ -28,25 +29,35 @@ class Run:
         path: the file, for messages.
         fps: frames a second, as a mean over the frames like got10k's; None if nothing says it.
         first: number of the image of the first box, if the file says it.
+        notes: what a reader should know of it, in lines.
     """
 
     boxes: Floats
     path: Path
     fps: float | None = None
     first: int | None = None
+    notes: tuple[str, ...] = ()
 
 
-def runs_in(path: Path) -> list[Run]:
+def runs_in(path: Path, matlab: MatReader) -> list[Run]:
     """The runs in a file: one in a text file, all runs over a target in a file of a toolkit.
+
+    Args:
+        path: the file.
+        matlab: reads MATLAB's files.
 
     Raises:
         InputError: the file is not what it should be; it is named, with the cure.
     """
     if path.suffix == ".mat":
-        return _read_mat(path)
+        return _read_mat(path, matlab)
     if path.suffix == ".json":
         return _read_json(path)
-    return [Run(_read_text(path), path, _text_fps(path))]
+    boxes = _read_text(path)
+    try:
+        return [Run(boxes, path, _text_fps(path))]
+    except InputError as error:
+        return [Run(boxes, path, notes=(f"no speed: {error}",))]
 
 
 def _read_text(path: Path) -> Floats:
@@ -105,20 +116,12 @@ def _text_fps(path: Path) -> float | None:
     return None
 
 
-def _read_mat(path: Path) -> list[Run]:
+def _read_mat(path: Path, matlab: MatReader) -> list[Run]:
     """The cell `results` of the MATLAB toolkit."""
-    from scipy.io import loadmat
-
-    try:
-        cell = loadmat(path, squeeze_me=True, struct_as_record=False)["results"]
-    except Exception as error:  # scipy raises many kinds
-        raise InputError(
-            f"{path}: no MATLAB file with a cell `results` (version 7 or older); get it again"
-        ) from error
-    structs = [item for item in np.atleast_1d(cell).ravel() if hasattr(item, "res")]
+    structs = matlab.read(path)
     if not structs:
         raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
-    return [_run_of({name: getattr(item, name) for name in item._fieldnames}, path) for item in structs]
+    return [_run_of(fields, path) for fields in structs]
 
 
 def _read_json(path: Path) -> list[Run]:

@@ -59,6 +59,13 @@ def run(parser: Parser, arguments: Sequence[str] | None, work: Callable[..., Any
     return 0
 
 
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number above 0")
+    return int(text)
+
+
 def words(text: str) -> tuple[str, ...]:
     """The parts of ``A,B``."""
     return tuple(word.strip() for word in text.split(",") if word.strip())

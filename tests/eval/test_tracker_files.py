@@ -1,6 +1,7 @@
 """Result files beyond the plain ones: MATLAB's types, late beginnings, TRE and SRE, other lists."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from rpn2t.benchmark.experiments import OtbExperiment
 from rpn2t.benchmark.otb_robustness import SHIFTS, tre_starts
-from rpn2t.benchmark.result_files import ResultFolder
+from rpn2t.benchmark.result_files import ResultFolder, ablations_of
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.scores import compute
@@ -168,24 +169,28 @@ def test_names_with_underscores_fall_apart_rightly(results: Path) -> None:
 def test_sequences_of_another_list_are_passed_over(results: Path) -> None:
     save_text(results / "T" / "Deer.txt", truth_of(71))
     save_text(results / "T" / "Bird2.txt", truth_of(99))  # not of TB-50
-    (tracker,) = choose_trackers(find_trackers(results, find_dataset("otb50"), "ope"), [])
+    (tracker,), notes = choose_trackers(find_trackers(results, find_dataset("otb50"), "ope"), [])
     assert set(tracker.files) == {"Deer"}
+    assert notes == []
 
 
-def test_one_name_for_two_folders_is_refused(results: Path) -> None:
-    for store in ("OTB2015", "OTB100"):
-        save_text(results / store / "T" / "Deer.txt", truth_of(71))
-    with pytest.raises(
-        InputError, match=r"T: has results in .*OTB100.* and in .*OTB2015.*; keep one of them"
-    ):
-        find_trackers(results, find_dataset("otb100"), "ope")
+def test_one_name_for_two_folders_is_compared_under_neither(results: Path) -> None:
+    for place in ("OTB2015/T", "OTB100/T", "U"):
+        save_text(results / place / "Deer.txt", truth_of(71))
+    found = find_trackers(results, find_dataset("otb100"), "ope")
+    doubled = r"T: has results in .*OTB100.* and in .*OTB2015.*; keep one of them"
+    chosen, (note,) = choose_trackers(found, [])
+    assert [each.name for each in chosen] == ["U"]
+    assert re.fullmatch(f"T is left out: {doubled}", note)
+    with pytest.raises(InputError, match=doubled):
+        choose_trackers(found, ["U", "T"])
 
 
 def test_trackers_are_chosen_in_order_and_unknown_ones_named(results: Path) -> None:
     for name in ("A", "b", "C"):
         save_text(results / name / "Deer.txt", truth_of(71))
     found = find_trackers(results, find_dataset("otb100"), "ope")
-    assert [each.name for each in choose_trackers(found, ["c", "A"])] == ["C", "A"]
+    assert [each.name for each in choose_trackers(found, ["c", "A"])[0]] == ["C", "A"]
     with pytest.raises(InputError, match="Z: no results of such a tracker; there are A, b, C"):
         choose_trackers(found, ["Z"])
 
@@ -279,11 +284,34 @@ def test_benchmarks_of_several_data_sets_share_a_folder(tmp_path: Path, results:
     assert names == ["tb50"]
 
 
+def test_ablations_are_compared_only_by_name(tmp_path: Path, results: Path) -> None:
+    mine = own_folder(tmp_path, "mine")
+    save_benchmarked(results, ablations_of(mine), "ablate-full", truth_of(30))
+    with pytest.raises(InputError, match="there are only ablations; name them: --trackers ablate-full"):
+        compute(mine.name, results, dataset=mine.name)
+    save_benchmarked(results, mine, "KCF", truth_of(30))
+    for named in ([], ["ablate-full", "KCF"]):
+        found = compute(mine.name, results, dataset=mine.name, trackers=named)
+        assert [each.name for each in found.trackers] == (named or ["KCF"])
+        assert found.notes == ()
+    inside = compute(mine.name, results / "mine-ABLATION", dataset=mine.name)
+    assert [each.name for each in inside.trackers] == ["ablate-full"]
+
+
+def test_results_on_another_folder_of_the_same_name_are_noted(tmp_path: Path, results: Path) -> None:
+    mine = own_folder(tmp_path, "mine")
+    save_benchmarked(results, mine, "KCF", truth_of(30))
+    manifest = ResultFolder(results, mine, "ope", "KCF").manifest
+    for folder, notes in ((mine.folder, ()), ("/d2/mine", ("KCF: its results were made on /d2/mine",))):
+        manifest.write_text(json.dumps({"folder": str(folder)}))
+        assert compute(mine.name, results, dataset=mine.name).notes == notes
+
+
 def test_a_run_that_is_missing_leaves_the_sequence_out(root: Path, results: Path) -> None:
     for run, boxes in runs_of("tre").items():
         if run != "07":
             save_text(results / "OTB2015-TRE" / "T" / f"Deer_{run}.txt", boxes)
-    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: no file of run 07;"):
+    with pytest.raises(InputError, match=r"of every tracker \(T is left out: no file of run 07\)"):
         compute(root, results, experiment="tre")
 
 
@@ -300,7 +328,7 @@ def test_other_runs_than_the_compared_frames_ask_for_leave_the_sequence_out(
             results / "results_TRE" / "deer_T.mat",
             *({"type": "rect", "res": boxes, "len": float(len(boxes))} for boxes in runs_of("tre").values()),
         )
-    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: 20 runs of 19;"):
+    with pytest.raises(InputError, match=r"of every tracker \(T is left out: 20 runs of 19\)"):
         compute(root, results, experiment="tre", frames=30)
 
 

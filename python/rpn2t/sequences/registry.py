@@ -61,6 +61,11 @@ class DataSet:
     entries: tuple[Entry, ...]
     store: str
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it lies, if it is a folder of sequences; None if it has a list."""
+        return None if self.name in _LISTS else Path(self.name).expanduser().resolve()
+
     @cached_property
     def _by_alias(self) -> dict[str, Entry]:
         folders = [entry.folder for entry in self.entries]
