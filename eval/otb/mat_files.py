@@ -16,16 +16,19 @@ from typing import Any
 from rpn2t.errors import InputError
 from rpn2t.system.closing import Closing
 
-_SECONDS = 10.0
-"""A file is read in milliseconds; one that takes so long is damaged."""
-
 _CHILD = Path(__file__).with_name("mat_child.py")
 
 
 class MatReader(Closing):
     """Reads MATLAB's result files. Use it as a context manager. The child starts with the first file."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 10.0) -> None:
+        """Nothing is started yet.
+
+        Args:
+            patience: seconds after which a file is damaged; others are read in milliseconds.
+        """
+        self._patience = patience
         self._child: subprocess.Popen[bytes] | None = None
         self._line: Connection[Any, Any] | None = None
 
@@ -53,10 +56,12 @@ class MatReader(Closing):
 
     def _ask(self, path: Path) -> list[dict[str, Any]] | None:
         """What the child says of a file; None if it finds no structs in it, or does not survive it."""
+        if self._child is not None and self._child.poll() is not None:
+            self.close()  # something else ended it
         line = self._line or self._start()
         try:
             line.send(str(path.absolute()))
-            if line.poll(_SECONDS):
+            if line.poll(self._patience):
                 answer: list[dict[str, Any]] | None = line.recv()
                 return answer
         except (EOFError, OSError):

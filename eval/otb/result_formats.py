@@ -128,7 +128,7 @@ def _read_json(path: Path) -> list[Run]:
     """A list of the Python toolkit's results."""
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON; get it again") from error
     items = items if isinstance(items, list) else [items]
     if not items or not all(isinstance(item, dict) and item.get("res") for item in items):
@@ -137,10 +137,7 @@ def _read_json(path: Path) -> list[Run]:
 
 
 def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
-    try:
-        res = np.asarray(fields["res"], dtype=np.float64)
-    except ValueError as error:
-        raise InputError(f"{path}: its boxes are not rows of numbers; get it again") from error
+    res = _array(fields["res"], path)
     if res.size == 0:
         raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
     kind = str(fields.get("type", fields.get("transformType", "rect")))
@@ -150,10 +147,17 @@ def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
     )
 
 
+def _array(value: Any, path: Path) -> Floats:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: its boxes are not rows of numbers; get it again") from error
+
+
 def _number(value: Any) -> float | None:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if np.isfinite(number) and number > 0 else None
 
@@ -177,7 +181,7 @@ def _rectangles(res: Floats, kind: str, template: Any, path: Path) -> Floats:
         return _corner_boxes(corners.reshape(len(corners) // 2, 2, -1)[:, :, :4])
     if kind == "ivtAff":
         rows = _rows_of(res, 6, kind, path)
-        size = np.asarray(template if template is not None else [], dtype=np.float64).ravel()
+        size = _array(template if template is not None else [], path).ravel()
         if len(size) < 2:
             raise InputError(f"{path}: type {kind} wants a tmplsize; export it as 'rect'")
         w, h = size[:2]

@@ -43,8 +43,8 @@ def write(found: Mapping[str, bytes], folder: Path) -> None:
 def _listed(folder: Path) -> list[str]:
     """The files that an earlier evaluation wrote into the folder."""
     try:
-        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
+        names = list(json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     inside = folder.resolve()
     return [str(name) for name in names if (folder / str(name)).resolve().is_relative_to(inside)]

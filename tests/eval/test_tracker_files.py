@@ -142,6 +142,31 @@ def test_damaged_files(root: Path, results: Path, name: str, words: str) -> None
         compute(root, results)
 
 
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"res": [[10**400, 1, 4, 3]]}, "its boxes are not rows of numbers"),
+        ({"res": [[1, 1, 4, {}]]}, "its boxes are not rows of numbers"),
+        ({"res": [[1] * 6] * 71, "resType": "ivtAff", "tmplsize": [10**400, 2]}, "not rows of numbers"),
+        ({"res": [[1, 1, 4, 3]] * 70, "fps": 10**400, "startFrame": 10**400}, "has 70 boxes"),
+    ],
+)
+def test_json_files_that_cannot_be_used(
+    root: Path, results: Path, run: dict[str, object], words: str
+) -> None:
+    (results / "X").mkdir()
+    (results / "X" / "Deer.json").write_text(json.dumps([run]))
+    with pytest.raises(InputError, match=rf"Deer\.json: .*{words}"):
+        compute(root, results)
+
+
+def test_json_without_end_is_damaged(root: Path, results: Path) -> None:
+    (results / "X").mkdir()
+    (results / "X" / "Deer.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"Deer\.json: not JSON"):
+        compute(root, results)
+
+
 def test_boxes_that_are_none_follow_the_toolkits_rule_where_its_own_files_have_them(
     root: Path, results: Path
 ) -> None:
