@@ -13,7 +13,7 @@ from rpn2t.cli import main
 from rpn2t.config import MODES
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import BackboneSpec
-from rpn2t.run.explain import SIZE, explain, mean_map
+from rpn2t.run.explain import SIZE, caption, explain, mean_map
 from rpn2t.run.explained_frames import Explainer, parse_list
 from rpn2t.run.session import Step
 from rpn2t.tracker.candidates import Best
@@ -122,6 +122,28 @@ def test_pictures_have_one_size_and_leave_the_frame_alone(
 def test_a_box_that_went_astray_is_drawn_all_the_same(observation: Observation) -> None:
     astray = dataclasses.replace(observation, reported=(-1e7, 3e6, 1e9, 2.0))
     assert explain(np.zeros((*SHAPE, 3), np.uint8), astray, 1).shape == (*SIZE, 3)
+
+
+def test_the_caption_says_score_threshold_and_overlap_and_judges_nothing(observation: Observation) -> None:
+    away = (70.0, 60.0, 10.0, 8.0)
+    texts = [text for text, _ in caption(observation, 12, away)]
+    assert texts[:2] == ["#12", "score 0.50, not below the threshold 0.20"]
+    assert texts[-1] == "overlap with the truth 0.00"
+    assert "overlap" not in " ".join(text for text, _ in caption(observation, 12, None))
+    failed = dataclasses.replace(observation, failed=True)
+    assert caption(failed, 12, None)[1][0] == "score 0.50, below the threshold 0.20"
+
+
+def test_a_search_that_leaves_the_frame_is_outlined_inside_it(observation: Observation) -> None:
+    """Above and below a wide frame its panel has the ground's colour alone, beside the titles."""
+    wide = np.full((60, 240, 3), 128, np.uint8)
+    boxes = observation.boxes + (0, -30, 0, 40)
+    picture = explain(wide, dataclasses.replace(observation, boxes=boxes), 7)
+    panel = picture[76:496, 8:648]  # the first one; the frame has its rows 130 to 290
+    margins = np.concatenate([panel[:124], panel[296:]])
+    assert (margins == margins[0, 0]).all()
+    inside = (panel[134:286] == (165, 165, 165)).all(axis=2)
+    assert inside.all(axis=0).any()  # a line from top to bottom
 
 
 @pytest.mark.parametrize("mode", MODES)
