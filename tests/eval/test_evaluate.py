@@ -23,6 +23,7 @@ from rpn2t.eval.otb.evaluation import evaluate
 from rpn2t.eval.otb.scores import compute
 from rpn2t.eval.otb.strips import pdf, picture
 from rpn2t.eval.otb_plots import main as script
+from rpn2t.eval.report.output import write
 from support import Clip, make_clip
 
 Boxes = NDArray[np.float64]
@@ -331,6 +332,17 @@ def test_what_is_left_out_is_said_and_the_rest_is_drawn(
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Nobody.txt: is called after no sequence" in page
     assert "Deer.txt: line 1: expected x, y, width and height" in page
+
+
+def test_what_no_evaluation_wrote_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(InputError, match=r"holds index\.html, which no evaluation wrote; choose another"):
+        write({"index.html": b"new", "evaluation.json": b"{}"}, tmp_path)
+    assert (tmp_path / "index.html").read_text() == "mine"
+    record = b'{"files": ["index.html", "evaluation.json"]}'
+    for content in (b"first", b"second"):
+        write({"index.html": content, "evaluation.json": record}, tmp_path / "out")
+    assert (tmp_path / "out" / "index.html").read_bytes() == b"second"
 
 
 def test_images_that_cannot_be_read_cost_their_pictures_alone(root: Path, results: Path) -> None:
