@@ -264,14 +264,19 @@ def _parts(runs: list[Run], target: Target, starts: Iterable[int], experiment: O
 
 
 def _beyond(runs: list[Run], target: Target, starts: Iterable[int], protocol: Protocol) -> list[str]:
-    """Notes on rows beyond the ground truth's, which were cut."""
+    """A note if there are rows beyond the ground truth's, which were cut."""
     whole = len(target) + target.entry.omitted(protocol)
-    found = [(run, len(run.boxes) - (whole - start)) for run, start in zip(runs, starts, strict=True)]
-    return [
-        f"{run.path}: has {len(run.boxes)} boxes for {len(run.boxes) - more} frames; the last {more} are cut"
-        for run, more in found
-        if more > 0
+    longer = [
+        (run, whole - start)
+        for run, start in zip(runs, starts, strict=True)
+        if len(run.boxes) > whole - start
     ]
+    if not longer:
+        return []
+    run, frames = longer[0]
+    others = f", and so in {len(longer) - 1} more runs" if len(longer) > 1 else ""
+    have = len(run.boxes)
+    return [f"{run.path}: has {have} boxes for {frames} frames; the last {have - frames} are cut{others}"]
 
 
 def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:

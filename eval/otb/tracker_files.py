@@ -157,12 +157,14 @@ def choose_trackers(
         raise InputError(
             "; ".join(notes) or f"there are only ablations; name them: --trackers {','.join(found)}"
         )
-    notes += [
-        f"{file}: is called after no sequence and left out"
-        for each in chosen.values()
-        for file in each.strangers
-    ]
+    notes += [_note_on(each.strangers) for each in chosen.values() if each.strangers]
     return list(chosen.values()), notes
+
+
+def _note_on(strangers: tuple[Path, ...]) -> str:
+    more = len(strangers) - 1
+    others = f", and so are {more} more files there" if more else ""
+    return f"{strangers[0]}: is called after no sequence and left out{others}"
 
 
 def _benchmarked(folder: Path) -> bool:

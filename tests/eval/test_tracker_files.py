@@ -265,6 +265,27 @@ def test_the_frames_of_all_runs_are_counted_together(
     assert tracker.scores["Deer"].auc == pytest.approx((1 - lost / frames) * 20 / 21)
 
 
+@pytest.mark.parametrize("experiment", ["tre", "sre"])
+def test_rows_beyond_the_truth_are_cut_if_it_is_known_where_the_run_began(
+    root: Path, results: Path, experiment: OtbExperiment
+) -> None:
+    for run, boxes in runs_of(experiment).items():
+        more = np.concatenate([boxes, np.ones((2, 4))])
+        save_text(results / f"OTB2015-{experiment.upper()}" / "T" / f"Deer_{run}.txt", more)
+    if experiment == "tre":
+        with pytest.raises(
+            InputError, match=r"has 73 boxes, .* from frame 0 \(from 0\) on has 71; run it again"
+        ):
+            compute(root, results, experiment="tre")
+        return
+    found = compute(root, results, experiment="sre")
+    assert found.trackers[0].scores["Deer"].precision_20 == pytest.approx(1 - 70 / (12 * 71))
+    (note,) = found.notes
+    assert note.endswith(
+        "Deer_left.txt: has 73 boxes for 71 frames; the last 2 are cut, and so in 11 more runs"
+    )
+
+
 def test_experiments_do_not_mix(root: Path, results: Path) -> None:
     save_text(results / "OTB2015" / "T" / "Deer.txt", truth_of(71))
     for run, boxes in runs_of("tre").items():
