@@ -56,7 +56,7 @@ setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes 
 
 demo: setup ## track a face through a real clip: an annotated video, minutes after the set-up
 	@$(PYTHON) tools/fetch_demo_clip.py $(DEMO_CLIP)
-	@$(VENV)/bin/rpn2t track $(DEMO_CLIP) --init $(DEMO_BOX) --mode fast --output $(DEMO_OUTPUT)
+	@$(VENV)/bin/rpn2t track $(DEMO_CLIP) --init $(DEMO_BOX) --mode fast --output $(DEMO_OUTPUT) --overwrite
 	@echo "The demo made:"
 	@ls -1 $(DEMO_OUTPUT) | sed 's|^|  $(CURDIR)/$(DEMO_OUTPUT)/|'
 

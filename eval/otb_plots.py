@@ -13,7 +13,7 @@ from collections.abc import Sequence
 try:
     from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
     from rpn2t.eval.otb.evaluation import evaluate
-    from rpn2t.eval.report.command_line import Parser, run, words
+    from rpn2t.eval.report.command_line import Parser, positive, run, words
     from rpn2t.sequences.protocols import PROTOCOLS
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
@@ -37,7 +37,7 @@ def _parser() -> Parser:
     add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
     add("--attributes", type=words, default=(), metavar="A,B", help="which [all that occur]")
     add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")
-    add("--frames", type=int, metavar="N", help="compare the first N frames only")
+    add("--frames", type=positive, metavar="N", help="compare the first N frames only")
     add("--normalised", action="store_true", help="add normalised precision, which is no measure of OTB")
     add("--no-strips", dest="strips", action="store_false", help="show no frames")
     return parser

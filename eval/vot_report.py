@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 try:
-    from rpn2t.eval.report.command_line import Parser, run, words
+    from rpn2t.eval.report.command_line import Parser, positive, run, words
     from rpn2t.eval.vot.evaluation import evaluate
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--dataset", default="vot2016", metavar="NAME", help="vot2016 or a folder [vot2016]")
     add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
     add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")
+    add("--frames", type=positive, metavar="N", help="compare the first N frames only")
     add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the challenge's, or by its rule]")
     return run(parser, arguments, evaluate)
 

@@ -23,8 +23,8 @@ _SMALL = (
     "candidates=64", "mining_pool=128", "iterations_first=6", "iterations_later=3",
 )  # fmt: skip
 _SEQUENCES = ("Crossing", "Deer")
-_MACHINE = ("seconds", "finished", "system", "cpu", "python", "numpy", "opencv", "blas", "version")
-"""Keys of a manifest's runs and identity that tell of the machine, the day or the version."""
+_MACHINE = ("seconds", "finished", "system", "cpu", "python", "numpy", "opencv", "blas", "version", "folder")
+"""Keys of a manifest, its runs and its identity that tell of the machine, the day or the version."""
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def evaluate(
     strips: bool = True,
     say: Callable[[str], None] = print,
 ) -> OtbEvaluation:
-    """Measure, draw and write everything; nothing is written if anything cannot be read or drawn.
+    """Measure, draw and write everything; nothing is written if nothing can be compared.
 
     Args:
         root: folder of the sequences, or of NAME.txt and att/NAME.txt.

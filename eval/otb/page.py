@@ -42,8 +42,8 @@ def page(evaluation: OtbEvaluation, found: list[Table], *, strips: bool) -> str:
         + "".join(table_html(table) for table in found if table.name.startswith("sequences"))
         + "</div>",
         "Frames": '<p class="note">Success and precision by tracker; the ground truth is the thin white box; '
-        "frames are numbered from 1. Below, the overlap with the ground truth frame by frame.</p>"
-        + "".join(_sequences(evaluation, strips and can_draw(evaluation))),
+        "frames count from 0, the first one that is compared. Below, the overlap with the ground truth frame "
+        "by frame.</p>" + "".join(_sequences(evaluation, strips and can_draw(evaluation))),
     }
     names = [tracker.name for tracker in evaluation.trackers]
     return render("OTB evaluation", evaluation.scope, names, [*lines, *evaluation.notes], sections)
@@ -102,7 +102,7 @@ def _strip(evaluation: OtbEvaluation, target: Target) -> str:
     images = []
     for row in chosen_frames(len(target)):
         data = b64encode(picture(evaluation, target, row)).decode()
-        images.append(f'<img src="data:image/jpeg;base64,{data}" alt="frame {row + 1}" loading="lazy">')
+        images.append(f'<img src="data:image/jpeg;base64,{data}" alt="frame {row}" loading="lazy">')
     return f'<div class="strip">{"".join(images)}</div>'
 
 
@@ -174,5 +174,5 @@ def _mark(row: int, count: int) -> str:
     anchor = "end" if row == count - 1 else "middle"
     return (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{_y(0):.1f}" class="mark"/>'
-        f'<text x="{x:.1f}" y="{_PLOT_HEIGHT - 4}" text-anchor="{anchor}">{row + 1}</text>'
+        f'<text x="{x:.1f}" y="{_PLOT_HEIGHT - 4}" text-anchor="{anchor}">{row}</text>'
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from rpn2t.boxes import Floats, from_one_based
 from rpn2t.errors import InputError
+from rpn2t.eval.otb.mat_files import MatReader
 
 SUFFIXES = frozenset({".txt", ".mat", ".json"})
 """What the files end in."""
@@ -28,25 +29,35 @@ class Run:
         path: the file, for messages.
         fps: frames a second, as a mean over the frames like got10k's; None if nothing says it.
         first: number of the image of the first box, if the file says it.
+        notes: what a reader should know of it, in lines.
     """
 
     boxes: Floats
     path: Path
     fps: float | None = None
     first: int | None = None
+    notes: tuple[str, ...] = ()
 
 
-def runs_in(path: Path) -> list[Run]:
+def runs_in(path: Path, matlab: MatReader) -> list[Run]:
     """The runs in a file: one in a text file, all runs over a target in a file of a toolkit.
+
+    Args:
+        path: the file.
+        matlab: reads MATLAB's files.
 
     Raises:
         InputError: the file is not what it should be; it is named, with the cure.
     """
     if path.suffix == ".mat":
-        return _read_mat(path)
+        return _read_mat(path, matlab)
     if path.suffix == ".json":
         return _read_json(path)
-    return [Run(_read_text(path), path, _text_fps(path))]
+    boxes = _read_text(path)
+    try:
+        return [Run(boxes, path, _text_fps(path))]
+    except InputError as error:
+        return [Run(boxes, path, notes=(f"no speed: {error}",))]
 
 
 def _read_text(path: Path) -> Floats:
@@ -105,27 +116,19 @@ def _text_fps(path: Path) -> float | None:
     return None
 
 
-def _read_mat(path: Path) -> list[Run]:
+def _read_mat(path: Path, matlab: MatReader) -> list[Run]:
     """The cell `results` of the MATLAB toolkit."""
-    from scipy.io import loadmat
-
-    try:
-        cell = loadmat(path, squeeze_me=True, struct_as_record=False)["results"]
-    except Exception as error:  # scipy raises many kinds
-        raise InputError(
-            f"{path}: no MATLAB file with a cell `results` (version 7 or older); get it again"
-        ) from error
-    structs = [item for item in np.atleast_1d(cell).ravel() if hasattr(item, "res")]
+    structs = matlab.read(path)
     if not structs:
         raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
-    return [_run_of({name: getattr(item, name) for name in item._fieldnames}, path) for item in structs]
+    return [_run_of(fields, path) for fields in structs]
 
 
 def _read_json(path: Path) -> list[Run]:
     """A list of the Python toolkit's results, or py-MDNet's one result."""
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON; get it again") from error
     items = items if isinstance(items, list) else [items]
     if not items or not all(isinstance(item, dict) and item.get("res") for item in items):
@@ -134,10 +137,7 @@ def _read_json(path: Path) -> list[Run]:
 
 
 def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
-    try:
-        res = np.asarray(fields["res"], dtype=np.float64)
-    except ValueError as error:
-        raise InputError(f"{path}: its boxes are not rows of numbers; get it again") from error
+    res = _array(fields["res"], path)
     if res.size == 0:
         raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
     kind = str(fields.get("type", fields.get("transformType", "rect")))
@@ -147,10 +147,17 @@ def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
     )
 
 
+def _array(value: Any, path: Path) -> Floats:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: its boxes are not rows of numbers; get it again") from error
+
+
 def _number(value: Any) -> float | None:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if np.isfinite(number) and number > 0 else None
 
@@ -174,7 +181,7 @@ def _rectangles(res: Floats, kind: str, template: Any, path: Path) -> Floats:
         return _corner_boxes(corners.reshape(len(corners) // 2, 2, -1)[:, :, :4])
     if kind == "ivtAff":
         rows = _rows_of(res, 6, kind, path)
-        size = np.asarray(template if template is not None else [], dtype=np.float64).ravel()
+        size = _array(template if template is not None else [], path).ravel()
         if len(size) < 2:
             raise InputError(f"{path}: type {kind} wants a tmplsize; export it as 'rect'")
         w, h = size[:2]

@@ -1,7 +1,7 @@
 """What an evaluation of OTB results computes: each tracker's curves on each sequence, and their means.
 
-All trackers are compared on the same sequences, as published tables are: one that any of them lacks, or that
-the root lacks, is left out of every mean and named.
+All trackers are compared on the same sequences, as published tables are (:mod:`rpn2t.eval.comparison`). One
+that the root lacks is left out of every mean, too, and named.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from rpn2t.benchmark.experiments import OtbExperiment
+from rpn2t.benchmark.manifest import note_on_folder
 from rpn2t.benchmark.result_files import run_starts
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
+from rpn2t.eval.comparison import compare
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.breakdown import Breakdown, break_down, mean_breakdown
+from rpn2t.eval.otb.mat_files import MatReader
 from rpn2t.eval.otb.result_formats import Run
 from rpn2t.eval.otb.tracker_files import TrackerFiles, align, choose_trackers, find_trackers
 from rpn2t.sequences.protocols import Protocol
@@ -153,36 +156,32 @@ def compute(
         if name.upper() not in ATTRIBUTES:
             raise InputError(f"{name}: no attribute of OTB; there are {', '.join(ATTRIBUTES)}")
     opened = chosen.open(root, protocol)
-    files = choose_trackers(find_trackers(results, chosen, experiment), trackers)
-    absent = dict(opened.absent)
-    notes: list[str] = []
-    measured: dict[str, dict[str, tuple[Score, Floats]]] = {each.name: {} for each in files}
-    compared = []
-    for target in opened.sequences:
-        try:
-            read = {each.name: _read(each, target, protocol, frames, experiment) for each in files}
-        except LookupError as error:
-            absent[target.name] = str(error.args[0])
-            continue
-        compared.append(target.head(frames).head(len(target.truth)))  # what has no truth is not measured
-        for name, runs in read.items():
-            measured[name][target.name] = _measure(runs, protocol)
-            notes += _unusable(name, target.name, runs)
-    if not compared:
-        reasons = [f"{name}: {why}" for name, why in absent.items() if name not in opened.absent]
-        raise InputError(
-            f"{results}: no sequence of {root} is there for every tracker ({'; '.join(reasons[:3])}); choose "
-            "others by --trackers"
+    files, notes = choose_trackers(find_trackers(results, chosen, experiment), trackers)
+    by_name = {each.name: each for each in files}
+    with MatReader() as matlab:
+        compared = compare(
+            results,
+            by_name,
+            opened.sequences,
+            lambda name, target: _result(by_name[name], target, protocol, frames, experiment, matlab),
         )
+    absent = {**opened.absent, **compared.absent}
+    notes += compared.notes
+    for name in compared.results:
+        notes += note_on_folder(name, by_name[name].folder, chosen)
+    for target in compared.targets:
+        for found in compared.results.values():
+            notes += found[target.name].notes
     return OtbEvaluation(
         dataset=chosen,
         experiment=experiment,
         protocol=protocol,
         frames=frames,
-        sequences=tuple(compared),
+        # what has no truth is not measured
+        sequences=tuple(target.head(frames).head(len(target.truth)) for target in compared.targets),
         absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
-        trackers=tuple(_tracked(name, of_it, experiment) for name, of_it in measured.items()),
-        attributes=_attributes(compared, attributes),
+        trackers=tuple(_tracked(name, found, experiment) for name, found in compared.results.items()),
+        attributes=_attributes(compared.targets, attributes),
         notes=tuple(notes),
     )
 
@@ -204,41 +203,81 @@ class _Part:
     fps: float | None
 
 
-def _read(
-    files: TrackerFiles, target: Target, protocol: Protocol, frames: int | None, experiment: OtbExperiment
-) -> list[_Part]:
-    """A tracker's runs over a target.
+@dataclass(frozen=True)
+class _Result:
+    """A tracker's result on one sequence.
+
+    Attributes:
+        score: over all runs.
+        boxes: of the first run, as they are measured.
+        notes: what is odd in its files, in lines.
+    """
+
+    score: Score
+    boxes: Floats
+    notes: tuple[str, ...]
+
+
+def _result(
+    files: TrackerFiles,
+    target: Target,
+    protocol: Protocol,
+    frames: int | None,
+    experiment: OtbExperiment,
+    matlab: MatReader,
+) -> _Result:
+    """Read a tracker's runs over a target and measure them.
 
     Raises:
-        LookupError: it has none, or others than the experiment makes of the compared frames, or there is
-            nothing to measure them by.
+        LookupError: it has none, or others than the experiment makes of the compared frames.
+        InputError: a file cannot be used.
     """
-    if not target.is_measurable:
-        raise LookupError("its ground truth has only the first frame's box")
     compared = target.head(frames)
     starts = run_starts(experiment, compared.truth)
-    try:
-        runs = files.read(target.name, starts)
-        if experiment == "ope":
-            boxes = align(runs[0], target, protocol, frames)[: len(target.truth)]
-            return [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
-    except LookupError as error:
-        raise LookupError(f"{files.name}: {error.args[0]}") from None
-    return _parts(runs, compared, starts.values())
+    runs = files.read(target.name, starts, matlab)
+    if experiment == "ope":
+        boxes = align(runs[0], target, protocol, frames)[: len(target.truth)]
+        parts = [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
+    else:
+        parts = _parts(runs, compared, starts.values(), experiment)
+    score, measured = _measure(parts, protocol)
+    notes = [note for run in runs for note in run.notes]
+    notes += _beyond(runs, target, starts.values(), protocol)
+    return _Result(score, measured, (*notes, *_unusable(files.name, target.name, parts)))
 
 
-def _parts(runs: list[Run], target: Target, starts: Iterable[int]) -> list[_Part]:
-    """TRE's or SRE's runs, each with the truth from its own first frame on."""
+def _parts(runs: list[Run], target: Target, starts: Iterable[int], experiment: OtbExperiment) -> list[_Part]:
+    """TRE's or SRE's runs, each with the truth from its own first frame on. They are cut to the truth.
+
+    TRE's must not have more rows than frames: a longer sequence has its runs begin at other frames.
+    """
     parts = []
     for run, start in zip(runs, starts, strict=True):
         truth = target.truth[start:]
-        if len(run.boxes) != len(target) - start:
+        have, frames = len(run.boxes), len(target) - start
+        if have < len(truth) or (experiment == "tre" and have > frames):
             raise InputError(
-                f"{run.path}: has {len(run.boxes)} boxes, the run of {target.name} from frame {start + 1} on "
-                f"has {len(target) - start}; run it again"
+                f"{run.path}: has {have} boxes, the run of {target.name} from frame {start} (from 0) on has "
+                f"{frames}; run it again"
             )
         parts.append(_Part(run.boxes[: len(truth)], truth, run.fps))
     return parts
+
+
+def _beyond(runs: list[Run], target: Target, starts: Iterable[int], protocol: Protocol) -> list[str]:
+    """A note if there are rows beyond the ground truth's, which were cut."""
+    whole = len(target) + target.entry.omitted(protocol)
+    longer = [
+        (run, whole - start)
+        for run, start in zip(runs, starts, strict=True)
+        if len(run.boxes) > whole - start
+    ]
+    if not longer:
+        return []
+    run, frames = longer[0]
+    others = f", and so in {len(longer) - 1} more runs" if len(longer) > 1 else ""
+    have = len(run.boxes)
+    return [f"{run.path}: has {have} boxes for {frames} frames; the last {have - frames} are cut{others}"]
 
 
 def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
@@ -266,9 +305,9 @@ def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
 
 
-def _tracked(name: str, measured: Mapping[str, tuple[Score, Floats]], experiment: OtbExperiment) -> Tracked:
-    boxes = {target: boxes for target, (_, boxes) in measured.items()} if experiment == "ope" else {}
-    return Tracked(name, {target: score for target, (score, _) in measured.items()}, boxes)
+def _tracked(name: str, found: Mapping[str, _Result], experiment: OtbExperiment) -> Tracked:
+    boxes = {target: each.boxes for target, each in found.items()} if experiment == "ope" else {}
+    return Tracked(name, {target: each.score for target, each in found.items()}, boxes)
 
 
 def _attributes(sequences: Sequence[Target], chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:

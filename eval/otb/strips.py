@@ -4,6 +4,7 @@ figure 6.
 Images are read and drawn with Pillow, which matplotlib brings along.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -14,16 +15,18 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
 from rpn2t.boxes import Floats, as_box
-from rpn2t.errors import InputError
 from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.report.styles import rgb, style_of
 from rpn2t.sequences.target import Target
 
 FRAMES = 6
 """Frames of a sequence."""
+
+UNREADABLE = "the image cannot be read"
+"""Stands in the place of such a frame."""
 
 _WIDTH = 300
 _QUALITY = 78
@@ -42,8 +45,12 @@ def can_draw(evaluation: OtbEvaluation) -> bool:
 
 
 def picture(evaluation: OtbEvaluation, target: Target, row: int) -> bytes:
-    """One frame as JPEG, with its number (from 1 in the sequence), the truth and every tracker's box."""
+    """One frame as JPEG, with its number (from 0 in the sequence), the truth and every tracker's box."""
     image = _open(target.images[row])
+    if image is None:
+        image = Image.new("RGB", (_WIDTH, _WIDTH * 3 // 4), (128, 128, 128))
+        _label(ImageDraw.Draw(image), f"#{row}: {UNREADABLE}")
+        return _jpeg(image)
     scale = _WIDTH / image.width
     image = image.resize((_WIDTH, max(1, round(image.height * scale))), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
@@ -51,7 +58,11 @@ def picture(evaluation: OtbEvaluation, target: Target, row: int) -> bytes:
         corners = _corners(box, scale)
         if corners is not None:
             draw.rectangle(corners, outline=rgb(colour), width=width)
-    _label(draw, f"#{row + 1}")
+    _label(draw, f"#{row}")
+    return _jpeg(image)
+
+
+def _jpeg(image: Image.Image) -> bytes:
     stream = BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY)
     return stream.getvalue()
@@ -86,7 +97,12 @@ def _page(evaluation: OtbEvaluation, targets: Sequence[Target]) -> Figure:
 
 
 def _panel(axes: Any, evaluation: OtbEvaluation, target: Target, row: int) -> None:
+    label = {"transform": axes.transAxes, "va": "top", "fontsize": 7, "color": "yellow",
+             "bbox": {"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0}}  # fmt: skip
     image = _open(target.images[row])
+    if image is None:
+        axes.text(0.02, 0.96, f"#{row}: {UNREADABLE}", **label)
+        return
     width, height = image.size
     small = image.resize((_WIDTH, max(1, round(height * _WIDTH / width))), Image.Resampling.BILINEAR)
     axes.imshow(np.asarray(small), extent=(0, width, height, 0))
@@ -99,8 +115,7 @@ def _panel(axes: Any, evaluation: OtbEvaluation, target: Target, row: int) -> No
             axes.add_patch(
                 Rectangle((x, y), w, h, fill=False, edgecolor=colour, linestyle=dash, linewidth=1.2)
             )
-    axes.text(0.02, 0.96, f"#{row + 1}", transform=axes.transAxes, va="top", fontsize=7, color="yellow",
-              bbox={"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0})  # fmt: skip
+    axes.text(0.02, 0.96, f"#{row}", **label)
 
 
 def _boxes(evaluation: OtbEvaluation, target: Target, row: int) -> Iterable[tuple[Floats, str, int]]:
@@ -110,14 +125,13 @@ def _boxes(evaluation: OtbEvaluation, target: Target, row: int) -> Iterable[tupl
         yield tracker.boxes[target.name][row], style_of(number).colour, 3 if number == 0 else 2
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path) -> Image.Image | None:
+    """The image; None if it cannot be read. The figures do not need it."""
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             return image.convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(
-            f"{path}: no image that can be read; get the sequence again, or say --no-strips"
-        ) from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow's readers raise
+        return None
 
 
 def _corners(box: Floats, scale: float) -> tuple[float, float, float, float] | None:

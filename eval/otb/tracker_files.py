@@ -18,13 +18,14 @@ Others belong to the sequences that they are called after.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rpn2t.benchmark.experiments import OTB_EXPERIMENTS, OtbExperiment
-from rpn2t.benchmark.result_files import MANIFEST, run_labels, store_name
+from rpn2t.benchmark.result_files import MANIFEST, ablations_of, run_labels, store_name
 from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
+from rpn2t.eval.otb.mat_files import MatReader
 from rpn2t.eval.otb.result_formats import SUFFIXES, Run, runs_in
 from rpn2t.sequences.protocols import PROTOCOLS, Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
@@ -55,6 +56,8 @@ class TrackerFiles:
         files: target -> label of the run -> file. The label is "" unless it is TRE or SRE in text files.
         experiment: which one was run.
         strangers: files beside them whose names are no sequence's.
+        other: another folder with results of a tracker of this name; None if there is none.
+        ablation: whether `rpn2t ablate` made them. They are compared only if they are named.
     """
 
     name: str
@@ -62,13 +65,16 @@ class TrackerFiles:
     files: Mapping[str, Mapping[str, Path]]
     experiment: OtbExperiment
     strangers: tuple[Path, ...] = ()
+    other: Path | None = None
+    ablation: bool = False
 
-    def read(self, target: str, labels: Collection[str]) -> list[Run]:
+    def read(self, target: str, labels: Collection[str], matlab: MatReader) -> list[Run]:
         """The runs over one target, in the order of the labels.
 
         Args:
             target: its name.
             labels: of the runs that the experiment makes of it.
+            matlab: reads MATLAB's files.
 
         Raises:
             LookupError: there are other runs, or none; the text says it.
@@ -78,12 +84,12 @@ class TrackerFiles:
         if not files:
             raise LookupError("no file")
         if "" in files:
-            runs = runs_in(files[""])
+            runs = runs_in(files[""], matlab)
             found, runs = len(runs), runs[: len(labels)]
         else:
             if lacking := [label for label in labels if label not in files]:
                 raise LookupError(f"no file of run {', '.join(lacking)}")
-            found, runs = len(files), [runs_in(files[label])[0] for label in labels]
+            found, runs = len(files), [runs_in(files[label], matlab)[0] for label in labels]
         if found != len(labels) and self.experiment != "ope":
             raise LookupError(f"{found} runs of {len(labels)}")
         return runs
@@ -95,27 +101,27 @@ def find_trackers(
     """Every tracker that has results of the experiment on the data set under a folder, by name.
 
     Raises:
-        InputError: there is no such folder, it holds no results, or one name stands for two folders.
+        InputError: there is no such folder, or it holds no results.
     """
     root = Path(results).expanduser()
     if not root.is_dir():
         raise InputError(f"{results}: no such folder; --results names the one that holds trackers' results")
     lists = (dataset, find_dataset(dataset.name), find_dataset("otb100"))
     store = store_name(dataset, experiment)
+    ablations = store_name(ablations_of(dataset), experiment)
     found: dict[str, TrackerFiles] = {}
     elsewhere: set[str] = set()
     for folder in _folders(root, experiment, store):
         # A store, or a tracker's folder in it, that the caller named is taken whatever it is called.
         named = root in (folder, folder.parent)
-        if _benchmarked(folder) and not named and folder.parent.name != store:
+        if _benchmarked(folder) and not named and folder.parent.name not in (store, ablations):
             elsewhere.add(str(folder.parent))
             continue
+        ablation = folder.parent.name == ablations and not named
         for tracker in _in_folder(folder, root, lists, experiment):
-            other = found.setdefault(tracker.name, tracker)
-            if other is not tracker:
-                raise InputError(
-                    f"{tracker.name}: has results in {other.folder} and in {folder}; keep one of them"
-                )
+            first = found.setdefault(tracker.name, replace(tracker, ablation=ablation))
+            if first.folder != folder:
+                found[tracker.name] = replace(first, other=folder)
     if not found:
         raise InputError(
             f"{results}: holds no tracker's {experiment.upper()} results on {dataset.name}; it should hold "
@@ -125,22 +131,44 @@ def find_trackers(
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
-def choose_trackers(found: Mapping[str, TrackerFiles], names: Sequence[str]) -> list[TrackerFiles]:
-    """The named trackers in the order named, or all if none is named.
+def choose_trackers(
+    found: Mapping[str, TrackerFiles], names: Sequence[str]
+) -> tuple[list[TrackerFiles], list[str]]:
+    """The named trackers in the order named. If none is named: all that are no ablations.
+
+    Returns:
+        The trackers, and notes on what of theirs is left out.
 
     Raises:
-        InputError: there is no such tracker, or a file in its folder is called after no sequence.
+        InputError: there is no such tracker, it has two folders, or there is none to choose.
     """
     by_lower = {name.lower(): name for name in found}
     chosen: dict[str, TrackerFiles] = {}
-    for name in names or found:
+    notes = []
+    for name in names or [each.name for each in found.values() if not each.ablation]:
         known = name if name in found else by_lower.get(name.lower())
         if known is None:
             raise InputError(f"{name}: no results of such a tracker; there are {', '.join(found)}")
-        chosen[known] = found[known]
-        for file in found[known].strangers:
-            raise InputError(f"{file}: is called after no sequence; rename it, or take it out of the folder")
-    return list(chosen.values())
+        tracker = found[known]
+        if tracker.other is None:
+            chosen[known] = tracker
+            continue
+        doubled = f"{known}: has results in {tracker.folder} and in {tracker.other}; keep one of them"
+        if names:
+            raise InputError(doubled)
+        notes.append(f"{known} is left out: {doubled}")
+    if not chosen:
+        raise InputError(
+            "; ".join(notes) or f"there are only ablations; name them: --trackers {','.join(found)}"
+        )
+    notes += [_note_on(each.strangers) for each in chosen.values() if each.strangers]
+    return list(chosen.values()), notes
+
+
+def _note_on(strangers: tuple[Path, ...]) -> str:
+    more = len(strangers) - 1
+    others = f", and so are {more} more files there" if more else ""
+    return f"{strangers[0]}: is called after no sequence and left out{others}"
 
 
 def _benchmarked(folder: Path) -> bool:
@@ -234,7 +262,8 @@ def align(run: Run, target: Target, protocol: Protocol, frames: int | None) -> F
     """The boxes of an OPE run that are compared.
 
     A file may hold all rows of the ground truth although the protocol begins later, it may end with the
-    ground truth, and it may end early if only the first frames are compared.
+    ground truth, and it may end early if only the first frames are compared. Rows beyond the frames are
+    cut, as the toolkits do.
 
     Args:
         run: what was read.
@@ -243,13 +272,13 @@ def align(run: Run, target: Target, protocol: Protocol, frames: int | None) -> F
         frames: how many frames are compared; None for all.
 
     Raises:
-        InputError: the file has other rows.
+        InputError: the file has too few rows, or it cannot be known which frames they belong to.
         LookupError: it begins later than the protocol does; the text says it.
     """
     have, rows = len(run.boxes), len(target)
     wanted = min(rows, frames or rows)
     omitted = target.entry.omitted(protocol)
-    if have in (rows, len(target.truth)):
+    if have in (rows, len(target.truth)) or (have > rows and not omitted):
         return run.boxes[:wanted]
     if omitted and have == rows + omitted:
         return run.boxes[omitted : omitted + wanted]

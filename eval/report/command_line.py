@@ -9,12 +9,34 @@ from rpn2t.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
+    """A parser that says in one line what is wrong. An option that is given twice is wrong."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.given: set[str] = set()
+        self.register("action", None, _Once)
 
     def error(self, message: str) -> NoReturn:
         """Print it, and exit with status 2."""
         print(f"{self.prog}: {message}; -h lists the options", file=sys.stderr)
         raise SystemExit(2)
+
+
+class _Once(argparse.Action):
+    """Takes an option's value, if it is the first."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(parser, Parser)
+        if self.dest in parser.given:
+            parser.error(f"{self.option_strings[0]} is given twice; give it once")
+        parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
 
 
 def run(parser: Parser, arguments: Sequence[str] | None, work: Callable[..., Any]) -> int:
@@ -35,6 +57,13 @@ def run(parser: Parser, arguments: Sequence[str] | None, work: Callable[..., Any
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number above 0")
+    return int(text)
 
 
 def words(text: str) -> tuple[str, ...]:

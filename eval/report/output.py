@@ -17,8 +17,12 @@ def write(found: Mapping[str, bytes], folder: Path) -> None:
     """Write all files, through a folder beside it, and remove those that an earlier evaluation left.
 
     Raises:
-        InputError: they cannot be written.
+        InputError: they cannot be written, or would replace what no evaluation wrote.
     """
+    earlier = _listed(folder)
+    for name in found:
+        if name not in earlier and (folder / name).exists():
+            raise InputError(f"{folder}: holds {name}, which no evaluation wrote; choose another --output")
     part: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +30,7 @@ def write(found: Mapping[str, bytes], folder: Path) -> None:
         for name, content in found.items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).write_bytes(content)
-        for old in _listed(folder):
+        for old in earlier:
             (folder / old).unlink(missing_ok=True)
         for name in found:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -43,8 +47,8 @@ def write(found: Mapping[str, bytes], folder: Path) -> None:
 def _listed(folder: Path) -> list[str]:
     """The files that an earlier evaluation wrote into the folder."""
     try:
-        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
+        names = list(json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     inside = folder.resolve()
     return [str(name) for name in names if (folder / str(name)).resolve().is_relative_to(inside)]

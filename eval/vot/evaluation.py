@@ -25,9 +25,10 @@ def evaluate(
     trackers: Sequence[str] = (),
     sequences: Sequence[str] = (),
     interval: tuple[int, int] | None = None,
+    frames: int | None = None,
     say: Callable[[str], None] = print,
 ) -> VotEvaluation:
-    """Measure, draw and write everything; nothing is written if anything cannot be read.
+    """Measure, draw and write everything; nothing is written if nothing can be compared.
 
     Args:
         root: folder of the sequences, or of NAME.txt.
@@ -37,6 +38,7 @@ def evaluate(
         trackers: which, and in what order; all if none is named.
         sequences: which; all if none is named.
         interval: of the expected average overlap; None for the challenge's, or one by its rule.
+        frames: how many first frames are compared; None for all.
         say: shows a line to the user.
 
     Raises:
@@ -45,7 +47,13 @@ def evaluate(
     folder = Path(output).expanduser()
     require_writable(folder, "--output")
     evaluation = compute(
-        root, results, dataset=dataset, trackers=trackers, sequences=sequences, interval=interval
+        root,
+        results,
+        dataset=dataset,
+        trackers=trackers,
+        sequences=sequences,
+        interval=interval,
+        frames=frames,
     )
     write(_files(evaluation), folder)
     say(evaluation.scope)
@@ -94,6 +102,7 @@ def _record(evaluation: VotEvaluation, names: Sequence[str]) -> str:
         "dataset": evaluation.dataset.name,
         "experiment": "supervised",
         "interval": list(evaluation.interval),
+        "frames": evaluation.frames,
         "sequences": list(evaluation.sequences),
         "absent": dict(evaluation.absent),
         "notes": evaluation.notes,

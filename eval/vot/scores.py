@@ -1,7 +1,7 @@
 """What an evaluation of VOT's results computes: each tracker's scores on each sequence and on the data set.
 
-All trackers are compared on the same sequences: one that any of them lacks, or that the root lacks, is left
-out and named.
+All trackers are compared on the same sequences (:mod:`rpn2t.eval.comparison`). One that the root lacks is
+left out, too, and named.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from rpn2t.benchmark.vot_supervised import ground_truth
+from rpn2t.benchmark.manifest import note_on_folder
+from rpn2t.benchmark.vot_supervised import SupervisedRun, ground_truth
 from rpn2t.errors import InputError
+from rpn2t.eval.comparison import compare
 from rpn2t.eval.vot.metrics import (
     INTERVALS,
     DataSetScore,
@@ -21,7 +23,7 @@ from rpn2t.eval.vot.metrics import (
     score_dataset,
     score_sequence,
 )
-from rpn2t.eval.vot.tracker_files import find_trackers, frames_per_second, read_runs, run_files
+from rpn2t.eval.vot.tracker_files import find_trackers, frames_per_second, read_runs
 from rpn2t.sequences.registry import DataSet, find_dataset
 from rpn2t.sequences.target import Target
 
@@ -40,6 +42,8 @@ class VotEvaluation:
         trackers: name -> sequence -> score, in the order asked for.
         interval: of the expected average overlap.
         bounded: whether every sequence has images, outside of which no pixel counts.
+        frames: how many first frames are compared; None for all.
+        odd: what is left out of the results, and what is odd in them, in lines.
     """
 
     dataset: DataSet
@@ -48,15 +52,18 @@ class VotEvaluation:
     trackers: Mapping[str, Mapping[str, SequenceScore]]
     interval: tuple[int, int]
     bounded: bool = True
+    frames: int | None = None
+    odd: tuple[str, ...] = ()
 
     @property
     def scope(self) -> str:
         """What was compared, and how; it stands in every title."""
         name = self.dataset.name.rstrip("/").rpartition("/")[2]
         low, high = self.interval
+        first = f", first {self.frames} frames" if self.frames else ""
         return (
-            f"{name}, supervised experiment, {len(self.sequences)} of {len(self.dataset.entries)} sequences, "
-            f"EAO over {low} to {high} frames"
+            f"{name}, supervised experiment, {len(self.sequences)} of {len(self.dataset.entries)} sequences"
+            f"{first}, EAO over {low} to {high} frames"
         )
 
     @property
@@ -65,7 +72,7 @@ class VotEvaluation:
         low, high = self.interval
         ends = {name: len(measured.curve) - 1 for name, measured in self.overall.items()}
         short = [f"{name} at {end}" for name, end in ends.items() if end < high]
-        notes = []
+        notes = list(self.odd)
         if short:
             where = ", ".join(short)
             notes += [
@@ -97,6 +104,7 @@ def compute(
     trackers: Sequence[str] = (),
     sequences: Sequence[str] = (),
     interval: tuple[int, int] | None = None,
+    frames: int | None = None,
 ) -> VotEvaluation:
     """Read everything and measure it; nothing is written. The arguments are :func:`.evaluation.evaluate`'s.
 
@@ -108,47 +116,77 @@ def compute(
         raise InputError(f"{dataset}: a data set of OTB; `python eval/otb_plots.py` evaluates those")
     chosen = whole.select(sequences) if sequences else whole
     opened = chosen.open(root)
-    folders = find_trackers(results, chosen, trackers)
     absent = dict(opened.absent)
-    measured: dict[str, dict[str, SequenceScore]] = {name: {} for name in folders}
-    compared = []
+    targets, sizes = [], {}
     for target in opened.sequences:
-        lacking = [name for name, folder in folders.items() if not run_files(folder, target.name)]
-        if lacking:
-            absent[target.name] = f"no result of {', '.join(lacking)}"
-            continue
-        if not target.is_measurable:
-            absent[target.name] = "its ground truth has only the first frame's box"
-            continue
-        compared.append(target)
-    if not compared:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(absent.items())[:3])
-        raise InputError(f"{results}: no sequence has results of every tracker ({reasons})")
-    for target in compared:
-        for name, folder in folders.items():
-            measured[name][target.name] = _measure(folder, target)
+        try:
+            sizes[target.name] = _image_size(target.images[0]) if target.images else _ANY_SIZE
+            targets.append(target)
+        except InputError as error:
+            absent[target.name] = str(error)
+    if not targets:
+        raise InputError(f"{root}: no sequence can be used ({'; '.join(list(absent.values())[:3])})")
+    folders, notes = find_trackers(results, chosen, trackers)
+    compared = compare(
+        results,
+        folders,
+        targets,
+        lambda name, target: _measure(folders[name], target, sizes[target.name], frames),
+    )
+    absent |= compared.absent
+    for name, found in compared.results.items():
+        notes += note_on_folder(name, folders[name].parent, chosen)
+        for _, odd in found.values():
+            notes += odd
+    shown = [target.head(frames) for target in compared.targets]
     return VotEvaluation(
         dataset=whole,
-        sequences=tuple(target.name for target in compared),
+        sequences=tuple(target.name for target in shown),
         absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
-        trackers=measured,
-        interval=interval
-        or INTERVALS.get(chosen.store.lower())
-        or eao_interval([len(target) for target in compared]),
-        bounded=all(target.images for target in compared),
+        trackers={
+            name: {target: score for target, (score, _) in found.items()}
+            for name, found in compared.results.items()
+        },
+        interval=interval or _interval(chosen, shown, frames),
+        bounded=all(target.images for target in shown),
+        frames=frames,
+        odd=(*compared.notes, *notes),
     )
 
 
-def _measure(folder: Path, target: Target) -> SequenceScore:
-    truth = ground_truth(target)
-    runs = read_runs(folder, target.name)
-    for file, run in runs.items():
-        if len(run.regions) != len(truth):
-            raise InputError(
-                f"{file}: has {len(run.regions)} frames, {target.name} has {len(truth)}; run it again"
-            )
-    size = _image_size(target.images[0]) if target.images else _ANY_SIZE
-    return score_sequence(list(runs.values()), truth, size, frames_per_second(folder, target.name))
+def _interval(dataset: DataSet, targets: Sequence[Target], frames: int | None) -> tuple[int, int]:
+    """The challenge's, if whole sequences of its are compared, or one by its rule."""
+    challenge = None if frames else INTERVALS.get(dataset.store.lower())
+    return challenge or eao_interval([len(target) for target in targets])
+
+
+def _measure(
+    folder: Path, target: Target, size: tuple[int, int], frames: int | None
+) -> tuple[SequenceScore, list[str]]:
+    """A tracker's score on a target, and notes on what is odd in its files.
+
+    Raises:
+        LookupError: it has no result.
+        InputError: a file cannot be used.
+    """
+    truth = ground_truth(target.head(frames))
+    runs, notes = [], []
+    for file, run in read_runs(folder, target.name).items():
+        have = len(run.regions)
+        if have < len(truth):
+            cure = f"for runs of the first {have} frames say --frames {have}"
+            raise InputError(f"{file}: has {have} frames, {target.name} has {len(target)}; {cure}")
+        if have > len(target):
+            notes.append(f"{file}: has {have} frames, {target.name} has {len(target)}; the others are cut")
+        runs.append(SupervisedRun(run.regions[: len(truth)]))
+    if not runs:
+        raise LookupError("no result")
+    speed = None
+    try:
+        speed = frames_per_second(folder, target.name)
+    except InputError as error:
+        notes.append(f"no speed: {error}")
+    return score_sequence(runs, truth, size, speed), notes
 
 
 def _image_size(file: Path) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def overall(evaluation: VotEvaluation) -> Table:
     notes = [RULES, SPEED, *(f"{note[0].upper()}{note[1:]}." for note in evaluation.notes), *sources]
     if reference:
         notes.append("Published figures are by the MATLAB toolkit, which weighs starts otherwise in EAO.")
-        if len(evaluation.sequences) < len(evaluation.dataset.entries):
+        if evaluation.frames or len(evaluation.sequences) < len(evaluation.dataset.entries):
             notes.append(PARTIAL)
     return Table(
         name="overall",

@@ -20,26 +20,38 @@ from rpn2t.sequences.registry import DataSet
 from rpn2t.sequences.vot_regions import FAILED, INITIALIZED, is_state
 
 
-def find_trackers(results: str | Path, dataset: DataSet, names: Sequence[str]) -> dict[str, Path]:
-    """The named trackers, or all if none is named: name -> its folder baseline/.
+def find_trackers(
+    results: str | Path, dataset: DataSet, names: Sequence[str]
+) -> tuple[dict[str, Path], list[str]]:
+    """The named trackers, or all if none is named.
+
+    Returns:
+        Name -> its folder baseline/, and notes on trackers that are left out.
 
     Raises:
-        InputError: there is no such folder or tracker, or a tracker has two folders.
+        InputError: there is no such folder or tracker, a named tracker has two folders, or every one has.
     """
     root = Path(results).expanduser()
     if not root.is_dir():
         raise InputError(f"{results}: no such folder; --results names the one that holds trackers' results")
     found: dict[str, Path] = {}
+    doubled: dict[str, str] = {}
     for folder in (*sorted((root / dataset.store).glob("*/baseline")), *sorted(root.glob("*/baseline"))):
         other = found.setdefault(folder.parent.name, folder)
         if other != folder:
-            raise InputError(f"{folder}: results of a tracker of this name are in {other} too; remove one")
+            doubled[folder.parent.name] = (
+                f"{folder}: results of a tracker of this name are in {other} too; remove one"
+            )
     if not found:
         raise InputError(f"{results}: holds no {dataset.store}/TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt")
     for name in names:
         if name not in found:
             raise InputError(f"{name}: no results of such a tracker; there are {', '.join(sorted(found))}")
-    return {name: found[name] for name in names or sorted(found)}
+    for name, why in doubled.items():
+        if name in names or len(doubled) == len(found):
+            raise InputError(why)
+    notes = [f"{name} is left out: {why}" for name, why in doubled.items() if not names]
+    return {name: found[name] for name in names or sorted(found) if name not in doubled}, notes
 
 
 def run_files(folder: Path, sequence: str) -> list[Path]:
@@ -79,7 +91,7 @@ def read_runs(folder: str | Path, sequence: str) -> dict[Path, SupervisedRun]:
 def _check_order(file: Path, run: SupervisedRun) -> None:
     """Check that the tracker is started, tracks, and is started again after it failed."""
     running = False
-    for number, region in enumerate(run.regions, start=1):
+    for index, region in enumerate(run.regions):
         started, failed = region == (INITIALIZED,), region == (FAILED,)
         what = None
         if started and running:
@@ -87,7 +99,7 @@ def _check_order(file: Path, run: SupervisedRun) -> None:
         elif (failed or not is_state(region)) and not running:
             what = "no start comes before this"
         if what is not None:
-            raise InputError(f"{file}: frame {number}: {what}; run this repetition again")
+            raise InputError(f"{file}: frame {index} (from 0): {what}; run this repetition again")
         running = (running or started) and not failed
 
 

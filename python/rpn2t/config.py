@@ -199,6 +199,8 @@ class Config:
             if not equals:
                 raise InputError(f"--set {setting}: write name=value, as in --set candidates=128")
             field = _known(name.strip())
+            if field.name in changed:
+                raise InputError(f"--set {setting}: {field.name} is set twice; set it once")
             try:
                 changed[field.name] = int(text) if field.type is int else float(text)
             except ValueError:

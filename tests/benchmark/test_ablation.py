@@ -219,7 +219,7 @@ def test_the_command_compares_the_variants_and_goes_on(
     ]  # fmt: skip
     done = rpn2t(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "results" / "clips"
+    folder = tmp_path / "results" / "clips-ABLATION"
     table = (folder / "ablation.md").read_text()
     assert "1 sequences, first 3 frames, otb protocol, seed 0" in table
     assert [line.split(" | ")[0] for line in table.splitlines()[4:]] == ["| full", "| term1"]
@@ -227,6 +227,8 @@ def test_the_command_compares_the_variants_and_goes_on(
     again = rpn2t(*arguments, cwd=tmp_path)
     assert again.stdout.count("1 runs are there, 0 to do") == 2
     assert table == (folder / "ablation.md").read_text()
+    export = ("results", "export", tmp_path / "clips", "ablate-full", "--for", "got10k", "--output", "out")
+    assert rpn2t(*export, cwd=tmp_path).returncode == 0
 
 
 def test_a_variant_without_weights_is_refused_where_it_was_asked_for(

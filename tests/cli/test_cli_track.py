@@ -8,17 +8,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
 import numpy as np
 import pytest
 
+from rpn2t.boxes import Box
 from rpn2t.cli import main
 from rpn2t.cli.actions.track import parse_frames
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import one_pass_score
+from rpn2t.images import Image
 from rpn2t.run.first_box import find_truth, from_file, from_source
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.tracker.modes import choose_mode
@@ -205,7 +208,8 @@ def test_a_refused_box_leaves_earlier_results_alone(clip: Clip, rpn2t: Command, 
     (tmp_path / "out").mkdir()
     for name in ("boxes.txt", "run.json", "video.mp4"):
         (tmp_path / "out" / name).write_text("earlier")
-    done = rpn2t("track", clip.folder, "--init", "500,40,40,34", "--output", "out", cwd=tmp_path)
+    arguments = ("--init", "500,40,40,34", "--output", "out", "--overwrite")
+    done = rpn2t("track", clip.folder, *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("rpn2t: ")
     assert done.stderr.count("\n") == 1
@@ -296,8 +300,56 @@ def test_a_video_is_not_replaced_by_its_own_result(
     (tmp_path / "video.png").write_bytes((clip.folder / "img" / "0001.png").read_bytes())
     source = tmp_path / "video.mp4"
     source.symlink_to(tmp_path / "video.png")  # an image does as a video of one frame
-    assert main(["track", "video.mp4", "--init", "50,40,40,34", "--output", "."]) == 2
+    arguments = ["track", "video.mp4", "--init", "50,40,40,34", "--output", "."]
+    assert main(arguments) == 2
+    assert ".: holds video.mp4 already" in capfd.readouterr().err
+    assert main([*arguments, "--overwrite"]) == 2
     assert "video.mp4: the results would replace it" in capfd.readouterr().err
+
+
+class Still:
+    """A tracker that leaves the box where it is."""
+
+    device = SimpleNamespace(notes=[])
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.box: Box = (0, 0, 0, 0)
+
+    def init(self, image: Image, box: Box) -> None:
+        self.box = box
+
+    def update(self, image: Image) -> tuple[Box, float]:
+        return self.box, 1.0
+
+
+def test_a_run_replaces_another_only_if_it_is_told_to(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rpn2t.cli.actions.track.Tracker", Still)
+    monkeypatch.setattr("rpn2t.cli.actions.track.describe", lambda _: {"mode": "fast", "device": "cpu"})
+
+    def track(place: str, *more: str) -> tuple[int, str, str]:
+        arguments = [f"{place}/Square", "--init", "50,40,40,34", "--no-video", "--mode", "fast"]
+        status = main(["track", *arguments, *more])
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    for place in ("d1", "d2"):  # two sources of one name
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "Square").symlink_to(clip.folder / "img")
+    for place, folder in (("d1", "Square"), ("d2", "Square-2"), ("d1", "Square-3")):
+        status, output, _ = track(place)
+        assert (status, output.splitlines()[0].rpartition(", ")[2]) == (0, f"results in runs/{folder}")
+    status, _, errors = track("d1", "--frames", "5:", "--output", "runs/Square")
+    assert (status, errors.count("\n")) == (2, 1)
+    assert "runs/Square: holds boxes.txt already; choose another --output" in errors
+    report = tmp_path / "runs" / "Square" / "run.json"
+    assert json.loads(report.read_text())["source"]["first_frame"] == 0
+    for start, more in (("5", ["--output", "runs/Square"]), ("6", [])):
+        assert track("d1", "--frames", f"{start}:", "--overwrite", *more)[0] == 0
+        assert json.loads(report.read_text())["source"]["first_frame"] == int(start)
+    assert len(list((tmp_path / "runs").iterdir())) == 3
 
 
 def test_ranges_of_frames() -> None:

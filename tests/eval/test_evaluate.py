@@ -7,18 +7,23 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 from numpy.typing import NDArray
+from PIL import Image
 
 import rpn2t.eval
 from rpn2t.cli import main
+from rpn2t.errors import InputError
 from rpn2t.eval.otb.evaluation import evaluate
 from rpn2t.eval.otb.scores import compute
+from rpn2t.eval.otb.strips import pdf, picture
 from rpn2t.eval.otb_plots import main as script
+from rpn2t.eval.report.output import write
 from support import Clip, make_clip
 
 Boxes = NDArray[np.float64]
@@ -199,6 +204,8 @@ def test_the_page_needs_nothing_else(root: Path, results: Path, tmp_path: Path) 
     assert references
     assert all(reference.startswith(("data:", "#")) for reference in references), references
     assert "protocol otb" in page
+    assert "frames count from 0" in page
+    assert ">70</text>" in page  # Deer's last
 
 
 def test_strips_show_frames_with_boxes(tmp_path: Path) -> None:
@@ -268,24 +275,81 @@ def test_every_layout_is_read(root: Path, tmp_path: Path, layout: str) -> None:
         ("", "the file is empty"),
     ],
 )
-def test_a_bad_file_is_one_line_and_nothing_is_drawn(
-    root: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, words: str
+def test_a_bad_file_leaves_its_sequence_out_by_name(
+    root: Path, results: Path, content: str, words: str
 ) -> None:
-    (results / "OTB2015" / "Good" / "Deer.txt").write_text(content)
-    assert script(["--root", str(root), "--results", str(results), "--output", str(tmp_path / "out")]) == 2
-    errors = capsys.readouterr().err
-    assert words in errors
-    assert "Deer.txt" in errors
-    assert len(errors.splitlines()) == 1
-    assert not (tmp_path / "out").exists()
+    file = results / "OTB2015" / "Good" / "Deer.txt"
+    file.write_text(content)
+    found = compute(root, results)
+    assert set(found.names) == set(NAMES) - {"Deer"}
+    assert found.absent["Deer"].startswith(f"Good: {file}: ")
+    assert words in found.absent["Deer"]
 
 
-def test_a_file_of_no_sequence_is_named(
+def test_a_tracker_most_of_whose_files_are_bad_is_left_out_itself(root: Path, results: Path) -> None:
+    """As results of fewer frames, or of another data set's sequences of these names."""
+    for name in ("Deer", "Board", "Jogging.1"):
+        file = results / "OTB2015" / "Poor" / f"{name}.txt"
+        file.write_text("1,1,4,3\n" * 3)
+    found = compute(root, results)
+    assert set(found.names) == set(NAMES)
+    assert [each.name for each in found.trackers] == ["Good"]
+    (note,) = found.notes
+    assert note.startswith("Poor is left out: 3 of its 4 results cannot be used; ")
+    assert "has 3 boxes, Board has 698 frames; for runs of the first 3 frames say --frames 3" in note
+    with pytest.raises(InputError, match=r"usable results of every tracker \(Poor is left out: 3 of its 4"):
+        compute(root, results, trackers=["Poor"])
+
+
+def test_rows_beyond_the_truth_are_cut_with_a_note(root: Path, results: Path) -> None:
+    before = compute(root, results, trackers=["Good"])
+    file = results / "OTB2015" / "Good" / "Deer.txt"
+    file.write_text(file.read_text() + "1,1,4,3\n" * 2)
+    found = compute(root, results, trackers=["Good"])
+    assert found.notes == (f"{file}: has 73 boxes for 71 frames; the last 2 are cut",)
+    assert found.trackers[0].scores["Deer"].auc == before.trackers[0].scores["Deer"].auc
+    assert compute(root, results, trackers=["Good"], frames=40).notes == found.notes
+
+
+def test_a_bad_file_of_times_costs_the_speed_alone(root: Path, results: Path) -> None:
+    (results / "OTB2015" / "Good" / "times" / "Deer_time.txt").write_text("fast\n")
+    found = compute(root, results, trackers=["Good"])
+    assert found.trackers[0].scores["Deer"].fps is None
+    (note,) = found.notes
+    assert note.startswith(f"no speed: {results}/OTB2015/Good/times/Deer_time.txt: not a list of seconds")
+
+
+def test_what_is_left_out_is_said_and_the_rest_is_drawn(
     root: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (results / "OTB2015" / "Good" / "Nobody.txt").write_text("1,1,4,3\n")
-    assert script(["--root", str(root), "--results", str(results), "--output", str(tmp_path / "out")]) == 2
-    assert "Nobody.txt: is called after no sequence" in capsys.readouterr().err
+    (results / "OTB2015" / "Good" / "Deer.txt").write_text("1,1,4\n")
+    arguments = ["--root", str(root), "--results", str(results), "--output", str(tmp_path / "out")]
+    assert script([*arguments, "--attributes", "MB", "--no-strips"]) == 0
+    said = capsys.readouterr().out
+    assert "Nobody.txt: is called after no sequence" in said
+    assert "  left out, Deer: Good: " in said
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "Nobody.txt: is called after no sequence" in page
+    assert "Deer.txt: line 1: expected x, y, width and height" in page
+
+
+def test_what_no_evaluation_wrote_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(InputError, match=r"holds index\.html, which no evaluation wrote; choose another"):
+        write({"index.html": b"new", "evaluation.json": b"{}"}, tmp_path)
+    assert (tmp_path / "index.html").read_text() == "mine"
+    record = b'{"files": ["index.html", "evaluation.json"]}'
+    for content in (b"first", b"second"):
+        write({"index.html": content, "evaluation.json": record}, tmp_path / "out")
+    assert (tmp_path / "out" / "index.html").read_bytes() == b"second"
+
+
+def test_images_that_cannot_be_read_cost_their_pictures_alone(root: Path, results: Path) -> None:
+    found = compute(root, results, sequences=["Deer"])
+    with Image.open(BytesIO(picture(found, found.sequences[0], 5))) as image:
+        assert image.convert("RGB").getpixel((image.width - 1, image.height - 1)) == (128, 128, 128)
+    assert pdf(found).startswith(b"%PDF")
 
 
 def test_a_sequence_that_one_tracker_lacks_is_left_out_of_all_means(root: Path, results: Path) -> None:

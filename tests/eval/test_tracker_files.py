@@ -1,6 +1,7 @@
 """Result files beyond the plain ones: MATLAB's types, late beginnings, TRE and SRE, other lists."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from rpn2t.benchmark.experiments import OtbExperiment
 from rpn2t.benchmark.otb_robustness import SHIFTS, tre_starts
-from rpn2t.benchmark.result_files import ResultFolder
+from rpn2t.benchmark.result_files import ResultFolder, ablations_of
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.scores import compute
@@ -141,6 +142,31 @@ def test_damaged_files(root: Path, results: Path, name: str, words: str) -> None
         compute(root, results)
 
 
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"res": [[10**400, 1, 4, 3]]}, "its boxes are not rows of numbers"),
+        ({"res": [[1, 1, 4, {}]]}, "its boxes are not rows of numbers"),
+        ({"res": [[1] * 6] * 71, "resType": "ivtAff", "tmplsize": [10**400, 2]}, "not rows of numbers"),
+        ({"res": [[1, 1, 4, 3]] * 70, "fps": 10**400, "startFrame": 10**400}, "has 70 boxes"),
+    ],
+)
+def test_json_files_that_cannot_be_used(
+    root: Path, results: Path, run: dict[str, object], words: str
+) -> None:
+    (results / "X").mkdir()
+    (results / "X" / "Deer.json").write_text(json.dumps([run]))
+    with pytest.raises(InputError, match=rf"Deer\.json: .*{words}"):
+        compute(root, results)
+
+
+def test_json_without_end_is_damaged(root: Path, results: Path) -> None:
+    (results / "X").mkdir()
+    (results / "X" / "Deer.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"Deer\.json: not JSON"):
+        compute(root, results)
+
+
 def test_boxes_that_are_none_follow_the_toolkits_rule_where_its_own_files_have_them(
     root: Path, results: Path
 ) -> None:
@@ -168,24 +194,28 @@ def test_names_with_underscores_fall_apart_rightly(results: Path) -> None:
 def test_sequences_of_another_list_are_passed_over(results: Path) -> None:
     save_text(results / "T" / "Deer.txt", truth_of(71))
     save_text(results / "T" / "Bird2.txt", truth_of(99))  # not of TB-50
-    (tracker,) = choose_trackers(find_trackers(results, find_dataset("otb50"), "ope"), [])
+    (tracker,), notes = choose_trackers(find_trackers(results, find_dataset("otb50"), "ope"), [])
     assert set(tracker.files) == {"Deer"}
+    assert notes == []
 
 
-def test_one_name_for_two_folders_is_refused(results: Path) -> None:
-    for store in ("OTB2015", "OTB100"):
-        save_text(results / store / "T" / "Deer.txt", truth_of(71))
-    with pytest.raises(
-        InputError, match=r"T: has results in .*OTB100.* and in .*OTB2015.*; keep one of them"
-    ):
-        find_trackers(results, find_dataset("otb100"), "ope")
+def test_one_name_for_two_folders_is_compared_under_neither(results: Path) -> None:
+    for place in ("OTB2015/T", "OTB100/T", "U"):
+        save_text(results / place / "Deer.txt", truth_of(71))
+    found = find_trackers(results, find_dataset("otb100"), "ope")
+    doubled = r"T: has results in .*OTB100.* and in .*OTB2015.*; keep one of them"
+    chosen, (note,) = choose_trackers(found, [])
+    assert [each.name for each in chosen] == ["U"]
+    assert re.fullmatch(f"T is left out: {doubled}", note)
+    with pytest.raises(InputError, match=doubled):
+        choose_trackers(found, ["U", "T"])
 
 
 def test_trackers_are_chosen_in_order_and_unknown_ones_named(results: Path) -> None:
     for name in ("A", "b", "C"):
         save_text(results / name / "Deer.txt", truth_of(71))
     found = find_trackers(results, find_dataset("otb100"), "ope")
-    assert [each.name for each in choose_trackers(found, ["c", "A"])] == ["C", "A"]
+    assert [each.name for each in choose_trackers(found, ["c", "A"])[0]] == ["C", "A"]
     with pytest.raises(InputError, match="Z: no results of such a tracker; there are A, b, C"):
         choose_trackers(found, ["Z"])
 
@@ -235,6 +265,27 @@ def test_the_frames_of_all_runs_are_counted_together(
     assert tracker.scores["Deer"].auc == pytest.approx((1 - lost / frames) * 20 / 21)
 
 
+@pytest.mark.parametrize("experiment", ["tre", "sre"])
+def test_rows_beyond_the_truth_are_cut_if_it_is_known_where_the_run_began(
+    root: Path, results: Path, experiment: OtbExperiment
+) -> None:
+    for run, boxes in runs_of(experiment).items():
+        more = np.concatenate([boxes, np.ones((2, 4))])
+        save_text(results / f"OTB2015-{experiment.upper()}" / "T" / f"Deer_{run}.txt", more)
+    if experiment == "tre":
+        with pytest.raises(
+            InputError, match=r"has 73 boxes, .* from frame 0 \(from 0\) on has 71; run it again"
+        ):
+            compute(root, results, experiment="tre")
+        return
+    found = compute(root, results, experiment="sre")
+    assert found.trackers[0].scores["Deer"].precision_20 == pytest.approx(1 - 70 / (12 * 71))
+    (note,) = found.notes
+    assert note.endswith(
+        "Deer_left.txt: has 73 boxes for 71 frames; the last 2 are cut, and so in 11 more runs"
+    )
+
+
 def test_experiments_do_not_mix(root: Path, results: Path) -> None:
     save_text(results / "OTB2015" / "T" / "Deer.txt", truth_of(71))
     for run, boxes in runs_of("tre").items():
@@ -279,11 +330,34 @@ def test_benchmarks_of_several_data_sets_share_a_folder(tmp_path: Path, results:
     assert names == ["tb50"]
 
 
+def test_ablations_are_compared_only_by_name(tmp_path: Path, results: Path) -> None:
+    mine = own_folder(tmp_path, "mine")
+    save_benchmarked(results, ablations_of(mine), "ablate-full", truth_of(30))
+    with pytest.raises(InputError, match="there are only ablations; name them: --trackers ablate-full"):
+        compute(mine.name, results, dataset=mine.name)
+    save_benchmarked(results, mine, "KCF", truth_of(30))
+    for named in ([], ["ablate-full", "KCF"]):
+        found = compute(mine.name, results, dataset=mine.name, trackers=named)
+        assert [each.name for each in found.trackers] == (named or ["KCF"])
+        assert found.notes == ()
+    inside = compute(mine.name, results / "mine-ABLATION", dataset=mine.name)
+    assert [each.name for each in inside.trackers] == ["ablate-full"]
+
+
+def test_results_on_another_folder_of_the_same_name_are_noted(tmp_path: Path, results: Path) -> None:
+    mine = own_folder(tmp_path, "mine")
+    save_benchmarked(results, mine, "KCF", truth_of(30))
+    manifest = ResultFolder(results, mine, "ope", "KCF").manifest
+    for folder, notes in ((mine.folder, ()), ("/d2/mine", ("KCF: its results were made on /d2/mine",))):
+        manifest.write_text(json.dumps({"folder": str(folder)}))
+        assert compute(mine.name, results, dataset=mine.name).notes == notes
+
+
 def test_a_run_that_is_missing_leaves_the_sequence_out(root: Path, results: Path) -> None:
     for run, boxes in runs_of("tre").items():
         if run != "07":
             save_text(results / "OTB2015-TRE" / "T" / f"Deer_{run}.txt", boxes)
-    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: no file of run 07;"):
+    with pytest.raises(InputError, match=r"of every tracker \(T is left out: no file of run 07\)"):
         compute(root, results, experiment="tre")
 
 
@@ -300,7 +374,7 @@ def test_other_runs_than_the_compared_frames_ask_for_leave_the_sequence_out(
             results / "results_TRE" / "deer_T.mat",
             *({"type": "rect", "res": boxes, "len": float(len(boxes))} for boxes in runs_of("tre").values()),
         )
-    with pytest.raises(InputError, match=r"there for every tracker \(Deer: T: 20 runs of 19;"):
+    with pytest.raises(InputError, match=r"of every tracker \(T is left out: 20 runs of 19\)"):
         compute(root, results, experiment="tre", frames=30)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from rpn2t.benchmark.vot_supervised import SupervisedRun, run_text
 from rpn2t.cli import main
+from rpn2t.errors import InputError
 from rpn2t.eval.vot.evaluation import evaluate
 from rpn2t.eval.vot.metrics import (
     SENSITIVITY,
@@ -125,30 +126,76 @@ def test_published_rows_stand_under_vot2016_alone() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("1\n" + "1,2,3,4\n" * 20, "has 21 frames, box has 30; run it again"),
+        (
+            "1\n" + "1,2,3,4\n" * 20,
+            "has 21 frames, box has 30; for runs of the first 21 frames say --frames 21",
+        ),
         ("", "the file is empty"),
         ("1\n" + "1,2,3\n" * 29, "line 2: 3 numbers"),
         ("1\n" + "a,b,c,d\n" * 29, "line 2: 'a,b,c,d' is not a list of numbers"),
+        ("1\n1\n" + "10,10,20,10\n" * 28, "frame 1 (from 0): a start while the tracker runs; run this"),
+        ("0\n2\n" + "10,10,20,10\n" * 28, "frame 1 (from 0): no start comes before this; run this"),
     ],
 )
-def test_a_bad_file_is_one_line_and_nothing_is_drawn(
-    place: Path, content: str, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (place / "results" / "vot" / "Poor" / "baseline" / "box" / "box_001.txt").write_text(content)
-    arguments = [
-        "--root",
-        str(place / "vot"),
-        "--dataset",
-        str(place / "vot"),
-        "--results",
-        str(place / "results"),
-    ]
-    assert script([*arguments, "--output", str(place / "out")]) == 2
-    errors = capsys.readouterr().err
-    assert words in errors
-    assert "box_001.txt" in errors
-    assert len(errors.splitlines()) == 1
-    assert not (place / "out").exists()
+def test_a_bad_file_is_left_out_by_name(place: Path, content: str, words: str) -> None:
+    """A sequence, if the tracker has others; or else the tracker, if there are others."""
+    file = place / "results" / "vot" / "Poor" / "baseline" / "box" / "box_001.txt"
+    file.write_text(content)
+    alone = compute(place / "vot", place / "results", dataset=str(place / "vot"))
+    assert list(alone.trackers) == ["Good"]
+    assert alone.odd[0].startswith(f"Poor is left out: 1 of its 1 results cannot be used; {file}: ")
+    assert words in alone.odd[0]
+    copytree(place / "vot" / "box", place / "vot" / "other")
+    for name, run in (("Good", SupervisedRun([START, *[BOX] * 29])), ("Poor", a_run())):
+        results = place / "results" / "vot" / name / "baseline" / "other"
+        results.mkdir()
+        (results / "other_001.txt").write_text(run_text(run))
+    found = compute(place / "vot", place / "results", dataset=str(place / "vot"))
+    assert (found.sequences, list(found.trackers)) == (("other",), ["Good", "Poor"])
+    assert found.absent["box"].startswith(f"Poor: {file}: ")
+    assert words in found.absent["box"]
+
+
+def test_rows_beyond_the_truth_are_cut_with_a_note(place: Path) -> None:
+    file = place / "results" / "vot" / "Poor" / "baseline" / "box" / "box_001.txt"
+    before = compute(place / "vot", place / "results", dataset=str(place / "vot"))
+    file.write_text(file.read_text() + "2\n0\n")
+    found = compute(place / "vot", place / "results", dataset=str(place / "vot"))
+    assert found.odd == (f"{file}: has 32 frames, box has 30; the others are cut",)
+    for name in before.overall:
+        assert found.overall[name].accuracy == before.overall[name].accuracy
+        assert found.overall[name].robustness == before.overall[name].robustness
+
+
+def test_the_first_frames_alone(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of whole runs, and of runs of as many frames, as `rpn2t benchmark --frames` makes them."""
+    file = place / "results" / "vot" / "Good" / "baseline" / "box" / "box_001.txt"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:20]))
+    places = ["--results", str(place / "results"), "--output", str(place / "out")]
+    assert main(["evaluate", str(place / "vot"), *places, "--frames", "20"]) == 0
+    assert "1 of 1 sequences, first 20 frames, EAO over 1 to 20 frames" in capsys.readouterr().out
+    record = json.loads((place / "out" / "evaluation.json").read_text())
+    assert record["frames"] == 20
+    poor = record["trackers"]["Poor"]["sequences"]["box"]
+    assert (poor["frames"], poor["failures"], poor["accuracy"]) == (20, 1, 0.5)
+    assert record["trackers"]["Good"]["sequences"]["box"]["accuracy"] == 1
+
+
+def test_a_bad_table_of_times_costs_the_speed_alone(place: Path) -> None:
+    file = place / "results" / "vot" / "Poor" / "baseline" / "box" / "box_time.txt"
+    file.write_text("a\n")
+    found = compute(place / "vot", place / "results", dataset=str(place / "vot"))
+    assert (found.overall["Poor"].fps, found.overall["Good"].fps) == (None, pytest.approx(20))
+    assert found.odd == (f"no speed: {file}: not a table of seconds; remove it",)
+
+
+def test_a_tracker_in_two_folders_is_compared_under_neither(place: Path) -> None:
+    copytree(place / "results" / "vot" / "Poor", place / "results" / "Poor")
+    found = compute(place / "vot", place / "results", dataset=str(place / "vot"))
+    assert list(found.trackers) == ["Good"]
+    assert found.odd[0].startswith("Poor is left out: ")
+    with pytest.raises(InputError, match="results of a tracker of this name are in"):
+        compute(place / "vot", place / "results", dataset=str(place / "vot"), trackers=["Good", "Poor"])
 
 
 def test_without_arguments_it_says_what_it_wants(capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,12 +284,12 @@ def test_a_sequence_that_one_tracker_lacks_is_left_out_for_all(
     found = evaluate(root, results, tmp_path / "out", dataset=str(root), interval=(8, 60))
     assert found.sequences == ("edges", "polygons")
     said = capsys.readouterr().out
-    assert "left out, gaps: no result of Part" in said
+    assert "left out, gaps: Part: no result" in said
     assert (
         "note: the EAO curve ends before 60 frames (Made at 47, Part at 47): EAO is the mean from 8" in said
     )
     record = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert record["absent"] == {"gaps": "no result of Part"}
+    assert record["absent"] == {"gaps": "Part: no result"}
     assert record["trackers"]["Part"]["overall"] == record["trackers"]["Made"]["overall"]
     written = {str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*.*")}
     assert written == set(record["files"])
@@ -260,37 +307,16 @@ def spoil_image(place: Path) -> None:
     (place / "vot" / "box" / "00000001.jpg").write_text("no image")
 
 
-def spoil_times(place: Path) -> None:
-    (place / "results" / "vot" / "Poor" / "baseline" / "box" / "box_time.txt").write_text("a\n")
-
-
-def start_twice(place: Path) -> None:
-    lines = "1\n1\n" + "10,10,20,10\n" * 28
-    (place / "results" / "vot" / "Poor" / "baseline" / "box" / "box_001.txt").write_text(lines)
-
-
-def never_start(place: Path) -> None:
-    lines = "0\n" + "2\n" + "10,10,20,10\n" * 28
-    (place / "results" / "vot" / "Poor" / "baseline" / "box" / "box_001.txt").write_text(lines)
-
-
-def twice_there(place: Path) -> None:
-    copytree(place / "results" / "vot" / "Poor", place / "results" / "Poor")
-
-
 def no_results(place: Path) -> None:
-    rmtree(place / "results" / "vot" / "Poor" / "baseline" / "box")
+    for name in ("Good", "Poor"):
+        rmtree(place / "results" / "vot" / name / "baseline" / "box")
 
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (spoil_image, "00000001.jpg: cannot be read as an image; get the sequence again"),
-        (spoil_times, "box_time.txt: not a table of seconds; remove it"),
-        (start_twice, "box_001.txt: frame 2: a start while the tracker runs; run this repetition again"),
-        (never_start, "box_001.txt: frame 2: no start comes before this; run this repetition again"),
-        (twice_there, "results of a tracker of this name are in"),
-        (no_results, "no sequence has results of every tracker (box: no result of Poor)"),
+        (spoil_image, "00000001.jpg: cannot be read as an image; get the sequence again)"),
+        (no_results, "every tracker (Good is left out: no result; Poor is left out: no result)"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(

@@ -13,7 +13,7 @@ from rpn2t.cli import main
 from rpn2t.config import MODES
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import BackboneSpec
-from rpn2t.run.explain import SIZE, explain, mean_map
+from rpn2t.run.explain import SIZE, caption, explain, mean_map
 from rpn2t.run.explained_frames import Explainer, parse_list
 from rpn2t.run.session import Step
 from rpn2t.tracker.candidates import Best
@@ -124,6 +124,28 @@ def test_a_box_that_went_astray_is_drawn_all_the_same(observation: Observation) 
     assert explain(np.zeros((*SHAPE, 3), np.uint8), astray, 1).shape == (*SIZE, 3)
 
 
+def test_the_caption_says_score_threshold_and_overlap_and_judges_nothing(observation: Observation) -> None:
+    away = (70.0, 60.0, 10.0, 8.0)
+    texts = [text for text, _ in caption(observation, 12, away)]
+    assert texts[:2] == ["#12", "score 0.50, not below the threshold 0.20"]
+    assert texts[-1] == "overlap with the truth 0.00"
+    assert "overlap" not in " ".join(text for text, _ in caption(observation, 12, None))
+    failed = dataclasses.replace(observation, failed=True)
+    assert caption(failed, 12, None)[1][0] == "score 0.50, below the threshold 0.20"
+
+
+def test_a_search_that_leaves_the_frame_is_outlined_inside_it(observation: Observation) -> None:
+    """Above and below a wide frame its panel has the ground's colour alone, beside the titles."""
+    wide = np.full((60, 240, 3), 128, np.uint8)
+    boxes = observation.boxes + (0, -30, 0, 40)
+    picture = explain(wide, dataclasses.replace(observation, boxes=boxes), 7)
+    panel = picture[76:496, 8:648]  # the first one; the frame has its rows 130 to 290
+    margins = np.concatenate([panel[:124], panel[296:]])
+    assert (margins == margins[0, 0]).all()
+    inside = (panel[134:286] == (165, 165, 165)).all(axis=2)
+    assert inside.all(axis=0).any()  # a line from top to bottom
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_an_observer_changes_nothing_and_sees_what_decided(
     clip: Clip, tiny: dict[str, int], mode: str
@@ -167,7 +189,9 @@ def test_the_command_draws_the_frames_that_were_chosen(
     for name in ("explained_000099.png", "mine.png"):
         (tmp_path / "why" / name).write_text("earlier")
     explained = ["--output", "drawn", "--explain", "why", "--explain-frames", "3,5:"]
-    assert main(["track", str(clip.folder), *explained, *common]) == 0
+    assert main(["track", str(clip.folder), *explained, *common]) == 2
+    assert "why: holds pictures of an earlier run; choose another --explain" in capfd.readouterr().err
+    assert main(["track", str(clip.folder), *explained, "--overwrite", *common]) == 0
     assert sorted(file.name for file in (tmp_path / "why").iterdir()) == [
         "explained_000003.png", "explained_000005.png", "explained_000006.png", "mine.png"
     ]  # fmt: skip

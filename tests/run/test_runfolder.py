@@ -74,7 +74,11 @@ def test_a_new_run_replaces_the_old_results_only_when_it_starts(tmp_path: Path) 
         (tmp_path / part).write_bytes(b"of a run that was killed")
     (tmp_path / "notes.txt").write_text("mine")
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    folder = RunFolder(tmp_path)
+    with pytest.raises(
+        InputError, match=r"holds boxes\.txt already; choose another .* or replace .* with --overwrite"
+    ):
+        RunFolder(tmp_path)
+    folder = RunFolder(tmp_path, overwrite=True)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
     with folder.recording({"seed": 2}):
         assert folder.boxes.read_text() == ""
@@ -89,6 +93,25 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="another run"), second.recording({}):
             pass
     assert len(read_boxes(first.boxes, one_based=True)) == 1
+
+
+def test_a_run_that_came_between_is_not_replaced(tmp_path: Path) -> None:
+    late = RunFolder(tmp_path)
+    first = record(tmp_path, {"seed": 1})
+    before = first.boxes.read_text()
+    with pytest.raises(InputError, match="another run has left its results here"), late.recording({}):
+        pass
+    assert (first.boxes.read_text(), json.loads(first.report.read_text())["seed"]) == (before, 1)
+
+
+def test_a_run_without_a_folder_of_its_own_gets_the_next_one(tmp_path: Path) -> None:
+    paths = []
+    for name in ("clip", "clip", "clip.v2", "clip"):
+        folder = RunFolder.unused(tmp_path / name)
+        paths.append(folder.path.name)
+        folder.path.mkdir()
+        folder.report.write_text("{}")  # a run that was killed early has no more
+    assert paths == ["clip", "clip-2", "clip.v2", "clip-3"]
 
 
 def test_what_cannot_be_a_folder_is_refused_first(tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def test_a_state_and_an_empty_box_overlap_nothing() -> None:
     assert overlap((10, 10, -5, 10), (10, 10, 10, 10), SIZE) == 0
 
 
+def test_numbers_that_no_image_has_overlap_as_large_ones() -> None:
+    huge = 1e300
+    assert overlap((0, 0, huge, huge), (0, 0, 100, 60), (100, 60)) == 1
+    assert overlap((huge, 0, 10, 10), (0, 0, 100, 60), (100, 60)) == 0
+    assert overlap((-huge, 0, 0, -huge, huge, 0, 0, huge), (0, 0, 100, 60), (100, 60)) == 1
+
+
 def test_agrees_with_the_toolkit() -> None:
     """Overlaps that vot-toolkit 0.9.0 gave for random regions; tests/vot asks the toolkit itself."""
     cases = json.loads((DATA / "vot_overlaps.json").read_text())

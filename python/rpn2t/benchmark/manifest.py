@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rpn2t.benchmark.result_files import MANIFEST
 from rpn2t.errors import InputError
+from rpn2t.sequences.registry import DataSet
 from rpn2t.system.files import write_whole
 
 
@@ -15,19 +17,22 @@ class Manifest:
     Attributes:
         identity: what decides the boxes: tracker, configuration, weights' checksums, seed, protocol, frames.
         runs: a record of each finished run: frames, seconds, machine, versions.
+        folder: of the sequences; None for a data set that has a list.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, Any], folder: Path | None = None) -> None:
         """Read the manifest if there is one; nothing is written yet.
 
         Raises:
-            InputError: the results there were made with other settings (which are named), or not by us.
+            InputError: the results there were made with other settings (which are named), on another folder
+                of sequences, or not by us.
         """
         self._path = path
+        self.folder = None if folder is None else str(folder)
         self.identity: dict[str, Any] = json.loads(json.dumps(identity))
         self.runs: dict[str, Any] = {}
         if path.exists():
-            self._continue(_read(path))
+            self._continue(read_manifest(path))
         elif any(path.parent.glob("*.txt")) or any(path.parent.glob("baseline/*/*.txt")):
             raise InputError(
                 f"{path.parent}: holds results without a {path.name}, which `rpn2t benchmark` did not make; "
@@ -35,7 +40,7 @@ class Manifest:
             )
 
     def _continue(self, found: dict[str, Any]) -> None:
-        differing = differences(found.get("identity", {}), self.identity)
+        differing = differences(found["identity"], self.identity)
         differing.sort(key=lambda text: not text.startswith("mode "))  # the mode decides most of the others
         if differing:
             more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
@@ -43,7 +48,13 @@ class Manifest:
                 f"{self._path.parent}: holds results made with {differing[0]}{more}; give another --name "
                 "for these, or remove that folder"
             )
-        self.runs = found.get("runs", {})
+        before = found.get("folder")
+        if None not in (before, self.folder) and before != self.folder:
+            raise InputError(
+                f"{self._path.parent}: holds results on {before}, and this is {self.folder}; give another "
+                f"--name (if the folder was only moved, take its line out of {self._path.name})"
+            )
+        self.runs = found["runs"]
 
     def add(self, run: str, record: Mapping[str, Any]) -> None:
         """Record a finished run, and write the file."""
@@ -56,8 +67,25 @@ class Manifest:
         Raises:
             InputError: it cannot be written.
         """
-        content = {"identity": self.identity, "runs": self.runs}
+        content = {"identity": self.identity, "folder": self.folder, "runs": self.runs}
         write_whole(self._path, json.dumps(content, indent=1) + "\n")
+
+
+def note_on_folder(name: str, results: Path, dataset: DataSet) -> list[str]:
+    """A note if a tracker's results were made on another folder of sequences than the data set's.
+
+    Args:
+        name: of the tracker.
+        results: its folder.
+        dataset: what is evaluated.
+    """
+    if dataset.folder is None or not (results / MANIFEST).is_file():
+        return []
+    try:
+        before = read_manifest(results / MANIFEST)["folder"]
+    except InputError as error:
+        return [f"{name}: {error}"]
+    return [] if before in (None, str(dataset.folder)) else [f"{name}: its results were made on {before}"]
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> list[str]:
@@ -77,11 +105,25 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:12] + "..."
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What a manifest holds: ``identity``, ``folder`` (null if it does not say it) and ``runs``.
+
+    Raises:
+        InputError: it cannot be read, or is no manifest.
+    """
+    cure = "give another --name, or remove its folder"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give another --name") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: not a manifest; give another --name")
-    return found
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); {cure}") from error
+    content = {"identity": {}, "folder": None, "runs": {}} | (
+        found if isinstance(found, dict) else {"runs": None}
+    )
+    identity, runs = content["identity"], content["runs"]
+    if not (
+        isinstance(identity, dict)
+        and isinstance(runs, dict)
+        and all(isinstance(run, dict) for run in runs.values())
+    ):
+        raise InputError(f"{path}: not a manifest; {cure}")
+    return content

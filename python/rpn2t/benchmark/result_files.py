@@ -5,6 +5,7 @@
     RESULTS/OTB2015/TRACKER/times/Deer_time.txt seconds a frame
     RESULTS/OTB2015-TRE/TRACKER/Deer_01.txt     TRE: up to twenty runs, each from its own frame to the end
     RESULTS/OTB2015-SRE/TRACKER/Deer_left.txt   SRE: twelve runs, each from a shifted box
+    RESULTS/OTB2015-ABLATION/ablate-full/Deer.txt  OPE by a variant of `rpn2t ablate`
     RESULTS/VOT2016/TRACKER/baseline/bag/bag_001.txt    VOT: a region a line, 0-based, or a state
 
 otb50 and otb2013 are parts of otb100 and share its folder. Names are got10k's (Jogging.1, Human4). Every file
@@ -12,6 +13,7 @@ is written whole or not at all, and a run's times before its boxes: a run is fin
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -59,6 +61,11 @@ def run_starts(experiment: Experiment, truth: ArrayLike) -> dict[str, int]:
 def store_name(dataset: DataSet, experiment: Experiment) -> str:
     """The folder of all trackers' results on a data set: OTB2015, OTB2015-TRE."""
     return dataset.store if experiment in ("ope", "vot") else f"{dataset.store}-{experiment.upper()}"
+
+
+def ablations_of(dataset: DataSet) -> DataSet:
+    """The data set with another store, for results of ablations: they lie apart from other trackers'."""
+    return replace(dataset, store=f"{dataset.store}-ABLATION")
 
 
 class ResultFolder:

@@ -30,7 +30,33 @@ class _Option(click.Option):
         self.group = group
 
 
-class GroupedCommand(click.Command):
+class Command(click.Command):
+    """A command that refuses a second value where only one counts, so that none is passed over unsaid."""
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        """click's parser, which would take the last value of an option and drop the others."""
+        parser = super().make_parser(ctx)
+        parse = parser.parse_args
+
+        def parse_once(args: list[str]) -> Any:
+            values, rest, order = parse(args)
+            for option in order:
+                single = isinstance(option, click.Option) and not (option.is_flag or option.multiple)
+                if single and order.count(option) > 1:
+                    raise click.UsageError(f"{option.opts[0]} is given twice; give it once.", ctx)
+            return values, rest, order
+
+        parser.parse_args = parse_once  # type: ignore[method-assign]
+        return parser
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+
+class GroupedCommand(Command):
     """A command whose help lists its options under their headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

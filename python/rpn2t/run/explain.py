@@ -111,7 +111,7 @@ def explain(image: Image, observation: Observation, index: int, truth: Box | Non
     known = [(box, colour) for box, colour in chosen if box is not None]
 
     frame = whole.show(image)
-    whole.outline(frame, detail.view, _QUIET, 1)
+    whole.outline(frame, _inside(detail.view, image), _QUIET, 1)
     _boxes(whole, frame, [each for each in known if each[1] in (TRUTH, BOX)])
     maps = [_overlay(detail, image, seen, term) for term in seen.terms]
     candidates = np.asarray(detail.show(image) * 0.6, np.uint8)
@@ -127,7 +127,7 @@ def explain(image: Image, observation: Observation, index: int, truth: Box | Non
         f"{drawn} of {len(seen.boxes)} candidates by score, {lowest:.2f} to {highest:.2f}",
     )
     canvas = np.full((*SIZE, 3), _GROUND, np.uint8)
-    _write(canvas, (_GAP, _GAP), _caption(seen, index, truth))
+    _write(canvas, (_GAP, _GAP), caption(seen, index, truth))
     for number, (picture, title) in enumerate(zip((frame, *maps, candidates), titles, strict=True)):
         left = _GAP + number % 2 * (_WIDTH + _GAP)
         top = _LINE + 2 * _GAP + number // 2 * (_LINE + _HEIGHT + _GAP)
@@ -191,6 +191,14 @@ class _Panel:
         cv2.rectangle(picture, tuple(corners[0]), tuple(corners[1]), colour, thickness)
 
 
+def _inside(view: tuple[int, int, int, int], image: Image) -> tuple[int, int, int, int]:
+    """The part of a view that lies in the frame. Beside the frame there is nothing to see."""
+    x, y, w, h = view
+    height, width = image.shape[:2]
+    left, top = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+    return left, top, max(min(x + w, width) - left, 1), max(min(y + h, height) - top, 1)
+
+
 def _boxes(panel: _Panel, picture: Image, boxes: list[tuple[Box, Colour]]) -> None:
     for box, _ in boxes:
         panel.outline(picture, box, _RIM, 4)
@@ -234,17 +242,24 @@ def _colours(values: NDArray[np.floating]) -> Image:
 Words = list[tuple[str, Colour]]
 
 
-def _caption(seen: Observation, index: int, truth: Box | None) -> Words:
-    below = f"below {seen.threshold:.2f}: failed" if seen.failed else f"threshold {seen.threshold:.2f}: found"
+def caption(seen: Observation, index: int, truth: Box | None) -> Words:
+    """What stands above the panels: text and colour of each part.
+
+    A score above the threshold does not mean that the object was found: with the truth, the overlap says it.
+    """
+    below = "below the" if seen.failed else "not below the"
     moved = np.rint(centre_size(seen.reported)[0, :2] - centre_size(seen.state)[0, :2]) + 0.0  # no "-0"
     words = [
         (f"#{index}", BOX),
-        (f"score {seen.best.score:.2f}, {below}", _FAILED if seen.failed else _TEXT),
+        (
+            f"score {seen.best.score:.2f}, {below} threshold {seen.threshold:.2f}",
+            _FAILED if seen.failed else _TEXT,
+        ),
         (f"moved by {moved[0]:.0f}, {moved[1]:.0f} px", _TEXT),
         (f"then: {_UPDATES[seen.update]}", _TEXT),
     ]
     if truth is not None:
-        words.append((f"IoU {iou(seen.reported, truth)[0]:.2f}", TRUTH))
+        words.append((f"overlap with the truth {iou(seen.reported, truth)[0]:.2f}", TRUTH))
     return words
 
 

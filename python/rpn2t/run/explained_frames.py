@@ -52,16 +52,17 @@ class Explainer:
         written: the frames that were drawn.
     """
 
-    def __init__(self, folder: str, frames: str | None) -> None:
+    def __init__(self, folder: str, frames: str | None, *, overwrite: bool = False) -> None:
         """Check the folder and change nothing.
 
         Args:
             folder: for the pictures.
             frames: which ones, see :func:`parse_list`. None: every tenth, and those in which the tracker
                 failed.
+            overwrite: an earlier run's pictures in the folder may be replaced.
 
         Raises:
-            InputError: the folder cannot be written, or the frames cannot be understood.
+            InputError: the folder cannot be written or holds pictures, or the frames cannot be understood.
         """
         self.folder = Path(folder)
         self.written: list[int] = []
@@ -69,6 +70,11 @@ class Explainer:
         self._ranges = None if frames is None else parse_list(frames)
         self._seen: Observation | None = None
         require_writable(self.folder, "--explain")
+        if not overwrite and self._pictures():
+            raise InputError(
+                f"{folder}: holds pictures of an earlier run; choose another --explain, or replace them with "
+                "--overwrite"
+            )
 
     def require_any(self, start: int, total: int | None) -> None:
         """Check that a frame is drawn at all, of `total` from `start` on.
@@ -113,13 +119,17 @@ class Explainer:
     def _clear(self) -> None:
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for old in self.folder.iterdir():
-                if re.fullmatch(r"explained_[0-9]{6,}\.png", old.name):
-                    old.unlink()
+            for old in self._pictures():
+                old.unlink()
+
+    def _pictures(self) -> list[Path]:
+        """The pictures in the folder."""
+        files = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [file for file in files if re.fullmatch(r"explained_[0-9]{6,}\.png", file.name)]
 
 
-def explainer_of(folder: str | None, frames: str | None) -> Explainer | None:
-    """What the options --explain and --explain-frames ask for; None if they ask for nothing.
+def explainer_of(folder: str | None, frames: str | None, *, overwrite: bool) -> Explainer | None:
+    """What the options --explain, --explain-frames and --overwrite ask for; None if they ask for nothing.
 
     Raises:
         InputError: they cannot be used.
@@ -128,4 +138,4 @@ def explainer_of(folder: str | None, frames: str | None) -> Explainer | None:
         if frames is not None:
             raise InputError("--explain-frames chooses frames for --explain DIR; give that too")
         return None
-    return Explainer(folder, frames)
+    return Explainer(folder, frames, overwrite=overwrite)

@@ -5,24 +5,28 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from rpn2t.boxes import Box
+from rpn2t.errors import InputError
 from rpn2t.sequences.box_files import box_line
 from rpn2t.system.files import lock, require_writable, unfinished, write_whole, writing
 from rpn2t.system.interruption import Interrupted
 from rpn2t.video.writer import partial_path
 
+_NAMES = ("boxes.txt", "run.json", "video.mp4", "profile.txt")
+
 
 class RunFolder:
     """The folder for the results of one run.
 
-    Making one checks that the folder can be written, and changes nothing. What an earlier run left is
-    replaced when `recording` starts, all of it at once, so that old and new files never stand side by
-    side.
+    Making one checks that the folder can be written and that nothing there would be lost, and changes
+    nothing. With `overwrite` what an earlier run left is replaced when `recording` starts, all of it at
+    once, so that old and new files never stand side by side.
 
     Attributes:
         path: the folder.
@@ -35,20 +39,34 @@ class RunFolder:
         closing: what run.json says besides the header, and what is known only at the end.
 
     Raises:
-        InputError: the folder cannot be made or written.
+        InputError: the folder cannot be made or written, or holds an earlier run and `overwrite` is false.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         self.path = Path(path)
-        self.boxes = self.path / "boxes.txt"
-        self.report = self.path / "run.json"
-        self.video = self.path / "video.mp4"
-        self.profile = self.path / "profile.txt"
-        self.files = (self.boxes, self.report, self.video, self.profile)
+        self.files = tuple(self.path / name for name in _NAMES)
+        self.boxes, self.report, self.video, self.profile = self.files
         self.frames: list[dict[str, Any]] = []
         self.closing: dict[str, Any] = {}
         self._stream: TextIO | None = None
+        self._overwrite = overwrite
         require_writable(self.path, "--output")
+        there = self._there()
+        if there and not overwrite:
+            raise InputError(
+                f"{self.path}: holds {there[0].name} already; choose another --output, or replace what is "
+                "there with --overwrite"
+            )
+
+    @classmethod
+    def unused(cls, path: Path) -> "RunFolder":
+        """The folder of this path, or PATH-2, PATH-3 ... if the ones before it hold a run.
+
+        Raises:
+            InputError: it cannot be made or written.
+        """
+        paths = chain([path], (path.with_name(f"{path.name}-{number}") for number in count(2)))
+        return cls(next(each for each in paths if not any((each / name).exists() for name in _NAMES)))
 
     def holds(self, source: str) -> bool:
         """Whether the source is a file that the run would replace."""
@@ -56,20 +74,25 @@ class RunFolder:
 
     @contextmanager
     def recording(self, header: Mapping[str, Any]) -> Iterator[None]:
-        """Replace what an earlier run left. `write` adds frames until the block is left.
+        """Begin the files. `write` adds frames until the block is left.
 
         However the block ends, run.json then holds the header, `closing`, ``status`` (complete,
         interrupted or failed), ``error`` (a line, or null) and ``frames``. While the block runs it has the
         status running and no frames. boxes.txt grows line by line, so it is there even after a kill.
 
         Raises:
-            InputError: another run is writing here, or the files cannot be written.
+            InputError: another run is writing here or has written here since this object was made, or the
+                files cannot be written.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             boxes = self.boxes.open("a", encoding="ascii")
         with boxes:
             lock(boxes, f"{self.path}: another run is writing here; choose another --output")
+            if not self._overwrite and (self.boxes.stat().st_size or self._there() != [self.boxes]):
+                raise InputError(
+                    f"{self.path}: another run has left its results here; choose another --output"
+                )
             with writing(self.path):
                 parts = {*unfinished(self.report), *unfinished(self.profile), partial_path(self.video)}
                 for old in {*self.files, *parts} - {self.boxes}:
@@ -119,6 +142,10 @@ class RunFolder:
             InputError: the file cannot be written.
         """
         write_whole(self.profile, table)
+
+    def _there(self) -> list[Path]:
+        """Those of its files that exist."""
+        return [file for file in self.files if file.exists()]
 
     def _write_report(self, header: Mapping[str, Any], status: str, error: str | None) -> None:
         report = {**_plain(header), **_plain(self.closing), "status": status, "error": error}

@@ -64,6 +64,11 @@ class DataSet:
     entries: tuple[Entry, ...]
     store: str
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it lies, if it is a folder of sequences; None if it has a list."""
+        return None if self.name in _LISTS else Path(self.name).expanduser().resolve()
+
     @cached_property
     def _by_alias(self) -> tuple[dict[str, Entry], dict[str, Entry]]:
         """Targets by name: with one sign for all within it, and without any if that is only one target's."""

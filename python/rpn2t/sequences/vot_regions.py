@@ -131,10 +131,13 @@ def overlap(first: Region, second: Region, size: tuple[int, int] | None = None) 
 
 
 def _whole(region: Region) -> Region:
-    """The region with its numbers rounded as 32-bit floats; a state is a region without pixels."""
+    """The region with its numbers rounded as 32-bit floats; a state is a region without pixels.
+
+    Numbers beyond a thousand millions, which no image has, are cut to that: larger ones overflow.
+    """
     if is_state(region):
         return ()
-    return tuple(np.round(np.asarray(region, dtype=np.float32)).tolist())
+    return tuple(np.round(np.clip(region, -1e9, 1e9).astype(np.float32)).tolist())
 
 
 def _bounds(region: Region) -> Bounds:

@@ -65,9 +65,18 @@ def _read_runs(folder: ResultFolder, entry: Entry) -> Runs:
     for label in run_labels(folder.experiment):
         file, times = folder.boxes(entry, label), folder.times(entry, label)
         if file.exists():
-            seconds = np.loadtxt(times, ndmin=1) if times.exists() else np.empty(0)
-            runs.append((label, read_boxes(file, one_based=False), seconds))
+            runs.append((label, read_boxes(file, one_based=False), _read_times(times)))
     return runs
+
+
+def _read_times(file: Path) -> Floats:
+    """Seconds of each frame; empty if there is no such file."""
+    if not file.exists():
+        return np.empty(0)
+    try:
+        return np.array([float(line) for line in file.read_text(encoding="ascii").split()])
+    except ValueError as error:
+        raise InputError(f"{file}: not a list of seconds; remove it, or run the sequence again") from error
 
 
 def _write_matlab(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from rpn2t.benchmark.result_files import ResultFolder
+from rpn2t.benchmark.result_files import ResultFolder, ablations_of
 from rpn2t.benchmark.variants import Variant, find_variants
 from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over
 from rpn2t.cli.console import say
@@ -25,7 +25,8 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
     if options.mode == "auto":  # they are the paper's comparisons, on any device
         options = replace(options, mode="paper")
     variants = find_variants(names)
-    dataset, sequences = open_dataset(options)
+    whole, sequences = open_dataset(options)
+    dataset = ablations_of(whole)
     if dataset.kind != "otb":
         raise InputError(f"{options.dataset}: the comparisons are run on sequences in OTB's layout")
     spec = options.spec()

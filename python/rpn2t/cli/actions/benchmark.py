@@ -82,7 +82,7 @@ def run_over(
     }
     busy = f"{folder.path}: another run is writing there; wait for it, or give another --name"
     with exclusive(folder.path / ".lock", "--results", busy), Interruption() as interruption:
-        manifest = Manifest(folder.manifest, identity)
+        manifest = Manifest(folder.manifest, identity, dataset.folder)
         work = Benchmark(
             spec, sequences, folder, manifest, seed=options.seed, repetitions=options.repetitions
         )

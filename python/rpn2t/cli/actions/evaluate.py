@@ -59,7 +59,6 @@ def run_evaluate(options: EvaluateOptions) -> None:
 
 def _evaluate_vot(options: EvaluateOptions, place: str) -> None:
     ignored = {
-        "--frames": options.frames,
         "--attributes": options.attributes,
         "--normalised": options.normalised or None,
     }
@@ -72,5 +71,6 @@ def _evaluate_vot(options: EvaluateOptions, place: str) -> None:
         dataset=options.dataset,
         trackers=words(options.trackers or ""),
         sequences=words(options.sequences or ""),
+        frames=options.frames,
         say=say,
     )

@@ -1,10 +1,10 @@
 """What ``rpn2t results`` does."""
 
-import json
 from pathlib import Path
 
 from rpn2t.benchmark.experiments import as_otb_experiment
-from rpn2t.benchmark.result_files import MANIFEST, ResultFolder
+from rpn2t.benchmark.manifest import read_manifest
+from rpn2t.benchmark.result_files import MANIFEST, ResultFolder, ablations_of
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.sequences.protocols import as_protocol
@@ -22,16 +22,27 @@ def list_results(results: str) -> None:
     if not found:
         raise InputError(f"{results}: holds no results of `rpn2t benchmark`; --results names their folder")
     for path in found:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        runs, identity = content["runs"].values(), content["identity"]
+        try:
+            say(_line(path))
+        except InputError as error:
+            say(f"rpn2t: {error}", error=True)
+
+
+def _line(path: Path) -> str:
+    """What a manifest says of its results."""
+    content = read_manifest(path)
+    runs, identity = content["runs"].values(), content["identity"]
+    try:
         frames = sum(run["frames"] for run in runs)
         pace = f", {sum(run['seconds'] for run in runs) / frames:.3g} s a frame" if frames else ""
         short = f", first {identity['frames']} frames" if identity["frames"] else ""
-        say(
+        return (
             f"{path.parent.parent.name:<14} {path.parent.name:<16} {len(runs)} runs{pace} "
             f"(tracker {identity['tracker']}, {identity['protocol']} protocol, "
             f"seed {identity['seed']}{short})"
         )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not a manifest; remove its folder") from error
 
 
 def export_results(
@@ -44,10 +55,11 @@ def export_results(
     """
     found = find_dataset(dataset)
     experiment_run = "vot" if found.kind == "vot" else as_otb_experiment(experiment)
-    folder = ResultFolder(results, found, experiment_run, tracker)
-    if not folder.path.is_dir():
+    places = [ResultFolder(results, each, experiment_run, tracker) for each in (found, ablations_of(found))]
+    folder = next((place for place in places if place.path.is_dir()), None)
+    if folder is None:
         raise InputError(
-            f"{folder.path}: no such folder; `rpn2t results list --results {results}` lists them"
+            f"{places[0].path}: no such folder; `rpn2t results list --results {results}` lists them"
         )
     count, lacking = export(toolkit, folder, found, Path(output).expanduser(), as_protocol(protocol))
     if not count:

@@ -45,6 +45,7 @@ class TrackOptions:
     frames: str | None
     realtime: bool
     output: str | None
+    overwrite: bool
     no_video: bool
     show: bool
     profile: bool
@@ -143,9 +144,9 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     mode = choose_mode(options.mode, options.device)
     config = chosen_config(mode, options.config, options.settings)
     start, stop = parse_frames(options.frames)
-    explainer = explainer_of(options.explain, options.explain_frames)
+    explainer = explainer_of(options.explain, options.explain_frames, overwrite=options.overwrite)
     source = stack.enter_context(open_source(options.source, options.init_file))
-    folder = RunFolder(options.output or Path("runs") / source.name)
+    folder = _folder(options, source)
     if folder.holds(options.source):
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
     truth = find_truth(source, options.init_file)
@@ -176,6 +177,13 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     return _Job(source, start, total, folder, truth, begin, coming, live, tracker, explainer)
 
 
+def _folder(options: TrackOptions, source: Source) -> RunFolder:
+    """The folder that --output names. Without it a run gets a folder of its own, unless it may overwrite."""
+    if options.output is not None or options.overwrite:
+        return RunFolder(options.output or Path("runs") / source.name, overwrite=options.overwrite)
+    return RunFolder.unused(Path("runs") / source.name)
+
+
 def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
     if options.init is not None:
         return from_text(options.init)
@@ -194,7 +202,7 @@ def _what_runs(options: TrackOptions, job: _Job) -> str:
     box = ",".join(f"{value:g}" for value in job.begin.box)
     return (
         f"tracking {options.source} {frames}, mode {about['mode']}, device {about['device']}, "
-        f"weights {options.weights}, box {box} ({job.begin.origin})"
+        f"weights {options.weights}, box {box} ({job.begin.origin}), results in {job.folder.path}"
     )
 
 

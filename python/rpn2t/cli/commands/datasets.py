@@ -2,10 +2,10 @@
 
 import click
 
-from rpn2t.cli.options import PROTOCOL
+from rpn2t.cli.options import PROTOCOL, Group
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def datasets(context: click.Context) -> None:
     """List the benchmarks' data sets, or check your copy of one.

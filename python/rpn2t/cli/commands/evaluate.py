@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS
+from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS, Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("dataset", default="otb100")
 @click.option(
     "--root",
@@ -35,8 +35,9 @@ def evaluate(**options: Any) -> None:
     For OTB it writes precision and success plots, overall and for each attribute (PDF and PNG), tables (CSV,
     Markdown and LaTeX), strips of frames, and index.html with all of it. Results of other trackers are read
     in every usual layout: text, MATLAB and JSON files. Trackers are compared on the sequences that all of
-    them have. `python eval/otb_plots.py` does the same without Caffe or OpenCV. For VOT see `python
-    eval/vot_report.py`.
+    them have. A file that cannot be used leaves out its sequence, or its tracker if most of its files are
+    such. What is left out is named. Frames count from 0. `python eval/otb_plots.py` does the same without
+    Caffe or OpenCV. For VOT see `python eval/vot_report.py`.
     """
     from rpn2t.cli.actions.evaluate import EvaluateOptions, run_evaluate
 

@@ -2,10 +2,10 @@
 
 import click
 
-from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS
+from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS, Group
 
 
-@click.group()
+@click.group(cls=Group)
 def results() -> None:
     """List results, or export them to another toolkit's layout."""
 

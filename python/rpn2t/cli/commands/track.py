@@ -49,7 +49,18 @@ _RESULTS = "Results"
     is_flag=True,
     help="Always take the newest frame. Frames that come while the tracker is busy are dropped.",
 )
-@grouped_option(_RESULTS, "--output", metavar="DIR", help="Folder for the results.  [default: runs/NAME]")
+@grouped_option(
+    _RESULTS,
+    "--output",
+    metavar="DIR",
+    help="Folder for the results.  [default: runs/NAME, or runs/NAME-2 ... if that holds a run]",
+)
+@grouped_option(
+    _RESULTS,
+    "--overwrite",
+    is_flag=True,
+    help="Replace an earlier run's results in --output, and its pictures in --explain.",
+)
 @grouped_option(_RESULTS, "--no-video", is_flag=True, help="Do not write video.mp4.")
 @grouped_option(
     _RESULTS, "--show", is_flag=True, help="Also show the frames in a window. q or Esc ends the run."
@@ -136,15 +147,16 @@ def track(**options: Any) -> None:
     by the index in run.json. What is dropped depends on the machine and its load, so two runs may
     differ.
 
-    The pictures of --explain are named by frame (explained_000012.png), and replace those of an
-    earlier run. They show the searched part of the frame enlarged. For each of the head's two terms
-    a picture has the probability that the object is there, as the mean of all candidates. Then it
-    has the candidates, the box that was chosen, the mean of the best candidates from which that box
-    was regressed, the last frame's box, and the ground truth if it is known. The first frame has no
-    picture, since its box was given. The boxes are the same as without --explain.
+    The pictures of --explain are named by frame (explained_000012.png). They show the searched part
+    of the frame enlarged. For each of the head's two terms a picture has the probability that the
+    object is there, as the mean of all candidates. Then it has the candidates, the box that was
+    chosen, the mean of the best candidates from which that box was regressed, the last frame's box,
+    and the ground truth if it is known. The first frame has no picture, since its box was given. The
+    boxes are the same as without --explain.
 
-    Results of an earlier run are replaced once the first frame is learned. Ctrl-C and SIGTERM end
-    the run. The files then hold what was tracked, as after any error on the way.
+    A run never replaces another one unasked. With --overwrite it does, once the first frame is
+    learned. Ctrl-C and SIGTERM end the run. The files then hold what was tracked, as after any error
+    on the way.
     """
     from rpn2t.cli.actions.track import TrackOptions, track_source
 

@@ -5,7 +5,7 @@ from math import isfinite
 
 import click
 
-from rpn2t.cli.options import Decorated
+from rpn2t.cli.options import Decorated, Group
 from rpn2t.errors import InputError
 
 
@@ -30,7 +30,7 @@ def _mean_option(default: str) -> Callable[[Decorated], Decorated]:
     )
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def weights(context: click.Context) -> None:
     """List, verify, import, fetch or scale weights.
