@@ -80,7 +80,7 @@ def choose_device(spec: str = "auto", tf32: bool = False) -> Device:
     Raises:
         InputError: ``spec`` is none of these, or names a GPU that Caffe cannot use.
     """
-    match = re.fullmatch(r"gpu:(\d{1,4})", spec, re.ASCII)
+    match = re.fullmatch(r"gpu:(\d{1,4})", str(spec), re.ASCII)
     if not match and spec not in ("auto", "cpu"):
         raise InputError(f"device {spec!r} is not known: use auto, cpu or gpu:N (gpu:0 is the first GPU)")
     index = int(match[1]) if match else 0

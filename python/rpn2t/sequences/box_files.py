@@ -83,13 +83,16 @@ def is_one_based(path: str | PathLike[str]) -> bool:
 
 
 def parse_box(text: str) -> Box:
-    """Read a box typed as ``x,y,w,h`` in 0-based pixels.
+    """Read a box typed as ``x,y,w,h`` in 0-based pixels, or pasted in brackets as Python shows it.
 
     Raises:
         InputError: not four finite numbers, or no area.
     """
+    inside = text.strip()
+    while inside[:1] + inside[-1:] in ("[]", "()"):
+        inside = inside[1:-1].strip()
     try:
-        numbers = _numbers(text)
+        numbers = _numbers(inside)
     except ValueError as error:
         raise InputError(f"box '{text}': {error}") from None
     if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
