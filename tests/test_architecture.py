@@ -112,6 +112,13 @@ def test_the_loop_knows_only_the_seam_and_the_modes_do_not_know_each_other() -> 
             assert not {"paper", "fast"} & reached(module), module
 
 
+def test_matplotlib_is_imported_in_one_place_only() -> None:
+    """Where the user's environment cannot reach it: rpn2t.system.plotting."""
+    naming = {module for module in MODULES if "import matplotlib" in (text := MODULES[module].read_text())
+              or "from matplotlib" in text}  # fmt: skip
+    assert naming == {"rpn2t.system.plotting"}
+
+
 def test_the_core_needs_nothing_but_numpy() -> None:
     """No files, no screen, no video, no command line: these are other rooms' work."""
     needed = set()

@@ -5,15 +5,13 @@ python tools/figure2.py
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 
 from rpn2t.nets.caffe import load_caffe
 from rpn2t.paths import prototxt_dir
+from rpn2t.system.plotting import Figure, plain
 
+GREY, RED = np.array([[242, 242, 242], [214, 96, 77]], np.uint8)
 TITLES = ("Term 1: anchors with IoU > 0.7", "Term 2: box quality")
 
 
@@ -26,11 +24,13 @@ def label_maps() -> list[np.ndarray]:
     return [net.blobs[name].data[0, 0].copy() for name in ("label_anchor", "label_quality")]
 
 
+@plain()
 def main() -> None:
     """Draw and save."""
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4.3), layout="constrained")
+    figure = Figure(figsize=(8, 4.3), layout="constrained")
+    axes = figure.subplots(1, 2)
     for axis, labels, title in zip(axes, label_maps(), TITLES, strict=True):
-        axis.imshow(labels == 0, cmap=mpl.colors.ListedColormap(["#f2f2f2", "#d6604d"]), vmin=0, vmax=1)
+        axis.imshow(np.where(labels[:, :, None] == 0, RED, GREY))
         axis.set_xticks(np.arange(-0.5, 14), labels=[])
         axis.set_yticks(np.arange(-0.5, 14), labels=[])
         axis.tick_params(length=0)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from rpn2t.nets.caffe import load_caffe
 from rpn2t.system.processor import choose_core, cpu_flags, cpu_name
 
 FLAGS = ("sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512_vnni", "amx_tile")
@@ -39,8 +38,8 @@ def headline(machine: dict[str, Any]) -> str:
 
 
 def describe_caffe() -> dict[str, Any]:
-    """This process's Python, and how its Caffe was built."""
-    caffe = load_caffe()
+    """This process's Python, and how the Caffe that it has loaded was built."""
+    caffe = sys.modules["caffe"]  # stock Caffe, too
     build = Path(caffe.__file__ or "").with_name("BUILD")
     return {
         "python": sys.version.split()[0],

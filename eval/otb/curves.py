@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from rpn2t.boxes import Floats
 from rpn2t.eval.otb.metrics import PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
@@ -13,6 +12,7 @@ from rpn2t.eval.otb.scores import OtbEvaluation, Score
 from rpn2t.eval.report.figures import look
 from rpn2t.eval.report.styles import style_of
 from rpn2t.sequences.target import ATTRIBUTES
+from rpn2t.system.plotting import Figure
 
 _INSIDE = 10
 """More trackers than this find no room in a legend within the axes."""

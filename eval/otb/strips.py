@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_pdf import PdfPages
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageFont
 
 from rpn2t.boxes import Floats, as_box
 from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.report.styles import rgb, style_of
 from rpn2t.sequences.target import Target
+from rpn2t.system.plotting import Figure, Line2D, PdfPages, Rectangle, plain
 
 FRAMES = 6
 """Frames of a sequence."""
@@ -72,7 +69,7 @@ def pdf(evaluation: OtbEvaluation) -> bytes:
     """A PDF with a row of frames for each sequence that has images."""
     shown = [sequence for sequence in evaluation.sequences if sequence.images]
     stream = BytesIO()
-    with PdfPages(stream, metadata={"CreationDate": None}) as pages:
+    with plain(), PdfPages(stream, metadata={"CreationDate": None}) as pages:
         for start in range(0, len(shown), _ROWS_A_PAGE):
             pages.savefig(_page(evaluation, shown[start : start + _ROWS_A_PAGE]), dpi=150)
     return stream.getvalue()

@@ -5,20 +5,15 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-import matplotlib
-from matplotlib.figure import Figure
+from rpn2t.system.plotting import Figure, plain
+
+_SIZE = 9.5
 
 
 @contextmanager
-def look(size: float = 9.5) -> Iterator[None]:
+def look(size: float = _SIZE) -> Iterator[None]:
     """Fonts of this size in points, for figures that are made within the block."""
-    settings = {
-        "font.size": size,
-        "axes.titlesize": size + 1.5,
-        "legend.fontsize": size - 1,
-        "axes.axisbelow": True,
-    }
-    with matplotlib.rc_context(settings):
+    with plain(_fonts(size)):
         yield
 
 
@@ -27,9 +22,15 @@ def saved(figure: Figure, form: str) -> bytes:
     stream = BytesIO()
     # No date, no random ids; text stays text.
     metadata: dict[str, Any] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
-    with (
-        look(),
-        matplotlib.rc_context({"svg.hashsalt": "rpn2t", "svg.fonttype": "none", "pdf.fonttype": 42}),
-    ):
+    with plain({**_fonts(_SIZE), "svg.hashsalt": "rpn2t", "svg.fonttype": "none", "pdf.fonttype": 42}):
         figure.savefig(stream, format=form, dpi=150, metadata=metadata)
     return stream.getvalue()
+
+
+def _fonts(size: float) -> dict[str, Any]:
+    return {
+        "font.size": size,
+        "axes.titlesize": size + 1.5,
+        "legend.fontsize": size - 1,
+        "axes.axisbelow": True,
+    }

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
-from matplotlib.figure import Figure
-
 from rpn2t.eval.report.figures import saved
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
+from rpn2t.system.plotting import Figure
 
 
 def render(

@@ -1,13 +1,14 @@
 """VOT's plots: the expected average overlap by length, and accuracy against reliability."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.vot.metrics import SENSITIVITY
 from rpn2t.eval.vot.scores import VotEvaluation
+from rpn2t.system.plotting import Figure, plain
 
 
+@plain()
 def eao_plot(evaluation: VotEvaluation) -> Figure:
     """Expected average overlap by length; the score's interval is shaded."""
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
@@ -28,6 +29,7 @@ def eao_plot(evaluation: VotEvaluation) -> Figure:
     return figure
 
 
+@plain()
 def ar_plot(evaluation: VotEvaluation) -> Figure:
     """Accuracy against reliability; the best trackers are in the upper right corner."""
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")

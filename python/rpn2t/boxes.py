@@ -3,11 +3,10 @@
 A box covers the plane from x to x + w, so intersections are continuous: no "+ 1" anywhere.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from rpn2t.errors import InputError, one_line
 
 Box = tuple[float, float, float, float]
 Floats = NDArray[np.float64]
@@ -18,10 +17,31 @@ def as_boxes(boxes: ArrayLike) -> Floats:
     return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def as_box(values: Sequence[float] | NDArray[Any]) -> Box:
-    """Four numbers as a tuple of plain floats."""
-    x, y, w, h = (float(value) for value in values)
+def as_box(values: ArrayLike) -> Box:
+    """Four numbers as a tuple of plain floats.
+
+    Args:
+        values: anything that NumPy takes for four numbers in a row: a list, an array, a tensor, also one of
+            shape (1, 4).
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        numbers = np.squeeze(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last is PyTorch's
+        raise InputError(
+            f"box {_told(values)}: needs four finite numbers x,y,w,h ({one_line(error)})"
+        ) from None
+    if numbers.shape != (4,):
+        raise InputError(f"box {_told(values)}: needs four finite numbers x,y,w,h")
+    x, y, w, h = numbers.tolist()
     return x, y, w, h
+
+
+def _told(values: object) -> str:
+    """A value on one short line."""
+    return " ".join(repr(values).split())[:80]
 
 
 def centre_size(boxes: ArrayLike) -> Floats:

@@ -15,6 +15,8 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from rpn2t.benchmark import cluster
+from rpn2t.benchmark.cluster import worker_threads
 from rpn2t.benchmark.otb_robustness import tre_starts
 from rpn2t.benchmark.runner import Task, perform
 from rpn2t.benchmark.trackers import TrackerSpec
@@ -105,7 +107,8 @@ def run(tmp_path: Path, root: Path, rpn2t: Run) -> Run:
     (tmp_path / "mytrackers.py").write_text(TRACKERS)
 
     def call(*arguments: object) -> "subprocess.CompletedProcess[str]":
-        return rpn2t(*arguments, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+        path = os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+        return rpn2t(*arguments, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
 
     return call
 
@@ -133,7 +136,7 @@ def test_a_run_leaves_boxes_times_and_a_manifest(tmp_path: Path, root: Path, run
     assert manifest["identity"]["seed"] == 0
     assert len(manifest["identity"]["source_sha256"]) == 64
     record = manifest["runs"]["Good"]
-    assert (record["frames"], record["threads"]) == (6, str(max(1, len(os.sched_getaffinity(0)) // 2)))
+    assert (record["frames"], record["threads"]) == (6, str(worker_threads(2, None)))
     assert {"cpu", "seconds", "opencv_threads", "numpy", "finished"} <= set(record)
 
     again = run("benchmark", root, "--tracker", "mytrackers:Still", "--name", "still")
@@ -143,6 +146,21 @@ def test_a_run_leaves_boxes_times_and_a_manifest(tmp_path: Path, root: Path, run
     listed = run("results", "list")
     assert "still" in listed.stdout
     assert "3 runs" in listed.stdout
+
+
+def test_workers_share_the_cores_and_none_has_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "usable_cores", lambda: 4)
+    monkeypatch.setattr(cluster, "thread_limit", lambda: 3)  # as by OMP_NUM_THREADS=3
+    assert [worker_threads(workers, None) for workers in (1, 2, 9)] == [3, 1, 1]
+    assert [worker_threads(2, wanted) for wanted in (1, 4, 16)] == [1, 4, 4]
+
+
+def test_more_threads_than_cores_are_refused_in_a_line(root: Path, run: Run) -> None:
+    cores = len(os.sched_getaffinity(0))
+    done = run("benchmark", root, "--tracker", "mytrackers:Still", "--name", "wide", "--threads", 77,
+               "--sequences", "Good")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"note: --threads 77: this process may use {cores} core" in done.stdout
 
 
 def test_opencv_s_trackers_are_baselines(tmp_path: Path, root: Path, run: Run) -> None:

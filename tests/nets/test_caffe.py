@@ -114,3 +114,86 @@ except InputError as error:
     message = str(in_fresh_process(code)[0]["message"])
     assert message.startswith("Caffe is not installed for ")
     assert message.endswith(": run `make setup`")
+
+
+# A Caffe or a protobuf that is not ours
+
+SAY_WHY = """
+import sys
+from rpn2t.errors import InputError
+from rpn2t.nets.caffe import load_caffe
+sys.path.insert(0, %r)
+try:
+    load_caffe()
+except InputError as error:
+    result = {"message": str(error)}
+"""
+
+
+def complaint(folder: Path, *files: tuple[str, str], **environment: str) -> str:
+    """What is said if these files lie in a folder that Python searches first."""
+    for name, text in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    path = f"{os.environ['PYTHONPATH']}:{folder}" if "PYTHONPATH" in os.environ else str(folder)
+    result, errors = in_fresh_process(SAY_WHY % str(folder), PYTHONPATH=path, **environment)
+    assert errors == ""
+    return str(result["message"])
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ([("caffe/__init__.py", "")], "it has no compiled part"),
+        ([("caffe.py", "")], "it has no compiled part"),
+        ([("caffe/__init__.py", ""), ("caffe/_caffe.so", "not one")], "file too short"),
+    ],
+)
+def test_a_caffe_that_hides_ours_is_named(tmp_path: Path, files: list[tuple[str, str]], reason: str) -> None:
+    message = complaint(tmp_path, *files)
+    assert message.startswith(f"{tmp_path / files[0][0]} is not the caffe that rpn2t needs (")
+    assert reason in message
+    assert "site-packages/caffe/__init__.py" in message.partition("and hides ")[2]
+    assert message.endswith(f": take {tmp_path} out of PYTHONPATH")
+
+
+def test_a_caffe_that_lacks_our_functions_is_named(tmp_path: Path) -> None:
+    code = f"""
+import sys, types
+from rpn2t.errors import InputError
+from rpn2t.nets.caffe import load_caffe
+sys.modules["caffe"] = types.ModuleType("caffe")
+sys.modules["caffe"].__file__ = {str(tmp_path / "caffe/__init__.py")!r}
+try:
+    load_caffe()
+except InputError as error:
+    result = {{"message": str(error)}}
+"""
+    message = str(in_fresh_process(code)[0]["message"])
+    assert message.startswith(
+        f"{tmp_path / 'caffe/__init__.py'} is not the caffe that rpn2t needs (it has no "
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ([("google/protobuf/__init__.py", ""), ("google/__init__.py", "")], "google.protobuf.text_format"),
+        ([("google/__init__.py", "")], "No module named 'google.protobuf'"),
+    ],
+)
+def test_a_protobuf_that_hides_ours_is_named(
+    tmp_path: Path, files: list[tuple[str, str]], reason: str
+) -> None:
+    message = complaint(tmp_path, *files)
+    assert message.startswith(f"{tmp_path / files[0][0]} is not the google.protobuf that rpn2t needs (")
+    assert reason in message
+    assert message.endswith(f"google/protobuf/__init__.py: take {tmp_path} out of PYTHONPATH")
+
+
+@pytest.mark.parametrize("choice", ["cpp", "unheard-of"])
+def test_a_part_of_protobuf_that_there_is_not(tmp_path: Path, choice: str) -> None:
+    message = complaint(tmp_path, PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=choice)
+    assert message.endswith(
+        f"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION={choice} asks for what it does not have: unset that variable"
+    )

@@ -122,6 +122,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeCuda]:
             {"error": 100},
             "the NVIDIA driver offers no GPU (error 100); see what `nvidia-smi` and CUDA_VISIBLE_DEVICES say",
         ),
+        (
+            "gpu:0",
+            {"error": 3},
+            "CUDA does not start (error 3): a process that was forked from one with a GPU cannot use it; "
+            "start it by multiprocessing's `spawn`",
+        ),
         ("gpu:1", {}, "no such GPU: there is 1 GPU, gpu:0; choose one that is there"),
         (
             "gpu:2",
@@ -176,6 +182,11 @@ def test_tf32_is_off_unless_asked_for(fake: Callable[..., FakeCuda]) -> None:
     fake()
     assert not choose_device("gpu:0").tf32
     assert choose_device("gpu:0", tf32=True) == Device("gpu", tf32=True)
+
+
+def test_a_gpu_is_not_used_after_a_fork() -> None:
+    with pytest.raises(InputError, match="device gpu:1: a process that was forked"):
+        Device("gpu", 1, process=1).activate()
 
 
 def test_the_cpu_has_no_tf32() -> None:

@@ -84,7 +84,17 @@ def test_only_vot_counts_from_zero() -> None:
     assert is_one_based("runs/Deer/boxes.txt")
 
 
-@pytest.mark.parametrize("text", ["1,2.5,30,40", "1 2.5 30 40", " 1, 2.5, 30, 40 "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2.5,30,40",
+        "1 2.5 30 40",
+        " 1, 2.5, 30, 40 ",
+        "[1, 2.5,30,40]",
+        " (1, 2.5, 30, 40) ",
+        "[[ 1.   2.5 30.  40. ]]",
+    ],
+)
 def test_a_typed_box_is_taken_as_it_is(text: str) -> None:
     assert parse_box(text) == (1.0, 2.5, 30.0, 40.0)
 
@@ -94,7 +104,20 @@ def test_a_typed_box_may_begin_outside_the_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "nan,2,3,4", "1,inf,3,4", "1,2,0,4", "1,2,3,-4"]
+    "text",
+    [
+        "",
+        "1,2,3",
+        "1,2,3,4,5",
+        "a,b,c,d",
+        "nan,2,3,4",
+        "1,inf,3,4",
+        "1,2,0,4",
+        "1,2,3,-4",
+        "[1,2,3,4",
+        "[]",
+        "([)]",
+    ],
 )
 def test_a_typed_box_that_is_none_is_refused_by_name(text: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rpn2t.system.threads import SLEEP_AT_ONCE
+from rpn2t.system import threads
+from rpn2t.system.threads import POOLS, SLEEP_AT_ONCE, limit_pools, thread_limit
 
 LOAD = """
 import json, os, sys, time
@@ -52,7 +53,7 @@ several_cores = pytest.mark.skipif(os.cpu_count() == 1, reason="one core: no poo
 
 def run(code: str, **environment: str) -> tuple[Any, str]:
     """What `code` leaves in `result`, and the standard error."""
-    clean = {name: value for name, value in os.environ.items() if name not in SLEEP_AT_ONCE}
+    clean = {name: value for name, value in os.environ.items() if name not in {*SLEEP_AT_ONCE, *POOLS}}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", f"{LOAD}{BURNED}{code}\nprint(json.dumps(result))"],
         env=clean | environment, capture_output=True, text=True, check=True, timeout=120,
@@ -120,3 +121,78 @@ result = [seen, sorted(heavy & set(sys.modules))]
     (before, after), _ = run(code)
     assert before == [[]]
     assert "numpy" in after
+
+
+# The number of threads
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sizes"),
+    [
+        ({}, "4 4 4 4"),
+        ({"OMP_NUM_THREADS": "2"}, "2 2 2 2"),
+        ({"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "1"}, "3 1 3 3"),
+        ({"OMP_NUM_THREADS": "16,2"}, "4 4 4 4"),
+        ({"OPENCV_FOR_THREADS_NUM": "9"}, "4 4 4 4"),
+        ({"OMP_NUM_THREADS": "many", "MKL_NUM_THREADS": "0"}, "4 4 4 4"),
+    ],
+)
+def test_pools_get_what_is_wanted_down_to_the_cores(
+    monkeypatch: pytest.MonkeyPatch, wanted: dict[str, str], sizes: str
+) -> None:
+    monkeypatch.setattr(threads, "usable_cores", lambda: 4)
+    monkeypatch.setattr(os, "environ", dict(wanted))
+    over = [f"{name}={value}" for name, value in wanted.items() if value in ("16,2", "9")]
+    line = f"{over[0]}: this process may use 4 cores, so it takes 4 threads" if over else None
+    assert limit_pools() == line
+    assert " ".join(os.environ[name] for name in POOLS) == sizes
+    assert thread_limit() == int(sizes[0])
+
+
+POOL_SIZES = """
+import cv2
+from threadpoolctl import threadpool_info
+def sizes():
+    found = {("caffe " if "x86_64" in p["filepath"] or "gomp" in p["filepath"] else "") + p["internal_api"]:
+             p["num_threads"] for p in threadpool_info()}
+    return found | {"cv2": cv2.getNumThreads()}
+"""
+
+
+def test_more_threads_than_cores_are_refused_in_a_line() -> None:
+    cores = len(os.sched_getaffinity(0))
+    sizes, errors = run(
+        f"{AS_COMMAND}{POOL_SIZES}result = [sizes(), dict(os.environ)]",
+        OMP_NUM_THREADS="77", OPENBLAS_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="99",
+    )  # fmt: skip
+    assert max(sizes[0].values()) <= cores
+    assert sizes[1]["OMP_NUM_THREADS"] == str(thread_limit(cores)) or thread_limit() < cores
+    assert errors.startswith("note: OMP_NUM_THREADS=77, OPENCV_FOR_THREADS_NUM=99: this process may use ")
+
+
+def test_as_a_library_only_caffe_is_limited() -> None:
+    code = f"""
+import cv2
+before = dict(os.environ)
+caffe = load_all()
+same = before == dict(os.environ)
+{POOL_SIZES}
+result = [sizes(), same]
+"""
+    (sizes, same), errors = run(code, OMP_NUM_THREADS="77", OPENCV_FOR_THREADS_NUM="99")
+    assert same
+    assert errors == ""
+    assert sizes["cv2"] == 99
+    assert sizes["caffe openmp"] <= len(os.sched_getaffinity(0))
+
+
+def test_pools_that_were_loaded_before_are_limited_too() -> None:
+    code = f"""
+import ctypes
+ctypes.CDLL("libgomp.so.1")
+caffe = load_all()
+{POOL_SIZES}
+result = sizes()
+"""
+    sizes, _ = run(code, OMP_NUM_THREADS="77")
+    assert sizes["caffe openmp"] <= len(os.sched_getaffinity(0))

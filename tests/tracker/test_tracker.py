@@ -127,6 +127,8 @@ def test_grey_frames_track_too(frames, make) -> None:
         ((161, 0, 10, 10), "lies outside the frame of 161 x 121 px"),
         ((-10, 0, 10, 10), "lies outside"),
         ((1, 2, 3), "four finite numbers"),
+        (None, "box None: needs four finite numbers"),
+        ("60,70,50,50", "box '60,70,50,50': needs four finite numbers"),
     ],
 )
 def test_boxes_that_cannot_be_tracked_are_refused(frames, tracked, box, message: str) -> None:
@@ -162,6 +164,33 @@ def test_update_needs_init_and_an_image(frames, make) -> None:
         tracker.update(frames[0][0])
     with pytest.raises(InputError, match="image: expected"):
         tracker.init(frames[0][0].astype(float), (0, 0, 10, 10))
+
+
+def test_every_frame_has_the_first_ones_size(frames, tracked) -> None:
+    """As `rpn2t track` has it. Grey among colour is three equal channels, as it is there."""
+    tracker, _ = tracked
+    tracker.init(*frames[0])
+    with pytest.raises(InputError, match="this frame is 121 x 161 px, the frames before it are 161 x 121 px"):
+        tracker.update(np.ascontiguousarray(frames[1][0].swapaxes(0, 1)))
+    tracker.update(cv2.cvtColor(frames[1][0], cv2.COLOR_BGR2GRAY))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": "0"}, "seed 0: give a whole number"),
+        ({"seed": None}, "seed None: give"),
+        ({"seed": 1.5}, "seed 1.5: give"),
+        ({"config": {"candidates": 3}, "mode": "fast"}, "give a Config"),
+        ({"device": None}, "device None is not known"),
+        ({"mode": None}, "mode None is not known"),
+        ({"weights": None}, "weights None: no such set"),
+        ({"backbone": None}, "None: no backbone"),
+    ],
+)
+def test_options_of_another_type_are_refused(options, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Tracker(**{"device": "cpu", **options})
 
 
 def test_a_target_as_large_as_the_frame_and_a_tiny_one(frames, make) -> None:

@@ -6,7 +6,6 @@ are loaded, so a worker's environment is set before it starts.
 """
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,30 +14,39 @@ import dask
 from distributed import Client, LocalCluster
 
 from rpn2t.errors import InputError
-from rpn2t.system.threads import SLEEP_AT_ONCE
-
-_POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+from rpn2t.system.cores import usable_cores
+from rpn2t.system.threads import POOLS, SLEEP_AT_ONCE, thread_limit
 
 _ATTEMPTS = 4  # of a task whose worker dies under it
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+def worker_threads(workers: int, wanted: int | None) -> int:
+    """How many threads each worker on this machine gets.
+
+    Args:
+        workers: how many there are.
+        wanted: threads of each; None for its share of the cores.
+
+    Returns:
+        At most as many as there are cores.
+    """
+    if wanted is None:
+        return max(1, thread_limit() // workers)
+    return min(wanted, usable_cores())
 
 
 def worker_environment(threads: int) -> dict[str, str]:
     """The environment variables of a worker with this number of threads."""
-    return {**SLEEP_AT_ONCE, **dict.fromkeys(_POOLS, str(threads))}
+    return {**SLEEP_AT_ONCE, **dict.fromkeys(POOLS, str(threads))}
 
 
 @contextmanager
-def connected(workers: int, threads: int | None, scheduler: str | None) -> Iterator[Client]:
+def connected(workers: int, threads: int, scheduler: str | None) -> Iterator[Client]:
     """A client of workers on this machine, or of the scheduler at an address.
 
     Args:
         workers: processes to start here.
-        threads: of each; None for its share of the cores.
+        threads: of each, see :func:`worker_threads`.
         scheduler: address of a scheduler that runs, as tcp://host:8786. Its workers keep their own threads.
 
     Raises:
@@ -50,7 +58,7 @@ def connected(workers: int, threads: int | None, scheduler: str | None) -> Itera
             logging.getLogger(name).setLevel(logging.CRITICAL)
         stack.enter_context(dask.config.set({
             "distributed.scheduler.allowed-failures": _ATTEMPTS - 1,
-            "distributed.nanny.pre-spawn-environ": worker_environment(threads or max(1, cores() // workers)),
+            "distributed.nanny.pre-spawn-environ": worker_environment(threads),
             "distributed.comm.timeouts.connect": "5s",
         }))  # fmt: skip
         if scheduler is not None:

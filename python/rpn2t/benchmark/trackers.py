@@ -142,9 +142,9 @@ class OpenCVTracker:
 
         cv2.setRNGSeed(self._seed)
         self._tracker = self._make()
-        x, y, w, h = (round(value) for value in box)
-        self._tracker.init(image, (x, y, max(w, 1), max(h, 1)))
         self._box = as_box(box)
+        x, y, w, h = map(round, self._box)
+        self._tracker.init(image, (x, y, max(w, 1), max(h, 1)))
 
     def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
         """Find it in the next frame."""

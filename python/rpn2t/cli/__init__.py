@@ -12,7 +12,8 @@ import click
 from rpn2t import __version__
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
-from rpn2t.system.threads import sleep_at_once
+from rpn2t.system.foreign import import_complaint
+from rpn2t.system.threads import limit_pools, sleep_at_once
 
 _VERBS = (
     "track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "train-rpn", "distill",
@@ -64,11 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: what follows the program's name; by default the process's own.
     """
-    sleep_at_once()  # before a verb imports NumPy
+    # before a verb imports NumPy
+    sleep_at_once()
+    if note := limit_pools():
+        say(f"note: {note}", error=True)
     try:
         status = cli.main(arguments, prog_name="rpn2t", standalone_mode=False)
     except InputError as error:
         say(f"rpn2t: {error}", error=True)
+        return 2
+    except ImportError as error:
+        if (line := import_complaint(error)) is None:
+            raise
+        say(f"rpn2t: {line}", error=True)
         return 2
     except click.ClickException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "rpn2t")

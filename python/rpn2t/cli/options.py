@@ -204,7 +204,7 @@ _RUNNING_OPTIONS = (
         "--threads",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Threads of each worker.  [default: cores / workers]",
+        help="Threads of each worker, at most one a core.  [default: cores / workers]",
     ),
     grouped_option(
         _PLACE, "--scheduler", metavar="ADDRESS", help="Use the dask cluster there, as in tcp://host:8786."

@@ -48,7 +48,7 @@ class BackboneSpec:
         Raises:
             InputError: no such folder, or its `backbone.toml` is incomplete.
         """
-        folder = prototxt_dir() / name if name in backbone_names() else Path(name)
+        folder = prototxt_dir() / name if name in backbone_names() else Path(str(name))
         try:
             values = tomllib.loads((folder / "backbone.toml").read_text(encoding="utf-8"))
         except OSError:

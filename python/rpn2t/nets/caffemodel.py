@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
@@ -51,6 +50,8 @@ def read_caffemodel(path: str | Path, *, only: Collection[str] | None = None) ->
         InputError: there is no such file, or it holds no Caffe weights.
     """
     pb2 = load_caffe().proto.caffe_pb2
+    from google.protobuf.message import DecodeError
+
     try:
         net = pb2.NetParameter.FromString(Path(path).read_bytes())
     except OSError as error:

@@ -1,6 +1,7 @@
 """Where Caffe computes: the CPU, or a GPU that exists and works."""
 
 import ctypes
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,26 +20,38 @@ _OLDEST_DRIVER = "R580"
 _OLDEST_CAPABILITY = (7, 5)
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
+_NO_INITIALISATION = 3  # cudaErrorInitializationError
+_NO_FORK = (
+    "a process that was forked from one with a GPU cannot use it; start it by multiprocessing's `spawn`"
+)
+
 
 @dataclass(frozen=True)
 class Device:
     """Where Caffe computes: ``cpu``, or ``gpu`` with the GPU's index (0 is the first).
 
     ``tf32`` lets a GPU round the factors of convolutions and matrix products to TF32. ``notes`` say what
-    the user should know of the choice, a line each.
+    the user should know of the choice, a line each. ``process`` is the process that chose it.
     """
 
     kind: Literal["cpu", "gpu"]
     index: int = 0
     tf32: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
+    process: int = field(default_factory=os.getpid, compare=False)
 
     def __str__(self) -> str:
         """As ``--device`` takes it."""
         return self.kind if self.kind == "cpu" else f"gpu:{self.index}"
 
     def activate(self) -> None:
-        """Make this the device of the calling thread. Call it before a net is made or run."""
+        """Make this the device of the calling thread. Call it before a net is made or run.
+
+        Raises:
+            InputError: it is a GPU, and this process was forked after the choice: CUDA does not survive that.
+        """
+        if self.kind == "gpu" and os.getpid() != self.process:
+            raise InputError(f"device {self}: {_NO_FORK}")
         caffe = load_caffe()
         if self.kind == "cpu":
             caffe.set_mode_cpu()
@@ -67,7 +80,7 @@ def choose_device(spec: str = "auto", tf32: bool = False) -> Device:
     Raises:
         InputError: ``spec`` is none of these, or names a GPU that Caffe cannot use.
     """
-    match = re.fullmatch(r"gpu:(\d{1,4})", spec, re.ASCII)
+    match = re.fullmatch(r"gpu:(\d{1,4})", str(spec), re.ASCII)
     if not match and spec not in ("auto", "cpu"):
         raise InputError(f"device {spec!r} is not known: use auto, cpu or gpu:N (gpu:0 is the first GPU)")
     index = int(match[1]) if match else 0
@@ -111,6 +124,8 @@ def gpu_problem(index: int) -> str | None:
     try:
         count = _cuda_number(cuda, "cudaGetDeviceCount")
     except _CudaError as error:
+        if error.status == _NO_INITIALISATION:
+            return f"CUDA does not start ({error}): {_NO_FORK}"
         return (
             f"the NVIDIA driver offers no GPU ({error}); see what `nvidia-smi` and CUDA_VISIBLE_DEVICES say"
         )
@@ -139,7 +154,11 @@ def _unusable(cuda: ctypes.CDLL, index: int) -> str | None:
 
 
 class _CudaError(Exception):
-    """CUDA refused a call; the message is CUDA's."""
+    """CUDA refused a call; the message is CUDA's, and so is the status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 def _cuda_number(cuda: ctypes.CDLL, function: str, *arguments: int) -> int:
@@ -148,7 +167,7 @@ def _cuda_number(cuda: ctypes.CDLL, function: str, *arguments: int) -> int:
     status = getattr(cuda, function)(ctypes.byref(value), *map(ctypes.c_int, arguments))
     if status != 0:
         cuda.cudaGetErrorString.restype = ctypes.c_char_p
-        raise _CudaError(cuda.cudaGetErrorString(ctypes.c_int(status)).decode())
+        raise _CudaError(status, cuda.cudaGetErrorString(ctypes.c_int(status)).decode())
     return value.value
 
 

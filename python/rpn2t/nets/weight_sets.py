@@ -69,7 +69,7 @@ def find_set(name_or_dir: str | Path) -> WeightSet:
     sets = {each.name: each for each in installed_sets()}
     found = sets.get(str(name_or_dir))
     if found is None:
-        folder = Path(name_or_dir).expanduser()
+        folder = Path(str(name_or_dir)).expanduser()
         if not folder.is_dir():
             raise InputError(f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)})")
         found = _open(folder.resolve().name, folder)

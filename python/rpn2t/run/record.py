@@ -11,8 +11,10 @@ from rpn2t import __version__
 from rpn2t.nets.backbone import BackboneSpec
 from rpn2t.nets.caffe import blas_report
 from rpn2t.nets.weight_sets import WeightSet
+from rpn2t.system.cores import usable_cores
 from rpn2t.system.files import sha256
 from rpn2t.system.processor import cpu_name
+from rpn2t.system.threads import thread_limit
 from rpn2t.tracker.loop import Tracker
 
 
@@ -26,7 +28,11 @@ def describe(tracker: Tracker) -> dict[str, Any]:
         "device": str(tracker.device),
         "tf32": tracker.device.tf32,
         "blas": blas_report(),
-        "machine": {"cpu": cpu_name(), "python": platform.python_version(), "numpy": np.__version__},
+        "threads": thread_limit(),
+        "machine": {
+            "cpu": cpu_name(), "cores": usable_cores(), "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
         "backbone": tracker.backbone_name,
         "weights": {
             "set": tracker.weights.name,
@@ -34,7 +40,7 @@ def describe(tracker: Tracker) -> dict[str, Any]:
         },
         "conv_proposal1_start": tracker.proposal_start,
         "configuration": tracker.config.to_dict(),
-    }
+    }  # fmt: skip
 
 
 def weight_files(backbone: BackboneSpec, weights: WeightSet) -> set[Path]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-from rpn2t.boxes import Box
+from rpn2t.boxes import Box, as_box
 from rpn2t.images import Image
 from rpn2t.system.interruption import Interruption
 from rpn2t.system.stages import Stage, stage
@@ -67,6 +67,7 @@ def run(
         Interrupted: a signal came.
     """
     allowed = interruption.allowed if interruption else nullcontext
+    box = as_box(box)
     coming = iter(frames)
     first = True
     while True:

@@ -123,13 +123,16 @@ def is_one_based(path: str | PathLike[str]) -> bool:
 
 
 def parse_box(text: str) -> Box:
-    """Read a box typed as ``x,y,w,h`` in 0-based pixels.
+    """Read a box typed as ``x,y,w,h`` in 0-based pixels, or pasted in brackets as Python shows it.
 
     Raises:
         InputError: not four finite numbers, or no area.
     """
+    inside = text.strip()
+    while inside[:1] + inside[-1:] in ("[]", "()"):
+        inside = inside[1:-1].strip()
     try:
-        numbers = numbers_of(text)
+        numbers = numbers_of(inside)
     except ValueError as error:
         raise InputError(f"box {shown(text)}: {error}") from None
     if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):

@@ -1,1 +1,1 @@
-"""The machine: processor, threads, files, signals, containers."""
+"""The machine: processor, cores, threads, files, signals, containers."""

@@ -15,6 +15,9 @@ def got10k_tracker(tracker: FrameTracker, name: str = "RPN2T", *, one_based: boo
         from rpn2t.toolkits.got10k import got10k_tracker
         ExperimentOTB(root).run(got10k_tracker(Tracker()))
 
+    The adapter says that it is deterministic, as a tracker with a seed is. So the toolkit's GOT-10k
+    experiment runs once, not three times with the same boxes.
+
     got10k gives RGB images of Pillow, and boxes as the data set's files have them. OTB's count pixels from 1.
 
     Args:
@@ -43,7 +46,7 @@ def got10k_tracker(tracker: FrameTracker, name: str = "RPN2T", *, one_based: boo
             """Its box in the next frame."""
             return np.asarray(tracker.update(_bgr(image))[0]) + origin
 
-    return Adapter(name)
+    return Adapter(name, is_deterministic=True)
 
 
 def _bgr(image: Any) -> Any:

@@ -1,9 +1,7 @@
 """The tracker: the paper's loop (sections 3.2 to 3.4, in MDNet's online framework)."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rpn2t.boxes import Box, Floats, as_box, iou
 from rpn2t.config import Config
@@ -80,11 +78,13 @@ class Tracker:
         Raises:
             InputError: one of these cannot be used, or a configuration comes without its mode.
         """
-        if not 0 <= seed < 2**32:
+        if not (isinstance(seed, int | np.integer) and 0 <= seed < 2**32):
             raise InputError(f"seed {seed}: give a whole number from 0 to {2**32 - 1}")
         with stage(Stage.LOAD):
             self.seed = int(seed)
             self.device = choose_device(device, tf32)
+            if not isinstance(config, Config | None):
+                raise InputError(f"config {config!r}: give a Config, as Config.load(...) makes it of a file")
             if config is not None and mode == "auto":
                 raise InputError(
                     "a configuration of your own needs its mode: "
@@ -100,12 +100,12 @@ class Tracker:
         self.observer: Observer | None = None
         self._learned = False
 
-    def init(self, image: NDArray[np.uint8], box: Sequence[float]) -> None:
+    def init(self, image: NDArray[np.uint8], box: ArrayLike) -> None:
         """Learn the target from the first frame.
 
         Args:
             image: the frame.
-            box: the target, (x, y, w, h).
+            box: the target, (x, y, w, h), in anything that holds four numbers.
 
         Raises:
             InputError: the box has no size, is not finite, lies outside the frame or too far out of it
@@ -120,6 +120,7 @@ class Tracker:
         self._regressor = BoxRegressor(self.config, self.backbone.map_size, self._mode.geometry.window_rim)
         self._smallest = target[2:]
         self._state = target
+        self._shape = image.shape
         self._translation = self.config.translation
         self._frame = 1
 
@@ -137,17 +138,26 @@ class Tracker:
     def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
         """Find the target in the next frame, and learn from it.
 
+        Args:
+            image: the frame, as large as the first one. A grey frame stands for one with three equal
+                channels, also among frames in colour.
+
         Returns:
             The box, not clipped to the frame (in paper mode the regressed one, in fast mode the state that
             follows it), and the target score in [0, 1].
 
         Raises:
-            InputError: the image is of another type.
+            InputError: the image is of another type or size. The tracker is as it was.
             RuntimeError: there was no :meth:`init`.
         """
         if not self._learned:
             raise RuntimeError("update() before init()")
         image = as_bgr(image)
+        if image.shape != self._shape:
+            raise InputError(
+                f"image: this frame is {_size(image.shape)}, the frames before it are {_size(self._shape)}; "
+                "a track needs one size"
+            )
         self.device.activate()
         self._frame += 1
         sampler = self._sampler(image)
@@ -280,15 +290,19 @@ class Tracker:
             return choose(drawn, apart(drawn, target, below), cfg.negatives_later, self._rng)
 
 
-def _shown(box: Sequence[float]) -> str:
+def _shown(box: Box) -> str:
     return ",".join(f"{value:g}" for value in box)
 
 
-def _checked_box(box: Sequence[float], image: Image) -> Box:
-    shown = _shown(box)
-    if len(box) != 4 or not np.isfinite(box).all():
-        raise InputError(f"box {shown}: needs four finite numbers x,y,w,h")
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]} px"
+
+
+def _checked_box(box: ArrayLike, image: Image) -> Box:
     target = as_box(box)
+    shown = _shown(target)
+    if not np.isfinite(target).all():
+        raise InputError(f"box {shown}: needs four finite numbers x,y,w,h")
     if min(target[2:]) <= 0:
         raise InputError(f"box {shown}: width and height must be positive")
     if min(target[2:]) < 1:

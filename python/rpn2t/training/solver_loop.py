@@ -218,21 +218,21 @@ def train(
 
 def draw_curve(log: list[dict[str, Any]], path: Path) -> None:
     """A picture of the loss and of each measurement on what is held out, over the iterations."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib.figure import Figure
+    from rpn2t.system.plotting import Figure, plain
 
     names = list(dict.fromkeys(name for line in log for name in line.get("held_out", {})))
-    figure = Figure(figsize=(7, 2.2 * (1 + len(names))), layout="constrained")
-    axes = figure.subplots(1 + len(names), sharex=True, squeeze=False)[:, 0]
-    rows = [("training loss", [(line["iteration"], line["loss"]) for line in log if "loss" in line])]
-    for name in names:
-        points = [(line["iteration"], line["held_out"][name]) for line in log if "held_out" in line]
-        rows.append((f"held out: {name}", points))
-    for axis, (title, points) in zip(axes, rows, strict=True):
-        axis.plot([x for x, _ in points], [y for _, y in points], marker="." if len(points) < 50 else None)
-        axis.set_title(title, fontsize=9, loc="left")
-        axis.grid(alpha=0.3)
-    axes[-1].set_xlabel("iteration")
-    figure.savefig(path, dpi=120)
+    with plain():
+        figure = Figure(figsize=(7, 2.2 * (1 + len(names))), layout="constrained")
+        axes = figure.subplots(1 + len(names), sharex=True, squeeze=False)[:, 0]
+        rows = [("training loss", [(line["iteration"], line["loss"]) for line in log if "loss" in line])]
+        for name in names:
+            points = [(line["iteration"], line["held_out"][name]) for line in log if "held_out" in line]
+            rows.append((f"held out: {name}", points))
+        for axis, (title, points) in zip(axes, rows, strict=True):
+            axis.plot(
+                [x for x, _ in points], [y for _, y in points], marker="." if len(points) < 50 else None
+            )
+            axis.set_title(title, fontsize=9, loc="left")
+            axis.grid(alpha=0.3)
+        axes[-1].set_xlabel("iteration")
+        figure.savefig(path, dpi=120)

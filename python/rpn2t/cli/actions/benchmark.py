@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rpn2t.benchmark.cluster import connected, cores
+from rpn2t.benchmark.cluster import connected, worker_threads
 from rpn2t.benchmark.experiments import Experiment, as_otb_experiment
 from rpn2t.benchmark.manifest import Manifest
 from rpn2t.benchmark.result_files import ResultFolder
@@ -101,11 +101,12 @@ def run_over(
 
 def _execute(options: BenchmarkOptions, work: Benchmark, interruption: Interruption) -> None:
     workers = min(options.workers, len(work.left))
+    threads = worker_threads(options.workers, options.threads)
     if options.scheduler is None:
-        threads = options.threads or max(1, cores() // options.workers)
+        if options.threads and options.threads > threads:
+            may = f"{threads} core{'s' * (threads > 1)}"
+            say(f"note: --threads {options.threads}: this process may use {may}, no worker gets more threads")
         say(f"{workers} worker{'s' * (workers > 1)} with {threads} thread{'s' * (threads > 1)} each")
-    else:
-        threads = None
     progress = BenchmarkProgress(len(work.left), work.frames_left())
     try:
         with connected(workers, threads, options.scheduler) as client, progress:
