@@ -113,3 +113,24 @@ def test_a_file_says_which_mode_it_is_made_for(tmp_path: Path) -> None:
 def test_to_dict_round_trips() -> None:
     config = Config(candidates=17, beta=3)
     assert Config(**config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("candidates = 128\n".encode("utf-16"), "not a TOML file: it is no text in UTF-8"),
+        (b"candidates = " + b"9" * 5000, "not a TOML file: "),
+        (b"candidates = " + b"[" * 3000, "nested too deeply"),
+        (b"alpha = 1" + b"0" * 400, "must not be negative, infinite or NaN"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_refused_in_a_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "own.toml").write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        Config.load(tmp_path / "own.toml")
+    assert str(caught.value).startswith(f"{tmp_path / 'own.toml'}: ")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("candidates = 128\n", encoding="utf-8-sig")
+    assert Config.load(tmp_path / "own.toml").candidates == 128

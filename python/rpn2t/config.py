@@ -6,6 +6,7 @@ the authors' public release. Lengths are in pixels of the network's input unless
 
 import dataclasses
 import difflib
+import sys
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,27 @@ from rpn2t.paths import configs_dir
 
 MODES = ("paper", "fast")
 """The tracker's two modes."""
+
+
+def read_toml(path: Path, named: str) -> dict[str, Any]:
+    """What a user's TOML file holds, also if it begins with a byte order mark, as Windows writes it.
+
+    Args:
+        path: the file.
+        named: how the user knows it, for messages.
+
+    Raises:
+        InputError: it is no TOML.
+        OSError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise InputError(f"{named}: not a TOML file: it is no text in UTF-8") from None
+    except ValueError as error:  # not only TOML's own: a number may have too many digits for Python
+        raise InputError(f"{named}: not a TOML file: {error}") from None
+    except RecursionError:
+        raise InputError(f"{named}: not a TOML file of ours: it is nested too deeply") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +150,7 @@ class Config:
             wanted = field.type
             if isinstance(value, bool) or not isinstance(value, int if wanted is int else (int, float)):
                 raise InputError(f"{field.name} = {value!r}: expected {_kind(wanted)}")
-            if not 0 <= value < float("inf"):
+            if not 0 <= value <= sys.float_info.max:
                 raise InputError(f"{field.name} = {value}: must not be negative, infinite or NaN")
             if field.type is int and value > _LARGEST:
                 raise InputError(f"{field.name} = {value}: must be at most {_LARGEST}")
@@ -171,14 +193,10 @@ class Config:
         named = configs_dir() / f"{name_or_path}.toml"
         path = named if named.is_file() else Path(name_or_path)
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            values = read_toml(path, str(name_or_path))
+        except OSError:
             names = ", ".join(sorted(file.stem for file in configs_dir().glob("*.toml")))
             raise InputError(f"{name_or_path}: no such configuration file; named ones are: {names}") from None
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(f"{name_or_path}: not a TOML file: {error}") from None
         made_for = values.pop("mode", mode)
         if made_for not in MODES:
             raise InputError(f"{name_or_path}: mode = {made_for!r}: there are {' and '.join(MODES)}")

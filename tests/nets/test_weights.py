@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -486,7 +486,7 @@ def test_scaled_features_give_the_same_proposals(
     layers = zf | random_layers({rpn: [(256, 256, 3, 3), (256,)]}, seed=1)
     net.blobs["conv4"].data[...] = np.random.default_rng(2).standard_normal((2, 384, 6, 5))
     conv5, proposal = [], []
-    for each in (layers, caffemodel.scale_conv5(layers, factor)):
+    for each in (layers, caffemodel.scale_conv5(layers, factor, source="here")):
         caffemodel.load_into(net, each, source="made")
         net.forward()
         conv5.append(net.blobs["conv5"].data.copy())
@@ -501,7 +501,7 @@ def test_scaled_features_give_the_same_proposals(
 def test_scaling_leaves_every_other_array(zf: Layers) -> None:
     layers = zf | rpn_layers(*CANONICAL)
     copy = {name: [array.copy() for array in arrays] for name, arrays in layers.items()}
-    scaled = caffemodel.scale_conv5(layers, 3)
+    scaled = caffemodel.scale_conv5(layers, 3, source="here")
     assert same(layers, copy)
     assert list(scaled) == list(layers)
     changed = {name for name in layers if not same({name: layers[name]}, {name: scaled[name]})}
@@ -513,7 +513,7 @@ def test_scaling_leaves_every_other_array(zf: Layers) -> None:
 @pytest.mark.parametrize("factor", [0, -1, 1e-300, float("nan"), float("inf")])
 def test_a_factor_that_is_none_is_refused(zf: Layers, factor: float) -> None:
     with pytest.raises(InputError, match=f"factor {factor}: give a number from"):
-        caffemodel.scale_conv5(zf, factor)
+        caffemodel.scale_conv5(zf, factor, source="here")
 
 
 def test_a_scaled_set(home: Path, zf: Layers, zf_file: Path, rpn_file: Path, tmp_path: Path) -> None:
@@ -523,7 +523,7 @@ def test_a_scaled_set(home: Path, zf: Layers, zf_file: Path, rpn_file: Path, tmp
     assert weight_sets.verify(made) == dict.fromkeys(weight_sets.FILES.values(), "ok")
     for part in weight_sets.FILES:
         layers = read_caffemodel(mine.file(part))
-        assert same(read_caffemodel(made.file(part)), caffemodel.scale_conv5(layers, 0.5))
+        assert same(read_caffemodel(made.file(part)), caffemodel.scale_conv5(layers, 0.5, source="here"))
     with pytest.raises(InputError, match=f"{made.folder}: not an empty folder"):
         install.scale_set(mine, 0.25, made.folder)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["half"]
@@ -626,3 +626,53 @@ def test_the_authors_files_are_the_published_ones() -> None:
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc" * 1000)
     assert sha256(tmp_path / "f") == hashlib.sha256(b"abc" * 1000).hexdigest()
+
+
+# Damage
+
+
+def damaged_file(folder: Path, change: Callable[[Any], None]) -> Path:
+    """A file of one layer, conv5 with weights and a bias, with something about it changed."""
+    net = load_caffe().proto.caffe_pb2.NetParameter()
+    layer = net.layer.add(name="conv5")
+    for _ in range(2):
+        layer.blobs.add(data=[1.0, 2.0]).shape.dim.append(2)
+    change(layer)
+    file = folder / "net.caffemodel"
+    file.write_bytes(net.SerializeToString().replace(b"~~", b"\xff\xfe"))
+    return file
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(tmp_path: Path, number: float) -> None:
+    file = damaged_file(tmp_path, lambda layer: layer.blobs[0].data.__setitem__(0, number))
+    with pytest.raises(InputError, match="layer conv5: holds numbers that are infinite or NaN"):
+        read_caffemodel(file)
+
+
+def test_a_name_that_is_no_text_is_read_as_one(tmp_path: Path) -> None:
+    file = damaged_file(tmp_path, lambda layer: setattr(layer, "name", "conv~~"))
+    with pytest.raises(InputError, match="has no layer conv1"):
+        caffemodel.check_zf(read_caffemodel(file), source=file)
+
+
+def test_scaling_refuses_what_has_no_bias_or_gets_too_large(tmp_path: Path) -> None:
+    file = damaged_file(tmp_path, lambda layer: layer.blobs.__delitem__(1))
+    with pytest.raises(InputError, match="here: layer conv5: has 1 arrays, not weights and a bias"):
+        caffemodel.scale_conv5(read_caffemodel(file), 2, source="here")
+    file = damaged_file(tmp_path, lambda layer: layer.blobs[0].data.__setitem__(0, 1e38))
+    with pytest.raises(InputError, match="get too large; give a smaller factor"):
+        caffemodel.scale_conv5(read_caffemodel(file), 1000, source="here")
+
+
+def test_checksums_of_a_file_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "SHA256SUMS").write_text("0" * 64 + "  " + "x" * 5000)
+    (tmp_path / weight_sets.FILES["student"]).touch()
+    assert weight_sets.verify(weight_sets.find_set(tmp_path)) == {
+        weight_sets.FILES["student"]: "unlisted",
+        "x" * 5000: "missing",
+    }
+    with pytest.raises(InputError, match="no such set or folder"):
+        weight_sets.find_set("x" * 5000)
+    with pytest.raises(InputError, match="no such set or folder"):
+        weight_sets.find_set("~nobody-of-that-name/weights")

@@ -8,7 +8,7 @@ context = 16                          # px of it around the target on each side
 stride = 8                            # px between neighbouring positions of the feature map
 """
 
-import tomllib
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rpn2t.config import read_toml
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
 from rpn2t.nets.caffemodel import RPN_CONV3X3, find_conv3x3, load_into, read_caffemodel
@@ -50,13 +51,11 @@ class BackboneSpec:
         """
         folder = prototxt_dir() / name if name in backbone_names() else Path(str(name))
         try:
-            values = tomllib.loads((folder / "backbone.toml").read_text(encoding="utf-8"))
+            values = read_toml(folder / "backbone.toml", f"{name}/backbone.toml")
         except OSError:
             raise InputError(
                 f"{name}: no backbone; give {', '.join(backbone_names())}, or a folder with backbone.toml"
             ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{name}/backbone.toml: {error}") from None
         kinds = {field.name: field.type for field in fields(cls) if field.name != "folder"}
         if set(values) != set(kinds):
             odd = ", ".join(sorted(set(values) ^ set(kinds)))
@@ -94,7 +93,7 @@ class BackboneSpec:
         imported = user_backbones_dir() / self.weights
         places = (weights.folder / self.weights, self.folder / self.weights, imported)
         for path in places:
-            if path.is_file():
+            if os.path.isfile(path):  # also for a name that is too long, unlike Path.is_file
                 return path
         cure = f"; `rpn2t weights import-backbone {self.folder.name} FILE` installs it"
         raise InputError(
@@ -139,7 +138,7 @@ class Backbone:
         self.spec = spec
         self.device = device
         prototxt = spec.folder / spec.prototxt
-        if not prototxt.is_file():
+        if not os.path.isfile(prototxt):
             raise InputError(f"{prototxt}: no such file, but {spec.folder}/backbone.toml names it")
         self.weights_file = spec.weights_file(weights)
         self._definition = read_message(prototxt, "NetParameter")

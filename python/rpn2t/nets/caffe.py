@@ -190,7 +190,7 @@ def read_message(path: Path, kind: str) -> Any:
     Caffe itself ends the process on a file that it cannot parse.
 
     Raises:
-        InputError: the file is none.
+        InputError: the file is none, or cannot be read.
     """
     load_caffe()
     from caffe.proto import caffe_pb2
@@ -198,6 +198,8 @@ def read_message(path: Path, kind: str) -> Any:
 
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), getattr(caffe_pb2, kind)())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (text_format.ParseError, UnicodeDecodeError) as error:
         name = kind.removesuffix("Parameter").lower()
         raise InputError(f"{path}: not a Caffe {name}: {error}") from None

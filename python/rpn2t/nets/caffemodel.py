@@ -59,11 +59,12 @@ def read_caffemodel(path: str | Path, *, only: Collection[str] | None = None) ->
     except DecodeError as error:
         raise InputError(f"{path}: not a Caffe model, or a damaged one") from error
     layers = {
-        layer.name: [_array(blob, f"{path}: layer {layer.name}") for blob in layer.blobs]
-        if only is None or layer.name in only
+        name: [_array(blob, f"{path}: layer {name}") for blob in layer.blobs]
+        if only is None or name in only
         else []
         for layer in (*net.layers, *net.layer)
         if layer.blobs
+        for name in [_name(layer)]
     }
     if not layers:
         raise InputError(f"{path}: not a Caffe model with weights (no layer in it holds any)")
@@ -88,12 +89,24 @@ def write_caffemodel(path: str | Path, layers: Mapping[str, Sequence[NDArray[Any
     write_whole(path, net.SerializeToString(deterministic=True))
 
 
+def _name(layer: Any) -> str:
+    """A layer's name. Protobuf gives one that is no UTF-8, as of a damaged file, as bytes."""
+    name = layer.name
+    return name if isinstance(name, str) else name.decode(errors="replace")
+
+
 def _array(blob: Any, where: str) -> NDArray[np.float32]:
     shape = tuple(blob.shape.dim) if blob.HasField("shape") else _legacy_shape(blob)
-    data = np.asarray(blob.data or blob.double_data, np.float32)
+    with np.errstate(over="ignore"):  # a number too large for a float becomes infinite
+        data = np.asarray(blob.data or blob.double_data, np.float64).astype(np.float32)
     if min(shape, default=1) < 0 or math.prod(shape) != data.size:
         raise InputError(f"{where}: {data.size} numbers do not make an array of shape {_sizes(shape)}")
-    return data.reshape(shape)
+    if not np.isfinite(data).all():
+        raise InputError(f"{where}: holds numbers that are infinite or NaN; the file is damaged")
+    try:
+        return data.reshape(shape)
+    except ValueError as error:  # more axes than NumPy knows
+        raise InputError(f"{where}: {error}") from None
 
 
 def _legacy_shape(blob: Any) -> tuple[int, ...]:
@@ -180,7 +193,9 @@ def check_zf(layers: Mapping[str, Sequence[NDArray[np.float32]]], *, source: str
     return zf
 
 
-def scale_conv5(layers: Mapping[str, Sequence[NDArray[np.float32]]], factor: float) -> Layers:
+def scale_conv5(
+    layers: Mapping[str, Sequence[NDArray[np.float32]]], factor: float, *, source: str | Path
+) -> Layers:
     """The layers of a ZF net with conv5's output multiplied by a factor, and the proposals as they were.
 
     The head's learning rates are tuned to the magnitudes of the conv5 they were found with; this brings
@@ -192,20 +207,32 @@ def scale_conv5(layers: Mapping[str, Sequence[NDArray[np.float32]]], factor: flo
     Args:
         layers: weights by layer name, conv5 among them; unchanged.
         factor: from 1e-6 to 1e6; a power of two is exact.
+        source: named in messages.
 
     Raises:
-        InputError: the factor is another.
+        InputError: the factor is another, the numbers get too large for it, or a layer is no convolution's.
     """
     if not 1e-6 <= factor <= 1e6:
         raise InputError(f"factor {factor}: give a number from 1e-6 to 1e6")
     # Of a layer's weights and of its bias; multiplied in double precision, so that all is rounded once.
     factors = {"conv5": (factor, factor)} | dict.fromkeys(RPN_CONV3X3, (1 / factor, 1.0))
     return {
-        name: [np.asarray(a * np.float64(f), np.float32) for a, f in zip(arrays, factors[name], strict=True)]
-        if name in factors
-        else list(arrays)
+        name: _scaled(arrays, factors[name], f"{source}: layer {name}") if name in factors else list(arrays)
         for name, arrays in layers.items()
     }
+
+
+def _scaled(
+    arrays: Sequence[NDArray[np.float32]], factors: tuple[float, float], where: str
+) -> list[NDArray[np.float32]]:
+    """A layer's weights and bias, each times its factor."""
+    if len(arrays) != 2:
+        raise InputError(f"{where}: has {len(arrays)} arrays, not weights and a bias")
+    with np.errstate(over="ignore"):
+        scaled = [np.asarray(a * np.float64(f), np.float32) for a, f in zip(arrays, factors, strict=True)]
+    if not all(np.isfinite(array).all() for array in scaled):
+        raise InputError(f"{where}: its numbers get too large; give a smaller factor")
+    return scaled
 
 
 def find_conv3x3(

@@ -5,6 +5,7 @@ A set appears whole or not at all. It is made and checked in a hidden folder bes
 
 import hashlib
 import http.client
+import os
 import shutil
 import tempfile
 import urllib.error
@@ -238,14 +239,14 @@ def scale_set(weights: WeightSet, factor: float, folder: str | Path, *, half: bo
     Raises:
         InputError: the factor is out of range, a file is not a ZF net's, or the folder cannot take the set.
     """
-    place = Path(folder).expanduser().resolve()
+    place = Path(os.path.expanduser(folder)).resolve()
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise InputError(f"{folder}: not an empty folder; give another --output")
     with _new_folder(place) as made:
         for part, path in weights.files.items():
             layers = read_caffemodel(path)
             check_zf(layers, source=path)
-            scaled = scale_conv5(layers, factor)
+            scaled = scale_conv5(layers, factor, source=path)
             if half:
                 scaled = {name: [each.astype(np.float16) for each in blobs] for name, blobs in scaled.items()}
             write_caffemodel(made / FILES[part], scaled)

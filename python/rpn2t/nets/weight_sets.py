@@ -43,9 +43,9 @@ class WeightSet:
 def user_weights_dir() -> Path:
     """Folder of the user's own sets: weights/ in $RPN2T_HOME or ~/.local/share/rpn2t."""
     if home := os.environ.get("RPN2T_HOME"):
-        return Path(home).expanduser() / "weights"
+        return Path(os.path.expanduser(home)) / "weights"
     share = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(share).expanduser() / "rpn2t" / "weights"
+    return Path(os.path.expanduser(share)) / "rpn2t" / "weights"
 
 
 def user_backbones_dir() -> Path:
@@ -69,8 +69,8 @@ def find_set(name_or_dir: str | Path) -> WeightSet:
     sets = {each.name: each for each in installed_sets()}
     found = sets.get(str(name_or_dir))
     if found is None:
-        folder = Path(str(name_or_dir)).expanduser()
-        if not folder.is_dir():
+        folder = Path(os.path.expanduser(str(name_or_dir)))
+        if not os.path.isdir(folder):
             raise InputError(f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)})")
         found = _open(folder.resolve().name, folder)
     if not found.files:
@@ -131,7 +131,7 @@ def _read_sums(path: Path) -> dict[str, str]:
 
 
 def _state(path: Path, expected: str | None) -> str:
-    if not path.is_file():
+    if not os.path.isfile(path):  # also for a name that is too long, unlike Path.is_file
         return "missing"
     if expected is None:
         return "unlisted"
