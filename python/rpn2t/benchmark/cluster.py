@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 
 from rpn2t.errors import InputError
 from rpn2t.system.cores import usable_cores
-from rpn2t.system.threads import POOLS, SLEEP_AT_ONCE, thread_limit
+from rpn2t.system.threads import POOLS, SLEEP_AT_ONCE, environment, thread_limit
 
 _ATTEMPTS = 4  # of a task whose worker dies under it
 
@@ -70,14 +70,16 @@ def connected(workers: int, threads: int, scheduler: str | None) -> Iterator[Cli
             yield stack.enter_context(client)
             return
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rpn2t-", ignore_cleanup_errors=True))
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,  # Caffe's memory is not Python's; the system guards it
-            dashboard_address="127.0.0.1:0",
-            local_directory=folder,
-            silence_logs=logging.CRITICAL,
-        )
+        # Where this process has such a variable itself, dask gives its value to the workers.
+        with environment(worker_environment(threads)):
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,  # Caffe's memory is not Python's; the system guards it
+                dashboard_address="127.0.0.1:0",
+                local_directory=folder,
+                silence_logs=logging.CRITICAL,
+            )
         stack.enter_context(cluster)
         yield stack.enter_context(Client(cluster))

@@ -11,8 +11,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,7 +21,7 @@ from rpn2t.system.cores import usable_cores
 from rpn2t.system.foreign import complaint, is_foreign
 from rpn2t.system.processor import choose_core
 from rpn2t.system.signal_stack import ensure_signal_stack
-from rpn2t.system.threads import SLEEP_AT_ONCE, pool_sizes
+from rpn2t.system.threads import SLEEP_AT_ONCE, environment, pool_sizes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +73,7 @@ def load_caffe() -> ModuleType:
         wanted["OPENBLAS_CORETYPE"] = core
     missing = {name: value for name, value in wanted.items() if name not in os.environ}
     sizes = pool_sizes(usable_cores())
-    with _environment(missing | sizes):
+    with environment(missing | sizes):
         library = caffe_library()
     _limit_loaded_pools(library, sizes)
     _rest_before_forks(library)
@@ -229,18 +228,3 @@ def caffe_library() -> ctypes.CDLL:
         return ctypes.CDLL(str(compiled[0]))
     except OSError as error:
         raise InputError(complaint("caffe", file, str(error))) from error
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Environment variables for a while; then they are as they were."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -14,6 +14,8 @@ program it is used in; there only Caffe gets them, while it is loaded (:mod:`rpn
 
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from rpn2t.system.cores import usable_cores
 
@@ -61,6 +63,21 @@ def thread_limit(cores: int | None = None) -> int:
     """
     cores = usable_cores() if cores is None else cores
     return min(_wanted(POOLS[0]) or cores, cores)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for a while; then they are as they were."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _wanted(name: str) -> int | None:
