@@ -16,6 +16,7 @@ from rpn2t.eval.otb.tables import tables
 from rpn2t.eval.report.figures import saved
 from rpn2t.eval.report.output import RECORD, write
 from rpn2t.eval.report.tables import speed_text
+from rpn2t.paths import typed_path
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import describe_absent
 from rpn2t.system.files import require_writable
@@ -57,7 +58,7 @@ def evaluate(
     Raises:
         InputError: an input cannot be used, or the output cannot be written; one line names it and the cure.
     """
-    folder = Path(output).expanduser()
+    folder = typed_path(output)
     require_writable(folder, "--output")
     evaluation = compute(
         root,

@@ -27,6 +27,7 @@ from rpn2t.boxes import Floats
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.mat_files import MatReader
 from rpn2t.eval.otb.result_formats import SUFFIXES, Run, runs_in
+from rpn2t.paths import typed_path
 from rpn2t.sequences.protocols import PROTOCOLS, Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
 from rpn2t.sequences.target import Target
@@ -103,7 +104,7 @@ def find_trackers(
     Raises:
         InputError: there is no such folder, or it holds no results.
     """
-    root = Path(results).expanduser()
+    root = typed_path(results)
     if not root.is_dir():
         raise InputError(f"{results}: no such folder; --results names the one that holds trackers' results")
     lists = (dataset, find_dataset(dataset.name), find_dataset("otb100"))

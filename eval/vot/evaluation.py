@@ -12,6 +12,7 @@ from rpn2t.eval.vot.metrics import DataSetScore, SequenceScore
 from rpn2t.eval.vot.plots import ar_plot, eao_plot
 from rpn2t.eval.vot.scores import VotEvaluation, compute
 from rpn2t.eval.vot.tables import by_length, by_sequence, overall
+from rpn2t.paths import typed_path
 from rpn2t.sequences.registry import describe_absent
 from rpn2t.system.files import require_writable
 
@@ -44,7 +45,7 @@ def evaluate(
     Raises:
         InputError: an input cannot be used; one line names it and the cure.
     """
-    folder = Path(output).expanduser()
+    folder = typed_path(output)
     require_writable(folder, "--output")
     evaluation = compute(
         root,

@@ -16,6 +16,7 @@ import numpy as np
 
 from rpn2t.benchmark.vot_supervised import SupervisedRun, read_run
 from rpn2t.errors import InputError
+from rpn2t.paths import typed_path
 from rpn2t.sequences.registry import DataSet
 from rpn2t.sequences.vot_regions import FAILED, INITIALIZED, is_state
 
@@ -31,7 +32,7 @@ def find_trackers(
     Raises:
         InputError: there is no such folder or tracker, a named tracker has two folders, or every one has.
     """
-    root = Path(results).expanduser()
+    root = typed_path(results)
     if not root.is_dir():
         raise InputError(f"{results}: no such folder; --results names the one that holds trackers' results")
     found: dict[str, Path] = {}

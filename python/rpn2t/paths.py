@@ -1,9 +1,11 @@
-"""Where the package's own files lie: prototxt/, data/ and what is below them.
+"""Where files lie: the package's own, in prototxt/, data/ and below them, and those that a user names.
 
-They are installed beneath ``rpn2t``, so everything works from any folder.
+The package's are installed beneath ``rpn2t``, so everything works from any folder.
 """
 
+import os
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 
 
@@ -25,3 +27,8 @@ def models_dir() -> Path:
 def configs_dir() -> Path:
     """Folder of the named configurations (``--config NAME``)."""
     return data_dir() / "configs"
+
+
+def typed_path(text: str | PathLike[str]) -> Path:
+    """A path that a user typed: ``~`` is the home folder. ``~somebody`` whom this machine lacks is a name."""
+    return Path(os.path.expanduser(text))

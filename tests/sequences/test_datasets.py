@@ -243,3 +243,19 @@ def test_entries_are_what_a_line_says() -> None:
     dataset: DataSet = find_dataset("otb100")
     entry = dataset.entry("BlurCar1")
     assert entry == Entry("BlurCar1", "BlurCar1", "groundtruth_rect.txt", 247, 988, ("100",), ("MB", "FM"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("benchmark", "~nobody-of-that-name/x"),
+        ("datasets", "check", "otb100", "--root", "~nobody-of-that-name/x"),
+        ("evaluate", "otb100", "--root", "~nobody-of-that-name", "--results", "~nobody-of-that-name"),
+        ("results", "list", "--results", "~nobody-of-that-name"),
+    ],
+)
+def test_a_home_that_is_not_there_is_a_name_like_any_other(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert "~nobody-of-that-name" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from rpn2t.benchmark.experiments import Experiment
 from rpn2t.benchmark.otb_robustness import SEGMENTS, SHIFTS, tre_starts
 from rpn2t.benchmark.vot_supervised import REPETITIONS
 from rpn2t.boxes import as_boxes
+from rpn2t.paths import typed_path
 from rpn2t.sequences.box_files import box_line
 from rpn2t.sequences.registry import DataSet
 from rpn2t.sequences.target import Entry
@@ -78,7 +79,7 @@ class ResultFolder:
     """
 
     def __init__(self, results: str | Path, dataset: DataSet, experiment: Experiment, tracker: str) -> None:
-        self.path = Path(results).expanduser() / store_name(dataset, experiment) / tracker
+        self.path = typed_path(results) / store_name(dataset, experiment) / tracker
         self.dataset = dataset
         self.experiment = experiment
 

@@ -5,7 +5,6 @@ A set appears whole or not at all. It is made and checked in a hidden folder bes
 
 import hashlib
 import http.client
-import os
 import shutil
 import tempfile
 import urllib.error
@@ -43,6 +42,7 @@ from rpn2t.nets.weight_sets import (
     user_weights_dir,
     write_sums,
 )
+from rpn2t.paths import typed_path
 from rpn2t.system.container import denied_hint
 
 Tell = Callable[[str, int, int], None]
@@ -239,7 +239,7 @@ def scale_set(weights: WeightSet, factor: float, folder: str | Path, *, half: bo
     Raises:
         InputError: the factor is out of range, a file is not a ZF net's, or the folder cannot take the set.
     """
-    place = Path(os.path.expanduser(folder)).resolve()
+    place = typed_path(folder).resolve()
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise InputError(f"{folder}: not an empty folder; give another --output")
     with _new_folder(place) as made:

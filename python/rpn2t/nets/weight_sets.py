@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
 from rpn2t.nets.caffemodel import find_conv3x3, read_caffemodel
-from rpn2t.paths import models_dir
+from rpn2t.paths import models_dir, typed_path
 from rpn2t.system.files import sha256, write_whole
 
 SHIPPED = "shipped"
@@ -43,9 +43,9 @@ class WeightSet:
 def user_weights_dir() -> Path:
     """Folder of the user's own sets: weights/ in $RPN2T_HOME or ~/.local/share/rpn2t."""
     if home := os.environ.get("RPN2T_HOME"):
-        return Path(os.path.expanduser(home)) / "weights"
+        return typed_path(home) / "weights"
     share = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(os.path.expanduser(share)) / "rpn2t" / "weights"
+    return typed_path(share) / "rpn2t" / "weights"
 
 
 def user_backbones_dir() -> Path:
@@ -69,7 +69,7 @@ def find_set(name_or_dir: str | Path) -> WeightSet:
     sets = {each.name: each for each in installed_sets()}
     found = sets.get(str(name_or_dir))
     if found is None:
-        folder = Path(os.path.expanduser(str(name_or_dir)))
+        folder = typed_path(name_or_dir)
         if not os.path.isdir(folder):
             raise InputError(f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)})")
         found = _open(folder.resolve().name, folder)

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rpn2t.errors import InputError
+from rpn2t.paths import typed_path
 from rpn2t.sequences.layouts import LAYOUTS, Kind, places_under
 from rpn2t.sequences.lists import read_list
 from rpn2t.sequences.on_disk import entries_of, is_nowhere, open_target
@@ -67,7 +68,7 @@ class DataSet:
     @property
     def folder(self) -> Path | None:
         """Where it lies, if it is a folder of sequences; None if it has a list."""
-        return None if self.name in _LISTS else Path(self.name).expanduser().resolve()
+        return None if self.name in _LISTS else typed_path(self.name).resolve()
 
     @cached_property
     def _by_alias(self) -> tuple[dict[str, Entry], dict[str, Entry]]:
@@ -118,7 +119,7 @@ class DataSet:
         Raises:
             InputError: there is no such folder, or none of the data set's sequences in it.
         """
-        folder = Path(root).expanduser()
+        folder = typed_path(root)
         if not folder.is_dir():
             raise InputError(f"{root}: no such folder; --root names the one that holds the sequences")
         sequences, absent = [], {}
@@ -160,7 +161,7 @@ def find_dataset(name: str) -> DataSet:
         kind, key, title = _LISTS[name.lower()]
         entries = tuple(entry for entry in read_list(kind) if key in entry.sets)
         return DataSet(name.lower(), kind, title, entries, _STORES[name.lower()])
-    folder = Path(name).expanduser()
+    folder = typed_path(name)
     if folder.is_dir():
         return _folder_dataset(name, folder)
     raise InputError(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rpn2t.errors import InputError
+from rpn2t.paths import typed_path
 from rpn2t.system.container import missing_hint
 from rpn2t.system.files import write_whole
 
@@ -32,7 +33,7 @@ def write_entry(workspace: str | Path, name: str, entry: Mapping[str, str], *, f
     Raises:
         InputError: the folder or its trackers.ini cannot be used, or it has another tracker of this name.
     """
-    folder = Path(workspace).expanduser()
+    folder = typed_path(workspace)
     if not folder.is_dir():
         raise InputError(
             f"{workspace}: no such folder{missing_hint()}; `vot initialize STACK --workspace {workspace}` "

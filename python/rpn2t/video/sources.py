@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES
+from rpn2t.paths import typed_path
 from rpn2t.sequences.image_files import natural
 from rpn2t.sequences.layouts import places_under
 from rpn2t.sequences.on_disk import read_sequence
@@ -52,7 +53,7 @@ def _open(spec: str, truth: str | None) -> Source:
         raise InputError("the source is empty: name a video, a folder of images, a stream or a camera")
     if "://" in spec:
         return VideoSource(spec, spec, _stream_name(spec))
-    path = _expanded(spec)
+    path = typed_path(spec)
     camera = re.fullmatch(r"(?:/dev/video)?(0|[1-9][0-9]{0,3})", spec)
     if camera and (spec.startswith("/") or not path.exists()):
         return CameraSource(spec, int(camera[1]))
@@ -67,13 +68,6 @@ def _open(spec: str, truth: str | None) -> Source:
             f"{spec} is taken as the file or folder of that name; the camera is /dev/video{spec}."
         )
     return source
-
-
-def _expanded(spec: str) -> Path:
-    try:
-        return Path(spec).expanduser()
-    except RuntimeError:  # "~somebody", whom this machine does not know
-        return Path(spec)
 
 
 def _stream_name(address: str) -> str:

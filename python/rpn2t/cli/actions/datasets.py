@@ -1,11 +1,10 @@
 """What ``rpn2t datasets`` does."""
 
-from pathlib import Path
-
 from tqdm import tqdm
 
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
+from rpn2t.paths import typed_path
 from rpn2t.sequences.check import check_target
 from rpn2t.sequences.layouts import LAYOUTS
 from rpn2t.sequences.on_disk import is_nowhere
@@ -56,7 +55,7 @@ def check_copy(dataset: str, root: str | None, protocol: str, *, read_images: bo
         SystemExit: 1 if something is missing.
     """
     found = find_dataset(dataset)
-    folder = Path(root_of(dataset, root)).expanduser()
+    folder = typed_path(root_of(dataset, root))
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --root names the one that holds the sequences")
     read = _read_images if read_images else None

@@ -7,6 +7,7 @@ from rpn2t.benchmark.manifest import read_manifest
 from rpn2t.benchmark.result_files import MANIFEST, ResultFolder, ablations_of
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
+from rpn2t.paths import typed_path
 from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import find_dataset
 from rpn2t.toolkits.export import export
@@ -18,7 +19,7 @@ def list_results(results: str) -> None:
     Raises:
         InputError: it holds nothing.
     """
-    found = sorted(Path(results).expanduser().glob(f"*/*/{MANIFEST}"))
+    found = sorted(typed_path(results).glob(f"*/*/{MANIFEST}"))
     if not found:
         raise InputError(f"{results}: holds no results of `rpn2t benchmark`; --results names their folder")
     for path in found:
@@ -61,7 +62,7 @@ def export_results(
         raise InputError(
             f"{places[0].path}: no such folder; `rpn2t results list --results {results}` lists them"
         )
-    count, lacking = export(toolkit, folder, found, Path(output).expanduser(), as_protocol(protocol))
+    count, lacking = export(toolkit, folder, found, typed_path(output), as_protocol(protocol))
     if not count:
         raise InputError(f"{folder.path}: holds no results of {found.name}'s sequences")
     say(f"{count} sequences in {output}")

@@ -11,6 +11,7 @@ from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli.chosen_tracker import TrackerOptions
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
+from rpn2t.paths import typed_path
 
 TIMEOUT = 1800
 """Seconds after which the toolkit gives up an answer: its own 30 are less than a first frame takes."""
@@ -80,7 +81,7 @@ def _write(options: TraxOptions, spec: TrackerSpec, workspace: str) -> None:
     where = shlex.quote(workspace)
     say(f"{name} {'is now' if written else 'was already'} in {Path(workspace) / REGISTRY}")
     say("Next, with the VOT toolkit (pip install vot-toolkit, in an environment of its own):")
-    if not (Path(workspace).expanduser() / "config.yaml").is_file():
+    if not (typed_path(workspace) / "config.yaml").is_file():
         say(f"  vot initialize vot2016/rgb --workspace {where}")
     say(f"  cd {where}")
     for verb in ("test", "evaluate", "analysis"):
@@ -96,7 +97,7 @@ def _anywhere(value: str) -> str:
     names = {*backbone_names(), *(each.name for each in installed_sets())}
     if value in names or (configs_dir() / f"{value}.toml").is_file():
         return value
-    path = Path(value).expanduser()
+    path = typed_path(value)
     return str(path.absolute()) if value and path.exists() else value
 
 
