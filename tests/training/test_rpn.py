@@ -309,18 +309,23 @@ def test_after_photographs_without_boxes_the_folder_is_still_free(photographs, t
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("option", "value", "message"),
     [
-        (["--images", "nowhere"], "nowhere: no such folder"),
-        (["--annotations", "none.jsonl"], "none.jsonl: no such list"),
-        (["--annotations", sys.executable], f"{sys.executable}: not a list of annotations"),
-        (["--start", "nothing"], "--start nothing"),
-        (["--held-out-source", "coco"], "source 'coco'"),
-        (["--device", "gpu:99"], "device gpu:99"),
+        ("--images", "nowhere", "nowhere: no such folder"),
+        ("--annotations", "none.jsonl", "none.jsonl: no such list"),
+        ("--annotations", sys.executable, f"{sys.executable}: not a list of annotations"),
+        ("--start", "nothing", "--start nothing"),
+        ("--held-out-source", "coco", "source 'coco'"),
+        ("--device", "gpu:99", "device gpu:99"),
     ],
 )
-def test_bad_inputs(photographs, tmp_path, rpn2t, changes: list[str], message: str) -> None:
-    done = rpn2t(*options(photographs, "out", 1), *changes, cwd=tmp_path)
+def test_bad_inputs(photographs, tmp_path, rpn2t, option: str, value: str, message: str) -> None:
+    given = options(photographs, "out", 1)
+    if option in given:
+        given[given.index(option) + 1] = value
+    else:
+        given += [option, value]
+    done = rpn2t(*given, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -69,7 +69,7 @@ def find_set(name_or_dir: str | Path) -> WeightSet:
     sets = {each.name: each for each in installed_sets()}
     found = sets.get(str(name_or_dir))
     if found is None:
-        folder = typed_path(name_or_dir)
+        folder = typed_path(str(name_or_dir))
         if not os.path.isdir(folder):
             raise InputError(f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)})")
         found = _open(folder.resolve().name, folder)
