@@ -40,6 +40,7 @@ class Source(Closing):
         name: short, fit for a folder's name.
         length: how many frames there are by what the source says; None if it does not say.
         fps: frames a second (30 for folders of images); of a video whose rate varies, about the mean.
+        folders: of the image files that are its frames; none if its frames are in one file, or in no file.
         live: whether frames come at their own time and cannot be read again.
         pixel_aspect: width of a pixel by its height, where it is shown.
         scaled_from: the lowest and the highest value of pixels that became 0 and 255; None as long as
@@ -56,6 +57,7 @@ class Source(Closing):
         self.name = re.sub(r"[^\w.-]+", "_", name).strip("._") or "source"
         self.length: int | None = None
         self.fps = DEFAULT_FPS
+        self.folders: frozenset[Path] = frozenset()
         self.live = False
         self.pixel_aspect = Fraction(1)
         self.scaled_from: tuple[float, float] | None = None
