@@ -1,6 +1,7 @@
 """The package as a program that imports it sees it: public names, their types, what is installed."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -64,3 +65,26 @@ def test_all_packages_lie_in_one_folder_as_type_checkers_want_it() -> None:
         assert (ROOT / "python" / Path(*package.split(".")) / "__init__.py").is_file(), package
     assert (ROOT / "python" / "rpn2t" / "py.typed").is_file()
     assert "py.typed" in settings["package-data"]["rpn2t"]
+
+
+def test_the_licence_is_said_where_package_indexes_read_it_and_the_file_is_there() -> None:
+    assert PROJECT["project"]["license"] == "MIT"  # an SPDX expression
+    (file,) = PROJECT["project"]["license-files"]
+    assert (ROOT / file).read_text().startswith("MIT License")
+    classifiers = PROJECT["project"]["classifiers"]
+    assert not [each for each in classifiers if each.startswith("License")], "both are refused together"
+
+
+def test_the_terms_of_every_package_that_is_needed_are_told() -> None:
+    told = (ROOT / "docs" / "third_party.md").read_text().lower()
+    names = {re.split("[^a-z0-9-]", each.lower())[0] for each in PROJECT["project"]["dependencies"]}
+    assert {name for name in names if name not in told} == set()
+    assert "(docs/third_party.md)" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "docs/third_party.md", "docs/README.md"])
+def test_links_lead_to_files_of_the_repository(page: str) -> None:
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text())
+    ours = [target for target in targets if "://" not in target]
+    assert ours
+    assert [target for target in ours if not ((ROOT / page).parent / target).exists()] == []
