@@ -119,12 +119,9 @@ benchmark-sizes: setup ## time fast mode against the size of frames and target (
 benchmark-memory: setup ## watch the memory of fast mode over 10,000 frames (a quarter of an hour or so)
 	@$(PYTHON) benchmarks/long_video.py
 
-# mypy knows nothing of setuptools' package-dir: it gets the package's tree as the wheel has it, of links.
 lint: setup ## check style (ruff) and types (mypy)
 	@$(VENV)/bin/ruff check .
-	@rm -rf build/mypy && mkdir -p build/mypy/rpn2t
-	@ln -s $(CURDIR)/python/rpn2t/* $(CURDIR)/data $(CURDIR)/eval $(CURDIR)/layers $(CURDIR)/prototxt build/mypy/rpn2t
-	@$(VENV)/bin/mypy build/mypy/rpn2t tools benchmarks
+	@$(VENV)/bin/mypy python/rpn2t tools benchmarks
 
 # Its wheel wants libGL and GLib of the system; glib's library has another name in every release, its tools not.
 gui: setup ## swap in the OpenCV with windows, for --show and --select

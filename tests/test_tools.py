@@ -1,5 +1,6 @@
-"""tools/: that the long fuzz run finds what fails, and names it."""
+"""tools/: the long fuzz run finds what fails, and names it; notebooks get the outputs of their cells."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,19 @@ def test_fuzz_names_every_seed_that_fails_however_it_fails(tmp_path: Path) -> No
     assert fuzz(3, "--seed", 0, "--only", tmp_path).returncode == 0
     file.write_text("import nowhere")
     assert fuzz(1, "--only", tmp_path).stderr.endswith(f"{file}: cannot be loaded; pytest says why\n")
+
+
+def test_run_notebook_writes_what_cells_print_and_what_their_last_lines_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.ipynb"
+    sources = [["import math\n", "print('a\\nb')"], ["math.floor(3.5)"], ["x = 1"]]
+    cells = [{"cell_type": "code", "source": source, "outputs": ["old"]} for source in sources]
+    path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["text"]}, *cells]}))
+    command = [sys.executable, str(ROOT / "tools" / "run_notebook.py"), str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    words, first, second, third = json.loads(path.read_text())["cells"]
+    assert words == {"cell_type": "markdown", "source": ["text"]}
+    assert first["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["a\n", "b\n"]}]
+    assert [(each["data"], each["execution_count"]) for each in second["outputs"]] == [
+        ({"text/plain": ["3"]}, 2)
+    ]
+    assert third["outputs"] == []

@@ -155,11 +155,8 @@ run() {
   [[ -f $file ]] || die "$file: no such bundle"
   home=${TMPDIR:-/tmp}/rpn2t-gpu.$(sha256sum "$file" | cut -c 1-12)
   [[ -x $home/bin/python ]] || unpack "$file" "$home"
-  rm -rf "$home/package"
-  mkdir -p "$home/package/rpn2t"
-  ln -s "$root"/python/rpn2t/* "$root"/{data,eval,layers,prototxt} "$home/package/rpn2t/"
   export PATH=$home/bin:$PATH PYTHONDONTWRITEBYTECODE=1 RPN2T_DEVICE=${RPN2T_DEVICE:-gpu:0}
-  export PYTHONPATH=$home/package:$home/site:$home/plugin
+  export PYTHONPATH=$root/python:$home/site:$home/plugin
   if [[ $# -gt 0 ]]; then exec "$@"; fi
   tests "$home"
 }

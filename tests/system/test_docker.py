@@ -153,7 +153,9 @@ def test_nothing_else_is_sent(path: str) -> None:
 
 def test_the_whole_package_is_copied() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    folders = {PurePath(folder).parts[0] for folder in project["tool"]["setuptools"]["package-dir"].values()}
+    linked = {path.resolve().name for path in (ROOT / "python" / "rpn2t").iterdir() if path.is_symlink()}
+    assert linked == {"data", "eval", "layers", "prototxt"}
+    folders = {*project["tool"]["setuptools"]["package-dir"].values(), *linked}
     assert folders | {"pyproject.toml", project["project"]["readme"]} <= set(copied(stages()["package"]))
 
 

@@ -16,8 +16,8 @@ from rpn2t.system.foreign import import_complaint
 from rpn2t.system.threads import limit_pools, sleep_at_once
 
 _VERBS = (
-    "track", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "train-rpn", "distill",
-    "weights",
+    "track", "frame", "benchmark", "evaluate", "ablate", "results", "trax", "datasets", "train-rpn",
+    "distill", "weights",
 )  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def cli() -> None:
 
     \b
     rpn2t track clip.mp4 --init 68,36,54,62    a box in the first frame, in pixels
+    rpn2t frame clip.mp4 0 --grid              the first frame with rulers, to find a box without a screen
     rpn2t track Deer/                          an OTB or VOT sequence brings its own box
     rpn2t benchmark otb100 --root /data/OTB    a whole benchmark, for `rpn2t evaluate`
     rpn2t weights                              the networks' weights that are installed

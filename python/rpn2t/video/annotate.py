@@ -1,5 +1,7 @@
 """Draws what the tracker found onto a frame."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,15 +46,26 @@ def annotate(
 
     picture = image.copy()
     _draw_caption(picture, caption, avoid=boxes[-1][0])
-    lines = min(image.shape[:2])
-    thickness = max(1, round(lines / 240))
-    known = [(corners, colour) for corners, colour in boxes if corners is not None]
-    if lines >= 240:  # on a smaller frame a rim would hide too much of it
-        for (upper, lower), _ in known:
-            cv2.rectangle(picture, upper, lower, _RIM, thickness + 2)
-    for (upper, lower), colour in known:
-        cv2.rectangle(picture, upper, lower, colour, thickness)
+    _outline(picture, [(corners, colour) for corners, colour in boxes if corners is not None])
     return picture
+
+
+def outline(image: Image, boxes: Sequence[ArrayLike]) -> Image:
+    """A copy of the frame with these boxes, (x, y, w, h) in pixels, 0-based, drawn in yellow."""
+    picture = image.copy()
+    _outline(picture, [(corners, BOX) for box in boxes if (corners := _corners(image, box)) is not None])
+    return picture
+
+
+def _outline(picture: Image, boxes: list[tuple["Corners", Colour]]) -> None:
+    """Draw boxes, the last on top."""
+    lines = min(picture.shape[:2])
+    thickness = max(1, round(lines / 240))
+    if lines >= 240:  # on a smaller frame a rim would hide too much of it
+        for (upper, lower), _ in boxes:
+            cv2.rectangle(picture, upper, lower, _RIM, thickness + 2)
+    for (upper, lower), colour in boxes:
+        cv2.rectangle(picture, upper, lower, colour, thickness)
 
 
 Corners = tuple[tuple[int, int], tuple[int, int]]

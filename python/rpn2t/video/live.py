@@ -1,12 +1,5 @@
 """Live tracking: always the newest frame. Frames that come while the tracker is busy are dropped.
 
-    frames = source.frames()
-    first = next(frames)
-    with Realtime(first, frames, paced=not source.live) as live:
-        for step in run(tracker, live.frames(), box):
-            print(step.frame.index, step.box, live.box_known())
-    print(live.report().line())
-
 A thread reads the source, so that its frames pass at their own pace whatever the tracker does.
 """
 
@@ -65,6 +58,14 @@ class Realtime(Closing):
 
     Use it as a context manager: leaving it ends the thread. From `start` on, only the thread touches the
     frames that were given.
+
+        frames = source.frames()
+        first = next(frames)
+        with Realtime(first, frames, paced=not source.live) as live:
+            for frame in live.frames():
+                ...  # the first frame, and then always the newest
+                live.box_known()
+        print(live.report().line())
     """
 
     def __init__(

@@ -101,7 +101,7 @@ def _open_pattern(spec: str, path: Path) -> Source:
         raise InputError(f"{spec}: no such file or folder{missing_hint()}")
     if not files:
         raise InputError(f"{spec}: no file matches{missing_hint()}")
-    return ImageSource(spec, _sequence_name(files[0].parent), files)
+    return _several(spec, _sequence_name(files[0].parent), files)
 
 
 def _literal_folders(path: Path) -> str:
@@ -119,10 +119,16 @@ def _open_folder(spec: str, folder: Path, truth: Path | None) -> Source:
             return _open_folder(spec, inside[0], truth)
         hint = f"; name one of the sequences in it, such as {inside[0]}" if len(inside) > 1 else ""
         raise InputError(f"{spec}: no images in this folder{hint or _what_else(folder)}")
-    source = ImageSource(spec, _sequence_name(folder), sequence.images)
+    source = _several(spec, _sequence_name(folder), sequence.images)
     source.ground_truth, source.ground_truth_file = sequence.truth, sequence.truth_file
     source.ground_truth_fault = sequence.fault
     source.notes += sequence.notes
+    return source
+
+
+def _several(spec: str, name: str, files: list[Path]) -> ImageSource:
+    source = ImageSource(spec, name, files)
+    source.folders = frozenset(file.resolve().parent for file in files)
     return source
 
 
