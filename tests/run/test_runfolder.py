@@ -9,6 +9,7 @@ import pytest
 
 from rpn2t.errors import InputError
 from rpn2t.run.folder import RunFolder
+from rpn2t.run.formats.names import FILES
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.system.interruption import Interrupted
 
@@ -144,3 +145,12 @@ def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
     report = json.loads(folder.report.read_text())
     assert [report[key] for key in "abcde"] == [0.5, [1, 2], None, "x", [True, None]]
     assert report["frames"][0]["box"] == [None, 0, 1, 1]
+
+
+@pytest.mark.parametrize("name", FILES.values())
+def test_a_file_of_a_format_is_a_result_like_the_others(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("of an earlier run")
+    with pytest.raises(InputError, match=rf"holds {name} already; choose another --output"):
+        RunFolder(tmp_path)
+    with RunFolder(tmp_path, overwrite=True).recording({}):
+        assert not (tmp_path / name).exists()

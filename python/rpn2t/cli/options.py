@@ -7,6 +7,7 @@ import click
 
 from rpn2t.benchmark.experiments import OTB_EXPERIMENTS
 from rpn2t.config import MODES
+from rpn2t.run.formats.names import FILES
 from rpn2t.sequences.protocols import PROTOCOLS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -17,6 +18,9 @@ PHOTOGRAPHS = "What it learns from"
 LEARNING = "How it learns"
 _PLACE = "Where it runs"
 _TRAINING = "The training"
+
+FORMAT = click.Choice(list(FILES))
+"""Of a run's table, for ``--format``."""
 
 EXPERIMENTS = click.Choice(OTB_EXPERIMENTS)
 """OTB's, for ``--experiment``."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from rpn2t.boxes import Box
 from rpn2t.errors import InputError
+from rpn2t.run.formats.names import FILES
 from rpn2t.sequences.box_files import box_line
 from rpn2t.system.files import lock, require_writable, unfinished, write_whole, writing
 from rpn2t.system.interruption import Interrupted
@@ -34,7 +35,7 @@ class RunFolder:
         report: run.json; its boxes are 0-based, as everywhere inside.
         video: video.mp4, which the caller writes.
         profile: profile.txt, see `write_profile`.
-        files: all of these.
+        files: all of these, and those of ``--format``, which the caller writes.
         frames: what `write` was given, as run.json lists it.
         closing: what run.json says besides the header, and what is known only at the end.
 
@@ -50,6 +51,7 @@ class RunFolder:
         self.closing: dict[str, Any] = {}
         self._stream: TextIO | None = None
         self._overwrite = overwrite
+        self.files += tuple(self.path / name for name in FILES.values())
         require_writable(self.path, "--output")
         there = self._there()
         if there and not overwrite:

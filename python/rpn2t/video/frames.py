@@ -39,6 +39,9 @@ class Source(Closing):
         spec: the source as it was typed.
         name: short, fit for a folder's name.
         length: how many frames there are by what the source says; None if it does not say.
+        size: width and height of the frames in pixels; None before a frame was read.
+        files: the image file of each frame, relative to the folder that holds them all; none if frames are
+            not files of their own.
         fps: frames a second (30 for folders of images); of a video whose rate varies, about the mean.
         folders: of the image files that are its frames; none if its frames are in one file, or in no file.
         live: whether frames come at their own time and cannot be read again.
@@ -56,6 +59,8 @@ class Source(Closing):
         self.spec = spec
         self.name = re.sub(r"[^\w.-]+", "_", name).strip("._") or "source"
         self.length: int | None = None
+        self.size: tuple[int, int] | None = None
+        self.files: tuple[str, ...] = ()
         self.fps = DEFAULT_FPS
         self.folders: frozenset[Path] = frozenset()
         self.live = False
@@ -105,6 +110,7 @@ class Source(Closing):
         size: tuple[int, ...] | None = None
         for frame in frames:
             size = size or frame.image.shape
+            self.size = size[1], size[0]
             if frame.image.shape != size:
                 raise InputError(
                     f"{self.spec}: {frame.name} is {_size(frame.image.shape)}, the frames {others} it are "

@@ -1,5 +1,6 @@
 """Frames of image files: a folder's, a glob's, or the pictures of one file."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ class ImageSource(Source):
         alone = len(files) == 1
         self._files = [(file, pictures_in(file, alone=alone)) for file in files]
         self.length = sum(len(numbers) for _, numbers in self._files)
+        if self.length == len(files):
+            self.files = _relative(files)
         if alone and self.length > 1 and (rate := picture_rate(files[0])):
             self.fps = rate
         self._to_8_bits = To8Bits()
@@ -94,3 +97,9 @@ class ImageSource(Source):
             self.scaled_from = self._to_8_bits.range
             self.notes.append(self._to_8_bits.note())
         return image
+
+
+def _relative(files: Sequence[Path]) -> tuple[str, ...]:
+    """The files as they lie in the folder that holds all of them."""
+    folder = os.path.commonpath([file.parent for file in files])
+    return tuple(Path(os.path.relpath(file, folder)).as_posix() for file in files)

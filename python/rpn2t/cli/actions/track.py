@@ -20,9 +20,13 @@ from rpn2t.images import Image
 from rpn2t.run.explained_frames import Explainer, explainer_of
 from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
 from rpn2t.run.folder import RunFolder
+from rpn2t.run.formats.finished_run import run_text
+from rpn2t.run.formats.names import FILES
+from rpn2t.run.formats.source_info import SourceInfo
 from rpn2t.run.profile import Profile
 from rpn2t.run.record import describe
 from rpn2t.run.session import Step, run
+from rpn2t.system.files import write_whole
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.modes import choose_mode
@@ -46,6 +50,7 @@ class TrackOptions:
     realtime: bool
     output: str | None
     overwrite: bool
+    formats: tuple[str, ...]
     no_video: bool
     show: bool
     profile: bool
@@ -130,6 +135,9 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
             if profile and job.folder.frames:
                 profile.stop()
                 job.folder.write_profile(profile.table())
+            if job.folder.frames:
+                for name in dict.fromkeys(options.formats):
+                    write_whole(job.folder.path / FILES[name], run_text(job.folder.path, name))
             for note in job.source.notes[said:]:  # what showed on the way
                 say(f"note: {note}")
             _sum_up(job, first.seconds)
@@ -214,7 +222,7 @@ def _record(
         **describe(job.tracker),
         "command": asdict(options),
         "source": {
-            "name": job.source.name, "fps": float(job.source.fps), "first_frame": job.start,
+            **asdict(SourceInfo.of(job.source)), "first_frame": job.start,
             "scaled_from": job.source.scaled_from, "notes": job.source.notes,
         },
         "first_box": job.begin.origin,

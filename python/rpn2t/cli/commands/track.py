@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from rpn2t.cli.options import GroupedCommand, grouped_option, tracker_options
+from rpn2t.cli.options import FORMAT, GroupedCommand, grouped_option, tracker_options
 from rpn2t.system.container import command
 
 
@@ -60,6 +60,14 @@ _RESULTS = "Results"
     "--overwrite",
     is_flag=True,
     help="Replace an earlier run's results in --output, and its pictures in --explain.",
+)
+@grouped_option(
+    _RESULTS,
+    "--format",
+    "formats",
+    type=FORMAT,
+    multiple=True,
+    help="Also write boxes.csv as MOT challenge, COCO or CVAT have it. May be repeated.",
 )
 @grouped_option(_RESULTS, "--no-video", is_flag=True, help="Do not write video.mp4.")
 @grouped_option(
@@ -125,6 +133,9 @@ def track(**options: Any) -> None:
                    scores, mining, learning ...), for the first frame and for the later ones. The
                    stages add up to the whole run. It is also printed at the end, and the boxes
                    are the same as without it
+      mot.txt, coco.json, cvat.xml
+                   with --format: docs/formats.md says what is in them. `rpn2t convert` writes them
+                   later, too
 
     Frames are counted as they come, whatever their times: a rate that varies, or a slide that is
     held, leaves no number out. Only where a part of a Matroska or WebM file is destroyed, and the
