@@ -12,6 +12,8 @@ import pytest
 import rpn2t
 from rpn2t.config import Config
 from rpn2t.errors import InputError
+from rpn2t.run.rows import Row
+from rpn2t.run.track import track_video
 from rpn2t.tracker.loop import Tracker
 from rpn2t.video.live import Realtime
 from rpn2t.video.sources import open_source
@@ -19,8 +21,8 @@ from support import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PUBLIC = {
-    "Config": Config, "InputError": InputError, "Realtime": Realtime, "Tracker": Tracker,
-    "open_source": open_source,
+    "Config": Config, "InputError": InputError, "Realtime": Realtime, "Row": Row, "Tracker": Tracker,
+    "open_source": open_source, "track_video": track_video,
 }  # fmt: skip
 
 

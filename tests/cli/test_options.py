@@ -32,7 +32,7 @@ def test_every_verb_refuses_an_option_that_is_given_twice() -> None:
 @pytest.mark.parametrize(
     ("arguments", "option"),
     [
-        (["track", "clip.mp4", "--init", "1,2,3,4", "--init", "5,6,7,8"], "--init"),
+        (["track", "clip.mp4", "--init-file", "a.txt", "--init-file", "b.txt"], "--init-file"),
         (["track", "clip.mp4", "--seed", "0", "--seed=0"], "--seed"),
         (["evaluate", "otb100", "--root", "a", "--root", "b"], "--root"),
         (["datasets", "check", "otb100", "--root", "a", "--root", "b"], "--root"),

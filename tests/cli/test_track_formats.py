@@ -4,15 +4,11 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from support import Clip, set_options
-
-pytestmark = pytest.mark.skipif(find_spec("rpn2t.run.table") is None, reason="no boxes.csv is written yet")
 
 
 def test_a_run_that_fails_leaves_its_frames_in_every_format(

@@ -221,6 +221,17 @@ def test_by_default_every_tenth_frame_and_the_failures_are_drawn(
     assert len(list((tmp_path / "a" / "b").iterdir())) == 3
 
 
+def test_a_correction_takes_no_picture_away(observation: Observation, tmp_path: Path) -> None:
+    explainer = Explainer(str(tmp_path), "1:")
+    image = np.zeros((*SHAPE, 3), np.uint8)
+    for index, score in enumerate((None, 0.5, None, 0.5)):
+        explainer.observe(observation)
+        explainer.show(Step(Frame(index, image, f"frame {index}"), observation.reported, score, 0.0), None)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "explained_000001.png", "explained_000003.png"
+    ]  # fmt: skip
+
+
 def test_lists_of_frames() -> None:
     assert parse_list("10,25,40:60") == [(10, 11), (25, 26), (40, 60)]
     assert parse_list("7:, :3") == [(7, None), (0, 3)]

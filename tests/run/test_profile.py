@@ -165,7 +165,7 @@ def test_a_profiled_run_is_the_same_run(
 ) -> None:
     out, _ = profiled[choose_mode("auto", "auto")]
     assert sorted(file.name for file in out.iterdir()) == [
-        "boxes.txt", "profile.txt", "run.json", "video.mp4"
+        "boxes.csv", "boxes.txt", "profile.txt", "run.json", "video.mp4"
     ]  # fmt: skip
     assert (out / "boxes.txt").read_bytes() == (tracked_run.folder / "boxes.txt").read_bytes()
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
-from rpn2t.video.annotate import BOX, TRUTH, annotate
+from rpn2t.video.annotate import BOX, COLOURS, LOST, TRUTH, Drawn, annotate, annotate_objects
 from rpn2t.video.writer import VideoWriter
 
 
@@ -127,3 +127,31 @@ def test_boxes_far_out_or_missing_do_no_harm(box: tuple[float, float, float, flo
     picture = annotate(np.full((144, 176, 3), 90, np.uint8), box, None, 0)
     assert picture.shape == (144, 176, 3)
     assert (picture[30:110] == 90).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(144, 176), (480, 640)])
+def test_a_lost_box_is_dashed_and_red(height: int, width: int) -> None:
+    image = np.full((height, width, 3), 90, np.uint8)
+    picture = annotate(image, (60, 50, 61, 41), 0.5, 3, lost=True)
+    top = picture[50, 60:121]
+    red = (top == LOST).all(axis=1)
+    assert red[0]
+    assert 0.3 < red.mean() < 0.9
+    assert not (annotate(image, (60, 50, 61, 41), 0.5, 3)[50, 60:121] == LOST).all(axis=1).any()
+    assert not (picture[50:91, 60:121] == BOX).all(axis=2).any()
+
+
+def test_objects_have_colours_and_names_of_their_own() -> None:
+    image = np.full((240, 320, 3), 90, np.uint8)
+    boxes = [(30, 60, 61, 41), (200, 120, 40, 50), (300, 2, 40, 50)]  # the last reaches out of the frame
+    objects = [Drawn(box, "0.50", f"n{place}", COLOURS[place]) for place, box in enumerate(boxes)]
+    picture = annotate_objects(image, objects, 12)
+    for (x, y, _, h), colour in zip(boxes, COLOURS, strict=False):
+        assert (picture[y : y + h, x] == colour).all()
+    lost = annotate_objects(image, [Drawn(boxes[0], "0.10", "a", COLOURS[1], lost=True)], 12)
+    assert (lost[60, 30:91] == LOST).all(axis=1).any()
+    label = lost[30:55, 20:120].astype(int)  # the name keeps the object's colour, the score is red
+    assert (label[..., 0] > label[..., 2] + 60).any()
+    assert (label[..., 2] > label[..., 0] + 60).any()
+    assert (annotate_objects(image, [Drawn((float("nan"),) * 4, "0.10", "a")], 12)[60:] == 90).all()
+    assert (annotate_objects(image, [], 12)[60:] == 90).all()

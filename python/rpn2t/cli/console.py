@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rpn2t.system.closing import Closing
 
 if TYPE_CHECKING:
-    from rpn2t.run.session import Step
+    from rpn2t.run.session import Moment
 
 
 def say(text: str, *, error: bool = False) -> None:
@@ -96,26 +96,33 @@ class TrackingProgress(Meter):
         self._total: int | None = None
         self._count = 0
 
-    def start(self, total: int | None) -> None:
-        """Begin with the first frame. `total` is the number of frames, or None if it is not known."""
+    def start(self, total: int | None, objects: int = 1) -> None:
+        """Begin with the first frame.
+
+        Args:
+            total: the number of frames, each counted as often as it is tracked; None if it is not known.
+            objects: how many are learned.
+        """
         self._total = total
-        state = "learning the object in the first frame"
+        state = f"learning the object{'s' * (objects > 1)} in the first frame"
         self._tell(0, total, state, state, now=True)
 
-    def show(self, step: "Step") -> None:
+    def show(self, moment: "Moment") -> None:
         """Count a frame and say where the run stands."""
         self._count += 1
-        if step.score is None:
+        learned = [step for step in moment.steps if step.score is None]
+        scores = [step.score for step in moment.steps if step.score is not None]
+        if self._count == 1 or (learned and not scores):
             self._begin(self._count)
-            state = f"learned in {step.seconds:.1f} s"
-        else:
-            pace = f"{1 / self._pace(self._count):.3g} frames/s"
-            state = f"score {step.score:.2f}, {pace}{self._left(self._count, self._total)}"
+        words = [f"learned in {sum(step.seconds for step in learned):.1f} s"] if learned else []
+        if scores:
+            words.append(f"score{'s' * (len(scores) > 1)} {', '.join(f'{score:.2f}' for score in scores)}")
+        if self._count > self._first:
+            words.append(f"{1 / self._pace(self._count):.3g} frames/s")
+        state = f"{', '.join(words)}{self._left(self._count, self._total)}"
         of = f"{self._count} of {self._total}" if self._total else f"{self._count}"
-        line = f"frame {step.frame.index} ({of}): {state}"
-        self._tell(
-            self._count, self._total, state, line, now=step.score is None or self._count == self._total
-        )
+        line = f"frame {moment.frame.index} ({of}): {state}"
+        self._tell(self._count, self._total, state, line, now=bool(learned) or self._count == self._total)
 
 
 class BenchmarkProgress(Meter):

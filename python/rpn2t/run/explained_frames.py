@@ -69,6 +69,7 @@ class Explainer:
         self._frames = frames
         self._ranges = None if frames is None else parse_list(frames)
         self._seen: Observation | None = None
+        self._begun = False
         require_writable(self.folder, "--explain")
         if not overwrite and self._pictures():
             raise InputError(
@@ -97,11 +98,15 @@ class Explainer:
     def show(self, step: Step, truth: Box | None) -> None:
         """Draw a step if its frame was chosen. The first step clears away an earlier run's pictures.
 
+        Nothing is drawn where the box was given.
+
         Raises:
             InputError: the picture cannot be written.
         """
-        if step.score is None:
+        if not self._begun:
             self._clear()
+            self._begun = True
+        if step.score is None:
             return
         seen, self._seen = self._seen, None
         if seen is None or not self._chosen(step.frame.index, seen.failed):

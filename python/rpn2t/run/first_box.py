@@ -6,7 +6,7 @@ import numpy as np
 
 from rpn2t.boxes import Box, Floats, as_box
 from rpn2t.errors import InputError
-from rpn2t.sequences.box_files import is_one_based, parse_box, read_boxes
+from rpn2t.sequences.box_files import is_one_based, read_boxes
 from rpn2t.sequences.on_disk import is_same_file
 from rpn2t.video.frames import Source
 
@@ -35,15 +35,6 @@ class Truth:
 
     boxes: Floats
     file: str
-
-
-def from_text(text: str) -> Start:
-    """The box of ``--init x,y,w,h``.
-
-    Raises:
-        InputError: not four numbers, or no area.
-    """
-    return Start(parse_box(text), "--init")
 
 
 def from_file(file: str, row: int) -> Start:

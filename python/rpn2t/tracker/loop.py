@@ -98,7 +98,7 @@ class Tracker:
             proposal = self.backbone.proposal(self.weights)
             self._mode = make_mode(self.mode, self.config, self.backbone, proposal)
         self.observer: Observer | None = None
-        self._learned = False
+        self._learned = self._found = False
 
     def init(self, image: NDArray[np.uint8], box: ArrayLike) -> None:
         """Learn the target from the first frame.
@@ -113,7 +113,7 @@ class Tracker:
         """
         image = as_bgr(image)
         target = _checked_box(box, image)
-        self._learned = False
+        self._learned = self._found = False
         self.device.activate()
         self._rng = np.random.default_rng(self.seed)
         self._mode.start(target, self.seed, self._rng)
@@ -133,7 +133,7 @@ class Tracker:
         later = self._later_negatives(target, sampler, self.config.negatives_memory_first_iou)
         with stage(Stage.REMEMBER):
             self._mode.remember_first(positives, later)
-        self._learned = True
+        self._learned = self._found = True
 
     def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
         """Find the target in the next frame, and learn from it.
@@ -172,6 +172,7 @@ class Tracker:
         threshold = success_score(self._frame, config)
         failed, sure = best.score < threshold, best.score > threshold
         update = due_update(self._frame, failed, config)
+        self._found = not failed
         looked_around, self._state = self._state, best.box
         self._translation = next_translation(self._translation, failed, config)
 
@@ -192,6 +193,14 @@ class Tracker:
                 mode.remember(*self._samples(sampler))
         mode.learn(update)
         return reported, best.score
+
+    @property
+    def found(self) -> bool:
+        """Whether the last box's score reached the threshold of its frame.
+
+        True after :meth:`init`, whose box was given. False before it.
+        """
+        return self._found
 
     @property
     def proposal_start(self) -> str | None:

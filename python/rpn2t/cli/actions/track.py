@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -11,26 +11,30 @@ from pathlib import Path
 import numpy as np
 
 from rpn2t import Tracker
-from rpn2t.boxes import Box, as_box, iou
+from rpn2t.boxes import Box, as_box
 from rpn2t.cli.chosen_tracker import chosen_config
 from rpn2t.cli.console import TrackingProgress, say
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import one_pass_score
 from rpn2t.images import Image
 from rpn2t.run.explained_frames import Explainer, explainer_of
-from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source, from_text
+from rpn2t.run.first_box import Start, Truth, find_truth, from_file, from_source
 from rpn2t.run.folder import RunFolder
 from rpn2t.run.formats.finished_run import run_text
 from rpn2t.run.formats.names import FILES
 from rpn2t.run.formats.source_info import SourceInfo
+from rpn2t.run.given import End, Given, read_end, read_fix, read_fixes, read_given
+from rpn2t.run.pictures import draw
+from rpn2t.run.plan import Direction, Plan, Sweep, make_plan
 from rpn2t.run.profile import Profile
 from rpn2t.run.record import describe
-from rpn2t.run.session import Step, run
+from rpn2t.run.rows import Row
+from rpn2t.run.session import Moment, follow
+from rpn2t.run.table import lost_lines
 from rpn2t.system.files import write_whole
 from rpn2t.system.interruption import Interrupted, Interruption
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.modes import choose_mode
-from rpn2t.video.annotate import annotate
 from rpn2t.video.frames import Frame, Source
 from rpn2t.video.live import Realtime
 from rpn2t.video.screen import Screen, require_screen, select_box
@@ -43,9 +47,14 @@ class TrackOptions:
     """The command line of ``rpn2t track``, as it was typed."""
 
     source: str
-    init: str | None
+    init: tuple[str, ...]
     init_file: str | None
     select: bool
+    fix: tuple[str, ...]
+    fixes: str | None
+    until: tuple[str, ...]
+    backward: bool
+    both: bool
     frames: str | None
     realtime: bool
     output: str | None
@@ -101,15 +110,44 @@ class _Job:
     """Everything that is settled before the first frame is learned."""
 
     source: Source
-    start: int
-    total: int | None
+    plan: Plan
+    origin: str
     folder: RunFolder
     truth: Truth | None
-    begin: Start
     frames: Iterator[Frame]
     live: Realtime | None
-    tracker: Tracker
+    trackers: dict[str, Tracker]
     explainer: Explainer | None
+
+    @property
+    def start(self) -> int:
+        """The first frame that is tracked."""
+        return min(sweep.start for sweep in self.plan.sweeps)
+
+    @property
+    def stop(self) -> int | None:
+        """The frame after the last one; None if nobody knows."""
+        ends = [sweep.end(self.source.length) for sweep in self.plan.sweeps]
+        return None if None in ends else max(end for end in ends if end is not None)
+
+    @property
+    def total(self) -> int | None:
+        """How many frames are tracked, each counted once a sweep."""
+        ends = [sweep.end(self.source.length) for sweep in self.plan.sweeps]
+        if None in ends:
+            return None
+        return sum(
+            end - sweep.start for end, sweep in zip(ends, self.plan.sweeps, strict=True) if end is not None
+        )
+
+    @property
+    def tracker(self) -> Tracker:
+        """Any of the trackers: they are made alike."""
+        return next(iter(self.trackers.values()))
+
+    def read(self, sweep: Sweep) -> Iterator[Frame]:
+        """The frames of a sweep. Those of the first one have begun already."""
+        return self.frames if sweep is self.plan.sweeps[0] else sweep.frames(self.source)
 
 
 def _track(options: TrackOptions, interruption: Interruption) -> None:
@@ -121,14 +159,17 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         said = len(job.source.notes)
         for note in (*job.source.notes[:said], *job.tracker.device.notes):
             say(f"note: {note}")
-        progress.start(None if job.live else job.total)  # nobody knows how many will be dropped
-        steps = run(job.tracker, job.frames, job.begin.box, interruption)
+        progress.start(
+            None if job.live else job.total, len(job.plan.objects)
+        )  # nobody knows how many will be dropped
+        moments = follow(job.trackers, job.plan, job.read, interruption)
         if profile:
             stack.callback(_show_profile, profile)
-            steps = profile.by_frame(steps)
-        first = next(steps)  # nothing on disk is touched before the first frame is learned
+            moments = profile.by_frame(moments)
+        first = next(moments)  # nothing on disk is touched before the first frame is learned
+        seconds = sum(step.seconds for step in first.steps)
         try:
-            _record(options, job, chain([first], steps), first.seconds, progress)
+            _record(options, job, chain([first], moments), seconds, progress, interruption)
         finally:
             progress.close()
             # with no frame nothing was recorded, and the folder may be another run's
@@ -140,25 +181,30 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
                     write_whole(job.folder.path / FILES[name], run_text(job.folder.path, name))
             for note in job.source.notes[said:]:  # what showed on the way
                 say(f"note: {note}")
-            _sum_up(job, first.seconds)
+            _sum_up(job, seconds)
 
 
 def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
-    if sum([options.init is not None, options.init_file is not None, options.select]) > 1:
-        raise InputError("--init, --init-file and --select exclude one another; give one")
+    _require_that_fit(options)
     for option, wanted in (("--select", options.select), ("--show", options.show)):
         if wanted:
             require_screen(option)
     mode = choose_mode(options.mode, options.device)
     config = chosen_config(mode, options.config, options.settings)
     start, stop = parse_frames(options.frames)
+    wishes = _Wishes.read(options, start, stop)
     explainer = explainer_of(options.explain, options.explain_frames, overwrite=options.overwrite)
     source = stack.enter_context(open_source(options.source, options.init_file))
+    if source.live and wishes.direction != "forward":
+        raise InputError(
+            f"{options.source}: what is live is tracked forward only; leave out --backward, --both"
+        )
     folder = _folder(options, source)
     if folder.holds(options.source):
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
     truth = find_truth(source, options.init_file)
-    frames = source.frames(start, stop)
+    plan = wishes.plan(source, start) if wishes.is_settled else None
+    frames = plan.sweeps[0].frames(source) if plan else wishes.frames(source)
     with stage(Stage.READ):
         first = next(frames)
     live = None
@@ -166,23 +212,92 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         live = stack.enter_context(Realtime(first, frames, paced=not source.live))
         if source.live:
             live.start()  # while the box is drawn and Caffe is loaded, frames pass as well
-    begin = _first_box(options, source, first)
-    tracker = Tracker(
-        config,
-        mode=mode,
-        backbone=options.backbone,
-        weights=options.weights,
-        device=options.device,
-        seed=options.seed,
-        tf32=options.tf32,
-    )
+    origin = "--init"
+    if not wishes.inits:
+        begin = _first_box(options, source, first)
+        origin = begin.origin
+        wishes.inits.append(Given(origin, begin.box))
+    plan = plan or wishes.plan(source, first.index)
+    if explainer and (len(plan.objects) > 1 or plan.goes_backward):
+        raise InputError("--explain shows one object that is tracked forward; track that alone")
+    trackers = {
+        name: Tracker(
+            config,
+            mode=mode,
+            backbone=options.backbone,
+            weights=options.weights,
+            device=options.device,
+            seed=options.seed,
+            tf32=options.tf32,
+        )
+        for name in plan.objects
+    }
     coming = live.frames() if live else chain([first], frames)
-    ends = [end for end in (stop, source.length) if end is not None]
-    total = min(ends) - start if ends else None
+    truth = truth if len(plan.objects) == 1 else None
+    job = _Job(source, plan, origin, folder, truth, coming, live, trackers, explainer)
     if explainer:
-        explainer.require_any(start, total)
-        tracker.observer = explainer.observe
-    return _Job(source, start, total, folder, truth, begin, coming, live, tracker, explainer)
+        explainer.require_any(job.start, job.total)
+        job.tracker.observer = explainer.observe
+    return job
+
+
+def _require_that_fit(options: TrackOptions) -> None:
+    """Check what can be said of the options before any is looked at closely."""
+    if sum([bool(options.init), options.init_file is not None, options.select]) > 1:
+        raise InputError("--init, --init-file and --select exclude one another; give one")
+    if options.backward and options.both:
+        raise InputError("--backward and --both exclude one another; give one")
+    chosen = {
+        "--fix": bool(options.fix), "--fixes": options.fixes is not None, "--backward": options.backward,
+        "--both": options.both,
+    }  # fmt: skip
+    for option, given in chosen.items():
+        if options.realtime and given:
+            raise InputError(f"--realtime and {option} exclude one another; give one")
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """What the options say of objects; the boxes of --init-file, --select or the folder are still to come."""
+
+    inits: list[Given]
+    fixes: list[Given]
+    ends: list[End]
+    direction: Direction
+    start: int
+    stop: int | None
+
+    @classmethod
+    def read(cls, options: TrackOptions, start: int, stop: int | None) -> "_Wishes":
+        inits = [read_given(text, "--init") for text in options.init]
+        late = [init for init in inits if init.frame is not None]
+        if options.realtime and late:
+            raise InputError(
+                f"{late[0].typed}: with --realtime that frame may be dropped; leave {late[0].frame}: out"
+            )
+        fixes = [read_fix(text) for text in options.fix]
+        if options.fixes is not None:
+            fixes += read_fixes(options.fixes)
+        direction: Direction = "backward" if options.backward else "both" if options.both else "forward"
+        return cls(inits, fixes, [read_end(text) for text in options.until], direction, start, stop)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known in which frames the objects' first boxes are."""
+        at_the_end = self.direction == "backward" and any(init.frame is None for init in self.inits)
+        return bool(self.inits) and not at_the_end
+
+    def frames(self, source: Source) -> Iterator[Frame]:
+        """The frames from the one on in which objects are given if none is named."""
+        read = source.frames_backward if self.direction == "backward" else source.frames
+        return read(self.start, self.stop)
+
+    def plan(self, source: Source, begin: int) -> Plan:
+        """What is tracked, if objects are given in frame `begin` if none is named."""
+        return make_plan(
+            self.inits, self.fixes, self.ends, direction=self.direction, start=self.start, stop=self.stop,
+            begin=begin, length=source.length,
+        )  # fmt: skip
 
 
 def _folder(options: TrackOptions, source: Source) -> RunFolder:
@@ -193,8 +308,6 @@ def _folder(options: TrackOptions, source: Source) -> RunFolder:
 
 
 def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
-    if options.init is not None:
-        return from_text(options.init)
     if options.init_file is not None:
         return from_file(options.init_file, first.index)
     if options.select:
@@ -204,20 +317,38 @@ def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
 
 def _what_runs(options: TrackOptions, job: _Job) -> str:
     about = describe(job.tracker)
-    frames = f"from frame {job.start}" if job.total is None else f"frames {job.start}:{job.start + job.total}"
+    frames = f"from frame {job.start}" if job.stop is None else f"frames {job.start}:{job.stop}"
+    if options.backward or options.both:
+        frames += " backward" if options.backward else " in both directions"
     if job.live:
         frames += ", realtime" if job.source.live else f", realtime at {float(job.source.fps):.3g} frames/s"
-    box = ",".join(f"{value:g}" for value in job.begin.box)
     return (
         f"tracking {options.source} {frames}, mode {about['mode']}, device {about['device']}, "
-        f"weights {options.weights}, box {box} ({job.begin.origin}), results in {job.folder.path}"
+        f"weights {options.weights}, {_what_is_tracked(job)}, results in {job.folder.path}"
     )
 
 
+def _what_is_tracked(job: _Job) -> str:
+    """The objects and their first boxes, and how many corrections there are."""
+    words, several = [], len(job.plan.objects) > 1
+    for mark in job.plan.marks:
+        if mark.status == "given":
+            box = ",".join(f"{value:g}" for value in mark.box)
+            words.append(f"{mark.object if several else 'box'} {box}")
+    fixes = len(job.plan.marks) - len(words)
+    corrected = f" with {fixes} fix{'es' * (fixes > 1)}" if fixes else ""
+    return f"{' and '.join(words)} ({job.origin}){corrected}"
+
+
 def _record(
-    options: TrackOptions, job: _Job, steps: Iterator[Step], init_seconds: float, progress: TrackingProgress
+    options: TrackOptions,
+    job: _Job,
+    moments: Iterator[Moment],
+    init_seconds: float,
+    progress: TrackingProgress,
+    interruption: Interruption,
 ) -> None:
-    """Go through the steps and leave the results on disk, whatever ends them."""
+    """Go through the moments and leave the results on disk, whatever ends them."""
     header = {
         **describe(job.tracker),
         "command": asdict(options),
@@ -225,11 +356,12 @@ def _record(
             **asdict(SourceInfo.of(job.source)), "first_frame": job.start,
             "scaled_from": job.source.scaled_from, "notes": job.source.notes,
         },
-        "first_box": job.begin.origin,
+        "first_box": job.origin,
         "init_seconds": init_seconds,
     }  # fmt: skip
+    in_order = not job.plan.goes_backward
     video = screen = None
-    with job.folder.recording(header), ExitStack() as outputs:
+    with job.folder.recording(header, job.plan.objects, in_order=in_order), ExitStack() as outputs:
         outputs.callback(_close_report, job)
         if not options.no_video:
             video = outputs.enter_context(
@@ -237,25 +369,45 @@ def _record(
             )
         if options.show:
             screen = outputs.enter_context(Screen())
-        for step in steps:
+        for moment in moments:
             with stage(Stage.WRITE):
-                _write(job, step, video, screen)
-            progress.show(step)
+                _write(job, moment, video if in_order else None, screen)
+            progress.show(moment)
+        if video and not in_order:
+            _draw_video(job, video, interruption)
 
 
-def _write(job: _Job, step: Step, video: VideoWriter | None, screen: Screen | None) -> None:
-    """Leave a step's results, and show it."""
+def _write(job: _Job, moment: Moment, video: VideoWriter | None, screen: Screen | None) -> None:
+    """Leave a moment's results, and show it."""
     more = {"latency_ms": _milliseconds(job.live.box_known())} if job.live else {}
-    seconds = None if step.score is None else step.seconds
-    job.folder.write(step.frame.index, step.box, step.score, seconds, time=step.frame.time, **more)
+    for step in moment.steps:
+        job.folder.write(step.row, None if step.score is None else step.seconds, **more)
     if video or screen:
-        picture = _picture(step, job.truth)
+        picture = _picture(job, moment.frame, [step.row for step in moment.steps])
         if video:
-            video.write(picture, step.frame.time)
+            video.write(picture, moment.frame.time)
         if screen and not screen.show(picture):
             raise Interrupted(signal.SIGINT)
     if job.explainer:
-        job.explainer.show(step, _true_box(step, job.truth))
+        for step in moment.steps:
+            job.explainer.show(step, _true_box(step.frame.index, job.truth))
+
+
+def _draw_video(job: _Job, video: VideoWriter, interruption: Interruption) -> None:
+    """Draw all boxes, once they are known, in a second reading of the frames."""
+    rows: dict[int, list[Row]] = {}
+    for row in job.folder.rows:
+        rows.setdefault(row.frame, []).append(row)
+    order = {name: place for place, name in enumerate(job.plan.objects)}
+    frames = job.source.frames(min(rows), max(rows) + 1)
+    while True:
+        with interruption.allowed(), stage(Stage.READ):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        with stage(Stage.WRITE):
+            found = sorted(rows.get(frame.index, []), key=lambda row: order[row.object])
+            video.write(_picture(job, frame, found), frame.time)
 
 
 def _close_report(job: _Job) -> None:
@@ -267,16 +419,11 @@ def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else 1000 * seconds
 
 
-def _picture(step: Step, truth: Truth | None) -> Image:
-    index, true = step.frame.index, _true_box(step, truth)
-    if true is None:
-        return annotate(step.frame.image, step.box, step.score, index)
-    overlap = float(iou(step.box, true)[0])
-    return annotate(step.frame.image, step.box, step.score, index, true, f"IoU {overlap:.2f}")
+def _picture(job: _Job, frame: Frame, rows: Sequence[Row]) -> Image:
+    return draw(frame, rows, job.plan.objects, _true_box(frame.index, job.truth))
 
 
-def _true_box(step: Step, truth: Truth | None) -> Box | None:
-    index = step.frame.index
+def _true_box(index: int, truth: Truth | None) -> Box | None:
     if truth is None or index >= len(truth.boxes) or not np.isfinite(truth.boxes[index]).all():
         return None
     return as_box(truth.boxes[index])
@@ -294,25 +441,36 @@ def _sum_up(job: _Job, init_seconds: float) -> None:
     if not frames:
         return
     files = ", ".join(file.name for file in folder.files if file.exists())
-    seconds = [frame["seconds"] for frame in frames[1:]]
-    pace = f", {np.mean(seconds):.3g} s a frame" if seconds else ""
-    count = f"{len(frames)} frame{'s' * (len(frames) > 1)}"
+    tracked: dict[int, float] = {}
+    for frame in frames:
+        if frame["seconds"] is not None:
+            tracked[frame["index"]] = tracked.get(frame["index"], 0.0) + frame["seconds"]
+    pace = f", {np.mean(list(tracked.values())):.3g} s a frame" if tracked else ""
+    total = len({frame["index"] for frame in frames})
+    count = f"{total} frame{'s' * (total > 1)}"
     say(f"{count} in {folder.path} ({files}): first frame {init_seconds:.1f} s{pace}")
     if job.live:
         say(f"realtime: {job.live.report().line()}")
     if job.explainer:
         pictures = len(job.explainer.written)
         say(f"{pictures} picture{'s' * (pictures != 1)} of why the box was chosen in {job.explainer.folder}")
-    if job.truth is None:
-        return
-    known = [frame for frame in frames if frame["index"] < len(job.truth.boxes)]
-    if not any(np.isfinite(job.truth.boxes[frame["index"]]).all() for frame in known[1:]):
-        say(f"not measured: {job.truth.file} has a box for none of these frames but the first")
-        return
+    if job.truth is not None:
+        say(_measured(job, job.truth))
+    for line in lost_lines(folder.rows, job.plan.objects):
+        say(line)
+
+
+def _measured(job: _Job, truth: Truth) -> str:
+    """How good the boxes of the only object are."""
+    if not job.plan.is_plain:
+        return "not measured: that is for a run forward from one given box"
+    known = [frame for frame in job.folder.frames if frame["index"] < len(truth.boxes)]
+    if not any(np.isfinite(truth.boxes[frame["index"]]).all() for frame in known[1:]):
+        return f"not measured: {truth.file} has a box for none of these frames but the first"
     result = one_pass_score(
-        np.array([frame["box"] for frame in known]), job.truth.boxes[[frame["index"] for frame in known]]
+        np.array([frame["box"] for frame in known]), truth.boxes[[frame["index"] for frame in known]]
     )
-    say(
+    return (
         f"mean overlap {result.mean_overlap:.3f}, success AUC {result.success_auc:.3f}, "
-        f"precision at 20 px {result.precision_20:.3f} ({len(known)} frames, OTB protocol, {job.truth.file})"
+        f"precision at 20 px {result.precision_20:.3f} ({len(known)} frames, OTB protocol, {truth.file})"
     )

@@ -26,7 +26,13 @@ _RESULTS = "Results"
 
 @click.command(cls=_Command)
 @click.argument("source")
-@grouped_option(_BOX, "--init", metavar="X,Y,W,H", help="Box in the first frame, in pixels, 0-based.")
+@grouped_option(
+    _BOX,
+    "--init",
+    multiple=True,
+    metavar="[N:][NAME=]X,Y,W,H",
+    help="Box in the first frame, or in frame N, in pixels, 0-based. May be repeated: an object for each.",
+)
 @grouped_option(
     _BOX,
     "--init-file",
@@ -38,10 +44,39 @@ _RESULTS = "Results"
     _BOX, "--select", is_flag=True, help="Draw the box with the mouse (needs a screen and `make gui`)."
 )
 @grouped_option(
+    _BOX,
+    "--fix",
+    multiple=True,
+    metavar="N:[NAME=]X,Y,W,H",
+    help="Correct an object: it is learned anew from this box in frame N. May be repeated.",
+)
+@grouped_option(
+    _BOX, "--fixes", metavar="FILE", help="File of corrections, one a line, written as for --fix."
+)
+@grouped_option(
     _FRAMES,
     "--frames",
     metavar="A:B",
     help="Track frames A to B - 1, counted from 0: 0:5 is five frames. A or B may be left out.",
+)
+@grouped_option(
+    _FRAMES,
+    "--until",
+    multiple=True,
+    metavar="N[:NAME]",
+    help="Track an object to frame N, which is its last (with --backward its first). May be repeated.",
+)
+@grouped_option(
+    _FRAMES,
+    "--backward",
+    is_flag=True,
+    help="Track from the last frame to the first. The boxes of --init are then of the last frame.",
+)
+@grouped_option(
+    _FRAMES,
+    "--both",
+    is_flag=True,
+    help="Track from each given box in both directions. Between two of them the nearer one counts.",
 )
 @grouped_option(
     _FRAMES,
@@ -91,7 +126,7 @@ _RESULTS = "Results"
 )
 @tracker_options
 def track(**options: Any) -> None:
-    """Follow one object through SOURCE.
+    """Follow one or several objects through SOURCE.
 
     SOURCE is a video file, a folder of frames, a glob in quotes ('frames/*.png'), a pattern of
     numbered images (frames/%04d.jpg), an image file with several pictures, a sequence folder of
@@ -106,6 +141,9 @@ def track(**options: Any) -> None:
       rpn2t track frames/ --select --show --output runs/mine
       rpn2t track 0 --select --realtime
       rpn2t track clip.mp4 --init 68,36,54,62 --mode paper --config quarter
+      rpn2t track clip.mp4 --init crane=68,36,54,62 --init 120:chick=10,10,40,40
+      rpn2t track clip.mp4 --init 68,36,54,62 --fix 60:80,40,54,62 --until 300
+      rpn2t track clip.mp4 --init 120:68,36,54,62 --both
 
     A box is x,y,w,h in pixels of the frame: the upper left corner, then the size. Here and in
     run.json the upper left pixel is 0,0. In box files of OTB's layout and in our boxes.txt it is
@@ -119,16 +157,38 @@ def track(**options: Any) -> None:
     frames, as in `rpn2t benchmark`. Without --init, --init-file or --select the box is that of the
     folder's own ground truth for the first tracked frame.
 
+    With --init NAME=X,Y,W,H several objects are tracked in one run, each as it would be alone.
+    Without names they are called object, object-2 and so on. An object begins in the first frame, or
+    in frame N with --init N:NAME=X,Y,W,H, and ends in the last frame, or in frame N with --until
+    N:NAME. The name may be left out where there is one object.
+
+    --fix N:NAME=X,Y,W,H corrects an object. It is learned anew in frame N, as the first box is, and
+    tracked on from there; the frames before keep their boxes. With --backward tracking goes from the
+    last frame to the first. A correction then counts for the frames before it. With --both it goes
+    from each given box in both directions, and each frame between two boxes comes from the nearer
+    one. To put a run right, look at its lost frames, give boxes for some of them in --fixes FILE,
+    and run it again.
+
+    A frame is lost if the tracker's score is below its threshold. A last line says which frames
+    these are. Their box is dashed and red in the video, and their status is lost in boxes.csv and
+    run.json.
+
     The folder of results gets
 
     \b
-      boxes.txt    x,y,w,h of each tracked frame, 1-based as in OTB
+      boxes.txt    x,y,w,h of each tracked frame, 1-based as in OTB; with several objects a file
+                   boxes_NAME.txt of each
+      boxes.csv    for each object and frame: object, frame, time_s, x, y, w, h (0-based), score and
+                   status: given, fixed (by --fix), found or lost
       run.json     seed, version, configuration, checksums of the weights, device, init_seconds, and
-                   for each frame its index, box, score (0 to 1), seconds that tracking took, and
-                   time: when the source shows it, in seconds after the source's first frame. On the
-                   first tracked frame the box is the given one, and score and seconds are null
+                   for each object and frame the frame's index, the object, its box, score (0 to 1),
+                   status, seconds that tracking took, and time: when the source shows the frame, in
+                   seconds after the source's first one. Where the box was given, score and seconds
+                   are null
       video.mp4    the frames with the box in yellow, and the ground truth in blue, at the times
-                   that they have in the source, counted from the first tracked one
+                   that they have in the source, counted from the first tracked one. Several objects
+                   have a colour each. With --backward and --both it is drawn at the end, in a second
+                   reading, and not at all if the run is stopped before
       profile.txt  with --profile: the time of each stage (cutting patches, conv5, the head's
                    scores, mining, learning ...), for the first frame and for the later ones. The
                    stages add up to the whole run. It is also printed at the end, and the boxes
@@ -148,7 +208,8 @@ def track(**options: Any) -> None:
     used (12 or 14 bits, temperatures) are scaled to 8 bits by the range of the first frame, for the
     whole run. run.json has it as scaled_from. A glob or a pattern takes all files that it matches.
 
-    With --realtime a camera or stream passes at its own pace. A file is played by its frames' times,
+    With --realtime, which goes forward only and takes no corrections, a camera or stream passes at
+    its own pace. A file is played by its frames' times,
     a folder at 30 frames a second, from the moment the learning of the first frame begins. Frames
     that pass while the tracker is busy or learning are dropped, but the last frame of a file is
     always tracked. At the end the command says how many frames were tracked and dropped, the
@@ -164,6 +225,9 @@ def track(**options: Any) -> None:
     chosen, the mean of the best candidates from which that box was regressed, the last frame's box,
     and the ground truth if it is known. The first frame has no picture, since its box was given. The
     boxes are the same as without --explain.
+
+    All results are in the order of frames, whatever the order of tracking. boxes.csv grows while the
+    run goes, so a kill loses nothing; with --backward and --both it is put in order at the end.
 
     A run never replaces another one unasked. With --overwrite it does, once the first frame is
     learned. Ctrl-C and SIGTERM end the run. The files then hold what was tracked, as after any error

@@ -9,9 +9,10 @@ from typing import get_args
 
 from rpn2t.errors import InputError
 from rpn2t.run.rows import Row, Status
+from rpn2t.run.table import HEADER
 from rpn2t.sequences.number_lines import FARTHEST, shown
 
-COLUMNS = ("object", "frame", "time_s", "x", "y", "w", "h", "score", "status")
+COLUMNS = tuple(HEADER.strip().split(","))
 """The first line of boxes.csv."""
 
 
