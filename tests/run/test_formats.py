@@ -223,7 +223,7 @@ def test_a_table_is_read_back(tmp_path: Path) -> None:
     [
         ("crane,3,0.1,1,2,3,4,0.5", r"line 7: has 8 columns; needs 9: object,frame"),
         (",3,0.1,1,2,3,4,0.5,found", r"line 7: object '' is not a name"),
-        ("a\x01,3,0.1,1,2,3,4,0.5,found", r"line 7: object 'a\x01' is not a name"),
+        ("a\x01,3,0.1,1,2,3,4,0.5,found", r"line 7: object 'a\\x01' is not a name"),
         ("crane,-3,0.1,1,2,3,4,0.5,found", r"line 7: frame '-3' is not a whole number from 0"),
         ("crane,3.0,0.1,1,2,3,4,0.5,found", r"line 7: frame '3\.0' is not"),
         ("crane,²,0.1,1,2,3,4,0.5,found", r"line 7: frame '²' is not"),
