@@ -85,10 +85,6 @@ class Source(Closing):
         if size is None:
             raise InputError(f"{self.spec}: there is no frame {start}; {self._extent()}")
 
-    def frames_backward(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Yield what `frames` yields, the last frame first."""
-        yield from reversed(list(self.frames(start, stop)))
-
     def _read(self, start: int, stop: int | None) -> Iterator[Frame]:
         raise NotImplementedError
 
