@@ -1,10 +1,12 @@
 """Frames of a video file or stream, decoded by PyAV."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import av
 import numpy as np
@@ -18,7 +20,8 @@ from rpn2t.errors import InputError
 from rpn2t.images import Image
 from rpn2t.system.container import denied_hint
 from rpn2t.video.depth import To8Bits
-from rpn2t.video.frames import DEFAULT_FPS, Frame, Source
+from rpn2t.video.frames import DEFAULT_FPS, HELD, Frame, Source
+from rpn2t.video.marks import Mark, Marks
 from rpn2t.video.matroska import Damage, find_damage
 from rpn2t.video.timeline import Timeline
 
@@ -32,6 +35,7 @@ _MEASURED = 500
 """Frames whose times say what the rate is."""
 _NEARLY_SQUARE = Fraction(1, 50)
 _BREAKS_OFF = "it breaks off there"
+_SLOW_NOTE = "It cannot be entered in its middle: going backwards reads it from its beginning several times."
 
 
 class _UnreadableError(Exception):
@@ -130,6 +134,64 @@ class VideoSource(Source):
                     yield Frame(index, self._image(picture, index), f"frame {index}", time)
                 if index + 1 == stop:
                     return
+
+    def _read_backward(self, start: int, stop: int | None) -> Iterator[Frame]:
+        if "://" not in self.address and not self._is_file:
+            raise InputError(
+                f"{self.spec}: a pipe cannot be read backwards; save it as a file, and name the file"
+            )
+        marks = self._marks(start, stop)
+        end = again = 0
+        for block in marks.blocks(HELD):
+            end = end or block[-1].number + 1
+            frames = self._entered(marks, block)
+            if frames is None:
+                frames = list(self._read(block[0].number, block[-1].number + 1))
+                again += block[-1].number + 1
+            if again > 2 * end:
+                self._note_once(_SLOW_NOTE)
+            while frames:
+                yield frames.pop()  # no reference is kept
+
+    def _marks(self, start: int, stop: int | None) -> Marks:
+        """Go through the frames once, forwards, and mark where each of them is."""
+        container, self._container = self._container or self._open(), None
+        marks = Marks()
+        with container:
+            for index, time, picture in self._numbered(container, start):
+                if stop is not None and index >= stop:
+                    break
+                if picture.key_frame and picture.pts is not None:
+                    marks.keys.append(picture.pts)
+                if index >= start:
+                    image = self._image(picture, index)
+                    marks.add(Mark(index, time, picture.pts, _checksum(image)), image.nbytes)
+                if index + 1 == stop:
+                    break
+        return marks
+
+    def _entered(self, marks: Marks, block: list[Mark]) -> list[Frame] | None:
+        """The frames of a block, decoded from a key frame before it on; None if they come out otherwise.
+
+        After a jump to a key frame FFmpeg may show pictures that were made without those they build on, or
+        other times. So a picture counts only if its time stamp and its pixels are those of the first pass.
+        """
+        frames: dict[int, Frame] = {}
+        for key in marks.keys_before(block):
+            wanted = {mark.stamp: mark for mark in block if mark.number not in frames}
+            with suppress(InputError, _UnreadableError, av.FFmpegError), self._open() as container:
+                container.seek(key, stream=self._stream(container))
+                for picture, _ in self._pictures(container):
+                    mark = wanted.pop(picture.pts, None)
+                    if mark is not None:
+                        image = self._image(picture, mark.number)
+                        if _checksum(image) == mark.checksum:
+                            frames[mark.number] = Frame(mark.number, image, f"frame {mark.number}", mark.time)
+                    if not wanted or _is_after(picture, block[-1]):
+                        break
+            if len(frames) == len(block):
+                return [frames[mark.number] for mark in block]
+        return None
 
     def _numbered(self, container: InputContainer, start: int) -> Iterator[tuple[int, float, av.VideoFrame]]:
         """Every picture with its index and its seconds after the first."""
@@ -272,6 +334,14 @@ def _upright(image: Image, picture: av.VideoFrame) -> Image:
     if abs(a) < abs(b):
         image, a, d = image.swapaxes(0, 1), c, b
     return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _checksum(image: Image) -> int:
+    return crc32(np.ascontiguousarray(image).data)
+
+
+def _is_after(picture: av.VideoFrame, mark: Mark) -> bool:
+    return picture.pts is not None and mark.stamp is not None and picture.pts > mark.stamp
 
 
 def _still_inside(stream: VideoStream) -> list[av.VideoFrame]:

@@ -13,6 +13,9 @@ from rpn2t.system.closing import Closing
 
 DEFAULT_FPS = Fraction(30)
 
+HELD = 64 * 1920 * 1080 * 3
+"""Bytes of frames that are held to hand them out backwards: 64 frames of 1920 x 1080. One is always held."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
@@ -71,14 +74,38 @@ class Source(Closing):
             InputError: the range is empty or holds no frame of the source, a frame cannot be read, or
                 its size is not that of the frames before it.
         """
+        self._require_range(start, stop)
+        yield from self._of_one_size(self._read(start, stop), start, "before")
+
+    def frames_backward(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Yield what ``frames(start, stop)`` yields, the last frame first.
+
+        Images are read one by one. A video is decoded once up to ``stop``, then again in parts, the last
+        part first. So the first frame comes late, and a fault is told before it. About :data:`HELD` bytes
+        of frames are in memory.
+
+        Raises:
+            InputError: as for `frames`, or the source is live or can be read only once.
+        """
+        self._require_range(start, stop)
+        if self.live:
+            raise InputError(
+                f"{self.spec}: a live source cannot be read backwards; record it, and name the file"
+            )
+        yield from self._of_one_size(self._read_backward(start, stop), start, "after")
+
+    def _require_range(self, start: int, stop: int | None) -> None:
         if start < 0 or (stop is not None and stop <= start):
             raise InputError(f"{self.spec}: no frames from {start} to {stop}; give A:B with 0 <= A < B")
+
+    def _of_one_size(self, frames: Iterator[Frame], start: int, others: str) -> Iterator[Frame]:
+        """The frames; those that came already lie before or after the next, as `others` says."""
         size: tuple[int, ...] | None = None
-        for frame in self._read(start, stop):
+        for frame in frames:
             size = size or frame.image.shape
             if frame.image.shape != size:
                 raise InputError(
-                    f"{self.spec}: {frame.name} is {_size(frame.image.shape)}, the frames before it are "
+                    f"{self.spec}: {frame.name} is {_size(frame.image.shape)}, the frames {others} it are "
                     f"{_size(size)}; a track needs one size"
                 )
             yield frame
@@ -88,6 +115,9 @@ class Source(Closing):
     def _read(self, start: int, stop: int | None) -> Iterator[Frame]:
         raise NotImplementedError
 
+    def _read_backward(self, start: int, stop: int | None) -> Iterator[Frame]:
+        raise NotImplementedError
+
     def _extent(self) -> str:
         return (
             f"it has {self.length} frames, 0 to {self.length - 1}" if self.length else "the first frame is 0"
@@ -95,6 +125,14 @@ class Source(Closing):
 
     def close(self) -> None:
         """Let go of the file, connection or camera. Closing twice is fine."""
+
+
+def blocks_backward(begin: int, end: int, size: int) -> Iterator[range]:
+    """The numbers from `begin` to `end` (half-open) in blocks of at most `size`, the last block first."""
+    while end > begin:
+        first = max(begin, end - size)
+        yield range(first, end)
+        end = first
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
 from rpn2t.video.depth import To8Bits
-from rpn2t.video.frames import Frame, Source
+from rpn2t.video.frames import HELD, Frame, Source, blocks_backward
 from rpn2t.video.stills import decode_image, picture_rate, pictures_in, read_pictures
 
 
@@ -35,9 +35,29 @@ class ImageSource(Source):
                 return
             wanted = numbers[max(start - index, 0) : None if stop is None else stop - index]
             index += len(numbers) - len(numbers[max(start - index, 0) :])
-            for pixels, name in self._pictures(file, wanted, index, len(numbers)):
-                yield Frame(index, self._image(pixels), name, float(index / self.fps))
+            for frame in self._frames(file, wanted, index, len(numbers)):
+                yield frame
                 index += 1
+
+    def _read_backward(self, start: int, stop: int | None) -> Iterator[Frame]:
+        first = next(self._read(start, start + 1), None)  # how deep pixels are scaled is settled by it
+        if first is None:
+            return
+        size = max(1, HELD // first.image.nbytes)
+        end = self.length or 0
+        for file, numbers in reversed(self._files):
+            begin = end - len(numbers)
+            wanted = range(max(start, begin), end if stop is None else min(stop, end))
+            for block in blocks_backward(wanted.start, wanted.stop, size):
+                some = numbers[block.start - begin : block.stop - begin]
+                yield from reversed(list(self._frames(file, some, block.start, len(numbers))))
+            end = begin
+
+    def _frames(self, file: Path, wanted: Sequence[int], index: int, of: int) -> Iterator[Frame]:
+        """The wanted ones of a file's `of` pictures, of which the first is frame `index`."""
+        for pixels, name in self._pictures(file, wanted, index, of):
+            yield Frame(index, self._image(pixels), name, float(index / self.fps))
+            index += 1
 
     def _pictures(
         self, file: Path, wanted: Sequence[int], index: int, of: int
