@@ -69,6 +69,15 @@ def test_what_is_no_correction_is_refused(text: str, said: str, tmp_path: Path) 
     assert str(refused.value).count("line 4") == 1
 
 
+def test_of_several_boxes_the_wrong_one_is_named() -> None:
+    for text, said in (
+        ("crane=1,2,3", "--init crane=1,2,3: box '1,2,3': give four numbers"),
+        ("1,2,3", "--init 1,2,3: box '1,2,3': give four numbers"),
+    ):
+        with pytest.raises(InputError, match=f"^{said}"):
+            read_given(text, "--init")
+
+
 def test_a_file_holds_corrections(tmp_path: Path) -> None:
     file = tmp_path / "fixes.txt"
     file.write_text("# mine\n60:crane=1,2,30,40\n\n 7:1,2,30,40\n")

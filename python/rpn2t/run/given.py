@@ -59,7 +59,11 @@ def read_given(text: str, option: str) -> Given:
     assert match is not None, "the last part takes anything"
     typed = _typed(option, text)
     name = None if match[2] is None else check_name(match[2], typed)
-    return Given(typed, parse_box(match[3]), None if match[1] is None else int(match[1]), name)
+    try:
+        box = parse_box(match[3])
+    except InputError as error:
+        raise InputError(f"{typed}: {error}") from None
+    return Given(typed, box, None if match[1] is None else int(match[1]), name)
 
 
 def read_fix(text: str, option: str = "--fix") -> Given:
@@ -80,15 +84,11 @@ def read_fixes(file: str) -> list[Given]:
     Raises:
         InputError: the file cannot be read, or a line is no correction; it is named.
     """
-    fixes = []
-    for number, line in enumerate(read_lines(file), start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            try:
-                fixes.append(read_fix(line, f"{file} line {number}:"))
-            except InputError as error:
-                where = f"{file} line {number}:"
-                raise InputError(f"{error}" if str(error).startswith(where) else f"{where} {error}") from None
-    return fixes
+    return [
+        read_fix(line, f"{file} line {number}:")
+        for number, line in enumerate(read_lines(file), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 def read_end(text: str, option: str = "--until") -> End:
@@ -97,10 +97,9 @@ def read_end(text: str, option: str = "--until") -> End:
     Raises:
         InputError: not of this form.
     """
-    match = _END.fullmatch(text)
+    match, typed = _END.fullmatch(text), _typed(option, text)
     if match is None:
-        raise InputError(f"{option} {text}: write FRAME:NAME, as in 300:crane")
-    typed = _typed(option, text)
+        raise InputError(f"{typed}: write FRAME:NAME, as in 300:crane")
     return End(typed, int(match[1]), None if match[2] is None else check_name(match[2], typed))
 
 
