@@ -17,7 +17,7 @@ import pytest
 
 from rpn2t.boxes import Box
 from rpn2t.cli import main
-from rpn2t.cli.actions.track import parse_frames
+from rpn2t.cli.wishes import parse_frames
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import one_pass_score

@@ -1,6 +1,5 @@
 """What ``rpn2t track`` does."""
 
-import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from rpn2t import Tracker
 from rpn2t.boxes import Box, as_box
 from rpn2t.cli.chosen_tracker import chosen_config
 from rpn2t.cli.console import TrackingProgress, say
+from rpn2t.cli.wishes import Wishes
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import one_pass_score
 from rpn2t.images import Image
@@ -23,9 +23,9 @@ from rpn2t.run.folder import RunFolder
 from rpn2t.run.formats.finished_run import run_text
 from rpn2t.run.formats.names import FILES
 from rpn2t.run.formats.source_info import SourceInfo
-from rpn2t.run.given import End, Given, read_end, read_fix, read_fixes, read_given
+from rpn2t.run.given import Given
 from rpn2t.run.pictures import draw
-from rpn2t.run.plan import Direction, Plan, Sweep, make_plan
+from rpn2t.run.plan import Plan, Sweep
 from rpn2t.run.profile import Profile
 from rpn2t.run.record import describe
 from rpn2t.run.rows import Row
@@ -90,21 +90,6 @@ def track_source(options: TrackOptions) -> None:
             raise SystemExit(128 + stop.signum) from None
 
 
-def parse_frames(text: str | None) -> tuple[int, int | None]:
-    """``A:B`` as (A, B); without B there is no end.
-
-    Raises:
-        InputError: not of this form, or no frame lies in it.
-    """
-    match = re.fullmatch("([0-9]*):([0-9]*)", ":" if text is None else text)
-    if match is None:
-        raise InputError(f"--frames {text}: write A:B with whole numbers counted from 0, as in 0:40")
-    start, stop = int(match[1] or 0), int(match[2]) if match[2] else None
-    if stop is not None and stop <= start:
-        raise InputError(f"--frames {text}: no frame lies in it; A must be smaller than B")
-    return start, stop
-
-
 @dataclass(frozen=True)
 class _Job:
     """Everything that is settled before the first frame is learned."""
@@ -159,9 +144,8 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         said = len(job.source.notes)
         for note in (*job.source.notes[:said], *job.tracker.device.notes):
             say(f"note: {note}")
-        progress.start(
-            None if job.live else job.total, len(job.plan.objects)
-        )  # nobody knows how many will be dropped
+        total = None if job.live else job.total  # nobody knows how many will be dropped
+        progress.start(total, len(job.plan.objects))
         moments = follow(job.trackers, job.plan, job.read, interruption)
         if profile:
             stack.callback(_show_profile, profile)
@@ -189,10 +173,16 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     for option, wanted in (("--select", options.select), ("--show", options.show)):
         if wanted:
             require_screen(option)
-    mode = choose_mode(options.mode, options.device)
-    config = chosen_config(mode, options.config, options.settings)
-    start, stop = parse_frames(options.frames)
-    wishes = _Wishes.read(options, start, stop)
+    chosen_config(choose_mode(options.mode, options.device), options.config, options.settings)  # checks them
+    wishes = Wishes.read(
+        init=options.init,
+        fix=options.fix,
+        fixes=options.fixes,
+        until=options.until,
+        direction="backward" if options.backward else "both" if options.both else "forward",
+        frames=options.frames,
+        realtime=options.realtime,
+    )
     explainer = explainer_of(options.explain, options.explain_frames, overwrite=options.overwrite)
     source = stack.enter_context(open_source(options.source, options.init_file))
     if source.live and wishes.direction != "forward":
@@ -203,7 +193,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     if folder.holds(options.source):
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
     truth = find_truth(source, options.init_file)
-    plan = wishes.plan(source, start) if wishes.is_settled else None
+    plan = wishes.plan(source, wishes.start) if wishes.is_settled else None
     frames = plan.sweeps[0].frames(source) if plan else wishes.frames(source)
     with stage(Stage.READ):
         first = next(frames)
@@ -220,18 +210,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     plan = plan or wishes.plan(source, first.index)
     if explainer and (len(plan.objects) > 1 or plan.goes_backward):
         raise InputError("--explain shows one object that is tracked forward; track that alone")
-    trackers = {
-        name: Tracker(
-            config,
-            mode=mode,
-            backbone=options.backbone,
-            weights=options.weights,
-            device=options.device,
-            seed=options.seed,
-            tf32=options.tf32,
-        )
-        for name in plan.objects
-    }
+    trackers = {name: _tracker(options) for name in plan.objects}
     coming = live.frames() if live else chain([first], frames)
     truth = truth if len(plan.objects) == 1 else None
     job = _Job(source, plan, origin, folder, truth, coming, live, trackers, explainer)
@@ -239,6 +218,19 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         explainer.require_any(job.start, job.total)
         job.tracker.observer = explainer.observe
     return job
+
+
+def _tracker(options: TrackOptions) -> Tracker:
+    mode = choose_mode(options.mode, options.device)
+    return Tracker(
+        chosen_config(mode, options.config, options.settings),
+        mode=mode,
+        backbone=options.backbone,
+        weights=options.weights,
+        device=options.device,
+        seed=options.seed,
+        tf32=options.tf32,
+    )
 
 
 def _require_that_fit(options: TrackOptions) -> None:
@@ -254,50 +246,6 @@ def _require_that_fit(options: TrackOptions) -> None:
     for option, given in chosen.items():
         if options.realtime and given:
             raise InputError(f"--realtime and {option} exclude one another; give one")
-
-
-@dataclass(frozen=True)
-class _Wishes:
-    """What the options say of objects; the boxes of --init-file, --select or the folder are still to come."""
-
-    inits: list[Given]
-    fixes: list[Given]
-    ends: list[End]
-    direction: Direction
-    start: int
-    stop: int | None
-
-    @classmethod
-    def read(cls, options: TrackOptions, start: int, stop: int | None) -> "_Wishes":
-        inits = [read_given(text, "--init") for text in options.init]
-        late = [init for init in inits if init.frame is not None]
-        if options.realtime and late:
-            raise InputError(
-                f"{late[0].typed}: with --realtime that frame may be dropped; leave {late[0].frame}: out"
-            )
-        fixes = [read_fix(text) for text in options.fix]
-        if options.fixes is not None:
-            fixes += read_fixes(options.fixes)
-        direction: Direction = "backward" if options.backward else "both" if options.both else "forward"
-        return cls(inits, fixes, [read_end(text) for text in options.until], direction, start, stop)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is known in which frames the objects' first boxes are."""
-        at_the_end = self.direction == "backward" and any(init.frame is None for init in self.inits)
-        return bool(self.inits) and not at_the_end
-
-    def frames(self, source: Source) -> Iterator[Frame]:
-        """The frames from the one on in which objects are given if none is named."""
-        read = source.frames_backward if self.direction == "backward" else source.frames
-        return read(self.start, self.stop)
-
-    def plan(self, source: Source, begin: int) -> Plan:
-        """What is tracked, if objects are given in frame `begin` if none is named."""
-        return make_plan(
-            self.inits, self.fixes, self.ends, direction=self.direction, start=self.start, stop=self.stop,
-            begin=begin, length=source.length,
-        )  # fmt: skip
 
 
 def _folder(options: TrackOptions, source: Source) -> RunFolder:
