@@ -82,10 +82,11 @@ def compare(
     }
     compared = tuple(target for target in targets if target.name not in reasons)
     if not kept or not compared:
-        whys = notes if not kept else [f"{name}: {why}" for name, why in reasons.items()]
+        whys = _most_first(everyone) if not kept else [f"{name}: {why}" for name, why in reasons.items()]
+        more = f"; and {len(whys) - 3} more" if len(whys) > 3 else ""
+        cure = "; choose others by --trackers" if len(everyone) > 1 else ""
         raise InputError(
-            f"{results}: no sequence has usable results of every tracker ({'; '.join(whys[:3])}); choose "
-            "others by --trackers"
+            f"{results}: no sequence has usable results of every tracker ({'; '.join(whys[:3])}{more}){cure}"
         )
     read_of = {
         name: {target.name: each.usable[target.name] for target in compared} for name, each in kept.items()
@@ -105,6 +106,12 @@ def _read_all(
         except LookupError as error:
             found.lacking[target.name] = f"{tracker}: {error.args[0]}"
     return found
+
+
+def _most_first(trackers: Mapping[str, _Tracker[Result]]) -> list[str]:
+    """Why trackers are left out. First come those that have most files: what is wrong with many says more."""
+    most = sorted(trackers.items(), key=lambda item: -len(item[1].unusable) - len(item[1].usable))
+    return [_left_out(name, each) for name, each in most]
 
 
 def _left_out(name: str, tracker: _Tracker[Result]) -> str:

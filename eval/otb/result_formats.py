@@ -67,7 +67,7 @@ def _read_text(path: Path) -> Floats:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); get it again") from error
     if not lines:
-        raise InputError(f"{path}: the file is empty; run the sequence again, or remove the file")
+        raise InputError(f"{path}: the file is empty; remove it, and run the sequence again")
     rows = np.empty((len(lines), 4))
     first = ""
     for number, line in enumerate(lines, start=1):
@@ -90,7 +90,10 @@ def _numbers(words: list[str], path: Path, number: int) -> list[float]:
     except ValueError:
         values = []
     if len(values) != 4:
-        raise InputError(f"{path}: line {number}: expected x, y, width and height; get the file again")
+        raise InputError(
+            f"{path}: line {number}: expected x, y, width and height; get the file again, or remove it and "
+            "run the sequence again"
+        )
     if not all(np.isfinite(values)):
         raise InputError(
             f"{path}: line {number}: not a box (NaN or infinite); run the sequence again, or repeat the box "
@@ -120,7 +123,7 @@ def _read_mat(path: Path, matlab: MatReader) -> list[Run]:
     """The cell `results` of the MATLAB toolkit."""
     structs = matlab.read(path)
     if not structs:
-        raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
+        raise InputError(f"{path}: its results are empty; remove the file, and run the sequence again")
     return [_run_of(fields, path) for fields in structs]
 
 
@@ -132,14 +135,14 @@ def _read_json(path: Path) -> list[Run]:
         raise InputError(f"{path}: not JSON; get it again") from error
     items = items if isinstance(items, list) else [items]
     if not items or not all(isinstance(item, dict) and item.get("res") for item in items):
-        raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
+        raise InputError(f"{path}: its results are empty; remove the file, and run the sequence again")
     return [_run_of({**item, "type": item.get("resType", item.get("type", "rect"))}, path) for item in items]
 
 
 def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
     res = _array(fields["res"], path)
     if res.size == 0:
-        raise InputError(f"{path}: its results are empty; run the sequence again, or remove the file")
+        raise InputError(f"{path}: its results are empty; remove the file, and run the sequence again")
     kind = str(fields.get("type", fields.get("transformType", "rect")))
     boxes = _rectangles(res, kind, fields.get("tmplsize"), path)
     return Run(

@@ -291,5 +291,8 @@ def align(run: Run, target: Target, protocol: Protocol, frames: int | None) -> F
             )
     if frames is not None and wanted <= have < rows:
         return run.boxes[:wanted]
-    cure = f"for runs of the first {have} frames say --frames {have}" if have < rows else "get the file again"
+    if frames is not None:
+        cure = f"{wanted} are compared; remove the file, and run the sequence again"
+    else:
+        cure = f"for runs of the first {have} frames say --frames {have}" if have < rows else "get it again"
     raise InputError(f"{run.path}: has {have} boxes, {target.name} has {rows} frames; {cure}")

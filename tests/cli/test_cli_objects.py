@@ -196,6 +196,7 @@ def test_several_objects_are_tracked_in_realtime(track: Track) -> None:
         (["--init", FULL, "--fix", FULL], "in which frame"),
         (["--init", FULL, "--fix", "5:500,40,40,34"], "--fix 5:500,40,40,34: lies outside the frame"),
         (["--init", FULL, "--fixes", "nowhere.txt"], "nowhere.txt"),
+        (["--init", FULL, "--frames", "12:"], "frame 12: is beyond the last one, 11; begin before it"),
         (["--init", FULL, "--backward", "--both"], "--backward and --both exclude one another"),
         (["--init", FULL, "--realtime", "--backward"], "--realtime and --backward exclude one another"),
         (["--init", FULL, "--realtime", "--fix", f"5:{FULL}"], "--realtime and --fix exclude one another"),
@@ -214,6 +215,14 @@ def test_what_does_not_fit_is_refused_in_a_line_before_anything_is_written(
     assert (status, errors.count("\n")) == (2, 1)
     assert said in errors
     assert not list(tmp_path.iterdir())
+
+
+def test_results_do_not_go_among_the_frames(clip: Clip, capsys: pytest.CaptureFixture[str]) -> None:
+    images = clip.folder / "img"
+    before = sorted(images.iterdir())
+    assert main(["track", str(clip.folder), "--mode", "fast", "--output", str(images)]) == 2
+    assert "the results would be among the frames" in capsys.readouterr().err
+    assert sorted(images.iterdir()) == before
 
 
 def test_a_folders_own_box_is_that_of_the_frame_where_tracking_begins(track: Track, clip: Clip) -> None:

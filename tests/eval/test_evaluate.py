@@ -301,8 +301,22 @@ def test_a_tracker_most_of_whose_files_are_bad_is_left_out_itself(root: Path, re
     (note,) = found.notes
     assert note.startswith("Poor is left out: 3 of its 4 results cannot be used; ")
     assert "has 3 boxes, Board has 698 frames; for runs of the first 3 frames say --frames 3" in note
-    with pytest.raises(InputError, match=r"usable results of every tracker \(Poor is left out: 3 of its 4"):
+    with pytest.raises(InputError, match=r"every tracker \(Poor is left out: 3 of its 4.*\)$"):
         compute(root, results, trackers=["Poor"])
+    for number in range(4):  # what is wrong with one file does not hide what is wrong with many
+        folder = results / "OTB2015" / f"Alone{number}"
+        folder.mkdir()
+        (folder / "Deer.txt").write_text("")
+    names = [*(f"Alone{number}" for number in range(4)), "Poor"]
+    with pytest.raises(InputError, match=r"\(Poor is left out.*; and 2 more\); choose others by --trackers$"):
+        compute(root, results, trackers=names)
+
+
+def test_a_file_that_lacks_a_row_of_those_compared_is_damaged(root: Path, results: Path) -> None:
+    file = results / "OTB2015" / "Good" / "Deer.txt"
+    file.write_text("".join(file.read_text().splitlines(True)[:9]))
+    found = compute(root, results, trackers=["Good"], frames=10)
+    assert "has 9 boxes, Deer has 71 frames; 10 are compared; remove the file" in found.absent["Deer"]
 
 
 def test_rows_beyond_the_truth_are_cut_with_a_note(root: Path, results: Path) -> None:

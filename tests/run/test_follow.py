@@ -138,6 +138,16 @@ def test_a_box_whose_frame_does_not_come_is_named(
 # The real tracker
 
 
+def test_a_box_that_cannot_be_learned_is_named_as_it_was_typed() -> None:
+    class Choosy(Counter):
+        def init(self, image: Image, box: Box) -> None:
+            raise InputError("box 1,2,30,40: cannot be learned")
+
+    what = plan(["a=1,2,30,40"], [])
+    with pytest.raises(InputError, match=r"^--init a=1,2,30,40: box 1,2,30,40: cannot be learned$"):
+        next(follow({"a": Choosy()}, what, frames))
+
+
 def test_a_tracker_says_whether_it_has_found_its_object(clip: Clip) -> None:
     config = Config.for_mode("fast").with_settings([f"{name}={value}" for name, value in TINY.items()])
     for threshold, found in ((0.0, True), (1.0, False)):

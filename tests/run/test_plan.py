@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rpn2t.errors import InputError
-from rpn2t.run.given import End, Given, read_end, read_fix, read_fixes, read_given
+from rpn2t.run.given import End, Given, note_beyond, read_end, read_fix, read_fixes, read_given
 from rpn2t.run.plan import Direction, Plan, make_plan
 
 BOX = (1.0, 2.0, 30.0, 40.0)
@@ -41,6 +41,27 @@ def test_lines_are_read() -> None:
         assert read_given(text, "--init") == Given(f"--init {text.strip()}", BOX, frame, name)
     assert (read_end("300").frame, read_end("300").name) == (300, None)
     assert (read_end("300:5").frame, read_end("300:5").name) == (300, "5")
+
+
+BEYOND = "--init: reaches {} px beyond the frame of 320 x 240 px; a box is x,y,w,h."
+CORNER = " If its last two numbers are a corner, give the width and the height instead."
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((10.0, 10.0, 40.0, 48.0), None),
+        ((-5.0, 50.0, 40.0, 48.0), None),
+        ((-15.0, 50.0, 40.0, 48.0), BEYOND.format(15)),
+        ((30.0, 50.0, 400.0, 48.0), BEYOND.format(110)),
+        ((240.0, 162.0, 296.0, 202.0), BEYOND.format(216) + CORNER),
+        ((147.0, 53.0, 187.0, 101.0), BEYOND.format(14) + CORNER),
+    ],
+)
+def test_a_box_far_beyond_the_frame_is_noted(
+    box: tuple[float, float, float, float], said: str | None
+) -> None:
+    assert note_beyond("--init", box, (320, 240)) == said
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "a:b", "a,b", "x" * 101, "a\nb", 'a"b'])

@@ -36,6 +36,28 @@ class Given:
     name: str | None = None
 
 
+def note_beyond(typed: str, box: Box, size: tuple[int, int]) -> str | None:
+    """A note on a box that reaches far beyond the frame, as two corners do that are given for x,y,w,h.
+
+    Args:
+        typed: what the user typed.
+        box: what that means, (x, y, w, h) in pixels, 0-based.
+        size: width and height of the frame.
+    """
+    x, y, w, h = box
+    width, height = size
+    corners = 0 <= x < w <= width and 0 <= y < h <= height
+    across, down = max(x + w - width, -x), max(y + h - height, -y)
+    share = 0.05 if corners else 0.25
+    if across <= share * w and down <= share * h:
+        return None
+    hint = " If its last two numbers are a corner, give the width and the height instead." if corners else ""
+    return (
+        f"{typed}: reaches {max(across, down):.0f} px beyond the frame of {width} x {height} px; a box is "
+        f"x,y,w,h.{hint}"
+    )
+
+
 @dataclass(frozen=True)
 class End:
     """The last frame in which an object is tracked; the attributes are as those of :class:`Given`."""

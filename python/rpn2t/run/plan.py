@@ -172,6 +172,8 @@ def make_plan(
         corrections.append(_settled(fix, _meant(fix, objects), fix.frame, "fixed"))
     bounds = [bound for bound in (stop, length) if bound is not None]
     last = min(bounds) - 1 if bounds else None
+    if last is not None and start > last:
+        raise InputError(f"frame {start}: is beyond the last one, {last}; begin before it")
     for mark in (*given, *corrections):
         _require_in_range(mark.typed, mark.frame, start, last)
     until: dict[str, End] = {}

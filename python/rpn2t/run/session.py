@@ -174,7 +174,10 @@ def _step(tracker: Finder, each: Pass, frame: "Frame", learned: set[Pass]) -> St
     mark = each.mark
     started = perf_counter()
     if frame.index == mark.frame:
-        tracker.init(frame.image, mark.box)
+        try:
+            tracker.init(frame.image, mark.box)
+        except InputError as error:
+            raise InputError(f"{mark.typed}: {error}") from error
         learned.add(each)
         return Step(frame, mark.box, None, perf_counter() - started, mark.object, mark.status)
     box, score = tracker.update(frame.image)

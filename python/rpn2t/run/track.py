@@ -58,6 +58,8 @@ def track_video(
     opened = source if isinstance(source, Source) else open_source(os.fspath(source))
     try:
         named = boxes if isinstance(boxes, Mapping) else {ONLY: boxes}
+        if not named:
+            raise InputError("boxes: give at least one object's")
         plan = _plan(opened, named, fixes, begins or {}, ends or {}, direction, start, stop)
         trackers: dict[str, Finder] = {name: Tracker(**settings) for name in plan.objects}
     except BaseException:

@@ -10,6 +10,7 @@ from rpn2t.boxes import Box, iou
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.images import Image
+from rpn2t.run.given import note_beyond
 from rpn2t.sequences.box_files import parse_box
 from rpn2t.system.container import command
 from rpn2t.system.files import write_whole
@@ -48,9 +49,13 @@ def write_frame(options: FrameOptions) -> None:
         if options.grid:
             picture = with_grid(picture)
         write_whole(path, cv2.imencode(path.suffix.lower(), picture)[1].tobytes())
-    for note in source.notes:
-        say(f"note: {note}")
     height, width = image.shape[:2]
+    beyond = [
+        note_beyond(f"--box {text}", box, (width, height))
+        for text, box in zip(options.boxes, boxes, strict=True)
+    ]
+    for note in (*source.notes, *filter(None, beyond)):
+        say(f"note: {note}")
     say(
         f"frame {options.number}, {width} x {height} px, is in {path}; to follow an object from there on: "
         f"{_next_command(options, source)}"

@@ -23,7 +23,7 @@ from rpn2t.run.folder import RunFolder
 from rpn2t.run.formats.finished_run import run_text
 from rpn2t.run.formats.names import FILES
 from rpn2t.run.formats.source_info import SourceInfo
-from rpn2t.run.given import Given
+from rpn2t.run.given import Given, note_beyond
 from rpn2t.run.pictures import draw
 from rpn2t.run.plan import Plan, Sweep
 from rpn2t.run.profile import Profile
@@ -192,6 +192,11 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     folder = _folder(options, source)
     if folder.holds(options.source):
         raise InputError(f"{options.source}: the results would replace it; choose another --output")
+    if folder.path.resolve() in source.folders:
+        raise InputError(
+            f"{folder.path}: the results would be among the frames of {options.source}; choose another "
+            "--output"
+        )
     truth = find_truth(source, options.init_file)
     plan = wishes.plan(source, wishes.start) if wishes.is_settled else None
     frames = plan.sweeps[0].frames(source) if plan else wishes.frames(source)
@@ -208,6 +213,9 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         origin = begin.origin
         wishes.inits.append(Given(origin, begin.box))
     plan = plan or wishes.plan(source, first.index)
+    for mark in plan.marks:
+        if note := note_beyond(mark.typed, mark.box, (first.image.shape[1], first.image.shape[0])):
+            source.notes.append(note)
     if explainer and (len(plan.objects) > 1 or plan.goes_backward):
         raise InputError("--explain shows one object that is tracked forward; track that alone")
     trackers = {name: _tracker(options) for name in plan.objects}
