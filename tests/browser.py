@@ -93,8 +93,10 @@ class Browser:
     def place(self, selector: str, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
         """A point on an element, which is scrolled into sight: parts of its width and height."""
         found = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            "e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();"
+            f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
+            "e.scrollIntoView({block: 'nearest'});"
+            "const drawn = () => new Promise(requestAnimationFrame); await drawn(); await drawn();"
+            "const r = e.getBoundingClientRect();"
             f"return [r.left + {across} * r.width, r.top + {down} * r.height] }})()"
         )
         return float(found[0]), float(found[1])
@@ -146,6 +148,12 @@ class Browser:
             f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.value = {json.dumps(value)};"
             "e.dispatchEvent(new Event('change', {bubbles: true})) })()"
         )
+
+    def give_file(self, selector: str, path: Path) -> None:
+        """Gives a file to a field for files."""
+        root = self._call("DOM.getDocument")["root"]["nodeId"]
+        node = self._call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
 
     def download_to(self, folder: Path) -> None:
         """Where downloads go."""

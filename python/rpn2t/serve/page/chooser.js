@@ -45,7 +45,7 @@ export class Chooser {
     const size = source.bytes === null ? "folder of frames" : bytes(source.bytes);
     const length = element("span", "soft", [`${size}${runs}`]);
     link.append(element("span", "thumb", [image]), element("b", "", [source.name]), element("span", "soft where", [where]), length);
-    this.details.watch(link, source.path, (text) => (length.textContent = `${text}, ${size}${runs}`));
+    this.details.watch(link, source.path, (text, fine) => (length.textContent = fine ? `${text}, ${size}${runs}` : text));
     return element("li", "", [link]);
   }
 
@@ -103,12 +103,12 @@ class Details {
     this.asks.clear();
   }
 
-  watch(/** @type {Element} */ target, /** @type {string} */ path, /** @type {(text: string) => void} */ tell) {
+  watch(/** @type {Element} */ target, /** @type {string} */ path, /** @type {(text: string, fine: boolean) => void} */ tell) {
     this.asks.set(target, async () => {
       try {
-        tell(lengthText(await ask(`/api/source?${new URLSearchParams({ path })}`)));
+        tell(lengthText(await ask(`/api/source?${new URLSearchParams({ path })}`)), true);
       } catch (error) {
-        tell(/** @type {Error} */ (error).message);
+        tell(/** @type {Error} */ (error).message, false);
       }
     });
     this.seen.observe(target);

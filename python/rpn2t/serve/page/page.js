@@ -105,8 +105,9 @@ function connectWork() {
       /** @type {HTMLDetailsElement} */ (by("export")).open = false;
       work.download(format);
     }));
-    list.append(Object.assign(document.createElement("li")));
-    list.lastElementChild?.append(button);
+    const entry = document.createElement("li");
+    entry.append(button);
+    list.append(entry);
   }
 }
 
@@ -147,6 +148,11 @@ function connectRest() {
   document.addEventListener("click", (event) => {
     const menu = /** @type {HTMLDetailsElement} */ (by("export"));
     if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
+  });
+  by("export").addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    /** @type {HTMLDetailsElement} */ (by("export")).open = false;
+    by("export").querySelector("summary")?.focus();
   });
   window.addEventListener("hashchange", routeOrList);
   new ResizeObserver(() => show()).observe(by("stage"));

@@ -122,7 +122,7 @@ function objectText(/** @type {State} */ state, /** @type {string} */ name) {
   const track = state.tracks.get(name);
   const drawn = state.drafts.get(name)?.size ?? 0;
   const parts = [];
-  if (track?.count) parts.push(`${track.count} boxes`);
+  if (track?.count) parts.push(track.count === 1 ? "1 box" : `${track.count} boxes`);
   if (track?.lost) parts.push(`${track.lost} lost`);
   if (drawn) parts.push(`${drawn} to be tracked`);
   if (state.hidden.has(name)) parts.push("hidden");

@@ -64,7 +64,7 @@ function drawScale(/** @type {Chart} */ chart, /** @type {number} */ bottom) {
     context.stroke();
   }
   context.fillStyle = "rgb(255 255 255 / 65%)";
-  context.fillText("score 1", SIDE, 11);
+  context.fillText("score 1", SIDE + 10, 11);
   context.textAlign = "right";
   context.fillText(`frame ${frames - 1}`, width - SIDE, 11);
   context.textAlign = "left";
@@ -107,10 +107,10 @@ function drawMark(/** @type {Chart} */ chart, /** @type {number} */ frame, /** @
   context.beginPath();
   if (status === "fixed") context.rect(x - 4, y - 4, 8, 8);
   else context.arc(x, y, 4.5, 0, 7);
-  context.fillStyle = status === "draft" ? "#14181d" : "#fff";
+  context.fillStyle = status === "draft" ? "#14181d" : colour;
   context.fill();
-  context.lineWidth = 2;
-  context.strokeStyle = colour;
+  context.lineWidth = 1.5;
+  context.strokeStyle = "#fff";
   context.stroke();
 }
 

@@ -1,0 +1,321 @@
+"""The page of `rpn2t serve`, in a browser: all that a person does there, by mouse, by keys and by a finger."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+
+from browser import CHROMIUM, Browser
+from rpn2t.video.writer import VideoWriter
+from support import TINY, command, make_clip, set_options
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; `make test-page` installs it")
+
+FRAMES = 24
+DONE = "document.querySelector('#job-text').innerText.startsWith('Done')"
+BUSY = "!document.querySelector('#pause').disabled"
+
+
+class Server:
+    """`rpn2t serve` over a folder, which can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = ""
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """Starts it, and returns the address that it prints."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        options = ["--port", str(port), "--mode", "fast", *set_options(TINY)]
+        self.process = subprocess.Popen(
+            [*command(), "serve", ".", *options],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := re.search(r"open (http://\S+)", line):
+                self.address = found[1]
+                return self.address
+        raise AssertionError("rpn2t serve has ended")
+
+    def kill(self) -> None:
+        """Ends it, and its workers, without a chance to tidy up."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+        self.process = None
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server over a folder with one clip, a file that is no video, and nothing else."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    clip = make_clip(tmp_path / "Square", FRAMES)
+    with VideoWriter(folder / "square.mp4", 25) as video:
+        for image in clip.images:
+            video.write(cv2.resize(image, (160, 120)))
+    (folder / "broken.mp4").write_bytes(b"no video")
+    made = Server(folder)
+    made.start()
+    yield made
+    made.kill()
+
+
+def open_clip(browser: Browser, address: str) -> None:
+    """Chooses the clip from the list."""
+    browser.open(address)
+    browser.wait("[...document.querySelectorAll('.card')].some(e => e.innerText.includes('24 frames'))")
+    browser.click(".card[href*=square]")
+    browser.wait("document.querySelector('#frame-of').innerText.startsWith('of 0 to 23')")
+    browser.wait("document.querySelector('#status').innerText.startsWith('Draw')")
+
+
+def box_fields(browser: Browser) -> list[float]:
+    """The numbers of the selected object's box."""
+    return [float(browser.run(f"document.querySelector('#{name}').value") or "nan") for name in "xywh"]
+
+
+def objects(browser: Browser) -> list[list[str]]:
+    """What the list of objects says: name and counts."""
+    entries = "[...document.querySelectorAll('.object')].map(e => [e.children[1].innerText, e.children[2].innerText])"
+    return [list(map(str, each)) for each in browser.run(entries)]
+
+
+def go(browser: Browser, frame: int) -> None:
+    browser.write("#frame", str(frame))
+    browser.wait(f"document.querySelector('#timeline').getAttribute('aria-valuenow') === '{frame}'")
+
+
+def track(browser: Browser) -> None:
+    """Presses Track and waits until the work has ended."""
+    browser.click("#track")
+    browser.wait("document.querySelector('#status').innerText === 'Tracking begins.' || " + BUSY)
+    browser.wait(f"{DONE} && !({BUSY})")
+
+
+def exported(browser: Browser, folder: Path) -> list[dict[str, str]]:
+    """The rows of the exported table."""
+    folder.mkdir()
+    browser.download_to(folder)
+    browser.click("#export summary")
+    browser.click("#export button[data-format=csv]")
+    end = time.monotonic() + 30
+    while not (found := list(folder.glob("*.csv"))) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert found, browser.text("#error")
+    with found[0].open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_whole_task_and_a_server_that_is_killed(server: Server, tmp_path: Path) -> None:
+    with Browser() as browser:
+        open_clip(browser, server.address)
+        browser.drag("#picture", (0.4, 0.34), (0.6, 0.6))
+        browser.wait("document.querySelectorAll('.object').length === 1")
+        before = box_fields(browser)
+        place, scale = _corner(browser, before)
+        browser.drag_points(place, (place[0] + 10 * scale, place[1] + 5 * scale))
+        browser.wait(f"document.querySelector('#w').value != '{before[2]:g}'")
+        assert box_fields(browser) == pytest.approx([*before[:2], before[2] + 10, before[3] + 5], abs=0.2)
+        for name, number in zip("xywh", (50, 40, 40, 34), strict=True):
+            browser.write(f"#{name}", str(number))
+        browser.write("#name", "crane")
+        browser.wait("document.querySelector('.object b').innerText === 'crane'")
+        browser.click("#new")
+        browser.wait("document.querySelector('#hint').innerText.includes('new object')")
+        browser.drag("#picture", (0.25, 0.7), (0.4, 0.9))
+        browser.wait("document.querySelectorAll('.object').length === 2")
+        track(browser)
+        assert [name for name, _ in objects(browser)] == ["crane", "object 1"]
+        assert all(text.startswith("24 boxes") for _, text in objects(browser))
+
+        browser.click("#timeline", 12 / 23 * (926 - 24) / 926 + 12 / 926)
+        browser.wait("document.querySelector('#frame').value === '12'")
+        browser.click(".object[data-name=crane]")
+        browser.write("#x", "83")
+        browser.wait("document.querySelector('#track').innerText === 'Track'")
+        track(browser)
+        assert "corrected" in browser.text("#box-status") or _row(server, "crane", 12)["status"] == "fixed"
+
+        go(browser, 8)
+        browser.write("#y", "44")
+        browser.choose("#direction", "backward")
+        track(browser)
+        rows = exported(browser, tmp_path / "exported")
+        assert len(rows) == 2 * FRAMES
+        statuses = {int(row["frame"]): row["status"] for row in rows if row["object"] == "crane"}
+        assert [statuses[0] == "given" or statuses[0] in ("found", "lost"), statuses[8], statuses[12]] == [
+            True, "fixed", "fixed",
+        ]  # fmt: skip
+
+        server.kill()
+        browser.wait("document.querySelector('#error').innerText.includes('does not answer')")
+        browser.open(server.start())
+        browser.click("#recent-list a")
+        browser.wait("document.querySelectorAll('.object').length === 2")
+        assert [text.split(",")[0] for _, text in objects(browser)] == ["24 boxes", "24 boxes"]
+        go(browser, 8)
+        browser.click(".object[data-name=crane]")
+        browser.wait("document.querySelector('#box-status').innerText.includes('corrected')")
+        assert box_fields(browser)[1] == 44
+        address = browser.run("location.href")
+        browser.open("about:blank")
+        browser.open(address)
+        browser.wait("document.querySelectorAll('.object').length === 2")
+        assert not browser.troubles
+
+
+def _corner(browser: Browser, box: list[float]) -> tuple[tuple[float, float], float]:
+    """Where the lower right corner of a box is in the window, and how many CSS pixels a frame pixel has."""
+    left, top, width, height = browser.run(
+        "(() => { const r = document.querySelector('#picture').getBoundingClientRect();"
+        "return [r.left, r.top, r.width, r.height] })()"
+    )
+    scale = min(width / 160, height / 120)
+    x = left + (width - 160 * scale) / 2 + (box[0] + box[2]) * scale
+    return (x, top + (height - 120 * scale) / 2 + (box[1] + box[3]) * scale), scale
+
+
+def _row(server: Server, name: str, frame: int) -> dict[str, str]:
+    """A row of the only run's table."""
+    (table,) = server.folder.glob("runs/*/boxes.csv")
+    with table.open() as file:
+        return next(row for row in csv.DictReader(file) if (row["object"], row["frame"]) == (name, str(frame)))
+
+
+def test_by_keyboard_alone(server: Server) -> None:
+    with Browser() as browser:
+        browser.open(server.address)
+        browser.wait("document.querySelectorAll('.card').length === 2")
+        for _ in range(12):
+            browser.key("Tab")
+            if browser.run("document.activeElement.matches('.card[href*=square]')"):
+                break
+        browser.key("Enter")
+        browser.wait("document.querySelector('#status').innerText.startsWith('Draw')")
+        browser.key("?")
+        assert browser.run("document.querySelector('#help').open")
+        browser.key("Escape")
+        browser.key("ArrowRight")
+        browser.key("ArrowRight", shift=True)
+        browser.wait("document.querySelector('#frame').value === '11'")
+        browser.key("Home", "b", "ArrowRight", "ArrowRight", "ArrowDown")
+        browser.key("b", "ArrowLeft")
+        browser.key("ArrowUp", shift=True)
+        browser.key("Enter")
+        browser.wait("document.querySelectorAll('.object').length === 1")
+        assert box_fields(browser) == [62, 46, 39, 20]
+        browser.key("t")
+        browser.wait(f"{DONE} && !({BUSY})")
+        assert objects(browser)[0][1].startswith("24 boxes")
+        browser.key("End")
+        browser.wait("document.querySelector('#frame').value === '23'")
+        browser.key(" ")
+        browser.wait("document.querySelector('#play').innerText === 'Halt'")
+        browser.wait("document.querySelector('#play').innerText === 'Play'")
+        assert not browser.troubles
+
+
+def test_at_390_pixels_by_a_finger(server: Server) -> None:
+    with Browser(390, 844, touch=True) as browser:
+        open_clip(browser, server.address)
+        browser.drag("#picture", (0.35, 0.34), (0.6, 0.62))
+        browser.wait("document.querySelectorAll('.object').length === 1")
+        drawn = box_fields(browser)
+        assert drawn[2] > 10
+        assert drawn[3] > 10
+        browser.drag("#picture", (0.48, 0.48), (0.5, 0.5))  # its inside: it moves
+        browser.wait(f"document.querySelector('#x').value != '{drawn[0]:g}'")
+        assert box_fields(browser)[2:] == drawn[2:]
+        track(browser)
+        assert objects(browser)[0][1].startswith("24 boxes")
+        assert browser.run("document.documentElement.scrollWidth") == 390
+        assert not browser.troubles
+
+
+def test_what_goes_wrong_is_said_and_the_page_stays_usable(
+    server: Server, tmp_path: Path
+) -> None:
+    with Browser() as browser:
+        browser.open(server.address)
+        browser.wait("document.querySelectorAll('.card').length === 2")
+        browser.click(".card[href*=broken]")
+        assert "broken.mp4" in browser.wait("document.querySelector('#error').innerText")
+        browser.wait("!document.querySelector('#chooser').hidden")
+        shutil.copy(server.folder / "square.mp4", tmp_path / "other.mp4")
+        browser.give_file("#file", tmp_path / "other.mp4")
+        browser.wait("document.querySelector('#title').innerText.includes('other.mp4')")
+        browser.wait("document.querySelector('#status').innerText.startsWith('Draw')")
+        browser.key("t")
+        browser.wait("document.querySelector('#error').innerText.includes('Draw a box')")
+        browser.drag("#picture", (0.4, 0.4), (0.6, 0.6))
+        browser.wait("document.querySelectorAll('.object').length === 1")
+        browser.write("#name", "a/b:*?")
+        browser.click("#track")
+        assert "a/b:*?" in browser.wait("document.querySelector('#error').innerText")
+        browser.write("#name", "bird")
+        track(browser)
+        browser.click("#delete")
+        browser.wait("document.querySelector('#ask').open")
+        browser.click("#ask-yes")
+        browser.wait("document.querySelectorAll('.object').length === 0")
+        assert not browser.troubles
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "value"),
+    [
+        ("geometry", "partOf([10, 10, 40, 30], {x: 11, y: 39}, 3)", "sw"),
+        ("geometry", "partOf([10, 10, 40, 30], {x: 30, y: 25}, 3)", "move"),
+        ("geometry", "partOf([10, 10, 3, 3], {x: 11.5, y: 11.5}, 8)", "move"),
+        ("geometry", "partOf([10, 10, 40, 30], {x: 60, y: 25}, 3)", ""),
+        ("geometry", "dragged([10, 10, 40, 30], 'nw', 50, 5)", [50, 15, 10, 25]),
+        ("geometry", "tidy([150, -5, 40, 30], {width: 160, height: 120})", [120, 0, 40, 30]),
+        ("geometry", "zoomed({scale: 1, x: .5, y: .5}, 2, {x: 80, y: 60}, {width: 160, height: 120})",
+         {"scale": 2, "x": 0.5, "y": 0.5}),
+        ("panels", "clock(3725)", "1:02:05"),
+        ("panels", "clock(0.96)", "1.0 s"),
+    ],
+)  # fmt: skip
+def test_functions_of_the_page(page: Browser, module: str, call: str, value: object) -> None:
+    assert page.run(f"import('/page/{module}.js').then(m => m.{call})") == value
+
+
+def test_rows_are_counted_and_replaced(page: Browser) -> None:
+    lines = [["a", 300, 12, 1.1, 2, 3, 4, 0.2, "lost"], ["a", 300, 12, 80.1, 2, 3, 4, None, "fixed"]]
+    call = f"const t = new Map(); m.putRows(t, {json.dumps(lines)}); const a = t.get('a');"
+    value = page.run(
+        f"import('/page/rows.js').then(m => {{ {call} return [a.count, a.lost, a.row(300), a.row(299)] }})"
+    )
+    assert value == [1, 0, {"box": [80.1, 2, 3, 4], "score": None, "status": "fixed"}, None]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The page over an empty folder."""
+    server = Server(tmp_path_factory.mktemp("empty"))
+    with Browser() as browser:
+        browser.open(server.start())
+        yield browser
+    server.kill()
+
+
