@@ -1,4 +1,4 @@
-"""A headless Chromium for tests of the page: the DevTools protocol over two pipes, so nothing is installed for it."""
+"""A headless Chromium for tests of the page: the DevTools protocol over two pipes, with no package for it."""
 
 import base64
 import json
@@ -15,7 +15,8 @@ from typing import Any, Self
 CHROMIUM = shutil.which("chromium")
 
 _KEYS = {
-    " ": ("Space", 32), "Enter": ("Enter", 13), "Escape": ("Escape", 27), "Tab": ("Tab", 9), "Delete": ("Delete", 46),
+    " ": ("Space", 32), "Enter": ("Enter", 13), "Escape": ("Escape", 27), "Tab": ("Tab", 9),
+    "Delete": ("Delete", 46),
     "Home": ("Home", 36), "End": ("End", 35), "ArrowLeft": ("ArrowLeft", 37), "ArrowUp": ("ArrowUp", 38),
     "ArrowRight": ("ArrowRight", 39), "ArrowDown": ("ArrowDown", 40),
 }  # fmt: skip
@@ -33,7 +34,9 @@ class Browser:
         touch: whether fingers are used and not a mouse.
     """
 
-    def __init__(self, width: int = 1280, height: int = 800, *, dark: bool = False, touch: bool = False) -> None:
+    def __init__(
+        self, width: int = 1280, height: int = 800, *, dark: bool = False, touch: bool = False
+    ) -> None:
         self.touch = touch
         self.troubles: list[str] = []
         """Errors of the page's scripts that nobody caught."""
@@ -67,6 +70,12 @@ class Browser:
         self._call("Page.navigate", url=address)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
+    def reload(self) -> None:
+        """Loads the page anew, as after it was closed."""
+        self.run("window.before = true")
+        self._call("Page.reload")
+        self.wait("document.readyState === 'complete' && !window.before")
+
     def run(self, script: str) -> Any:
         """The value of an expression of JavaScript."""
         answer = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
@@ -91,7 +100,8 @@ class Browser:
         return str(self.run(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"))
 
     def place(self, selector: str, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
-        """A point on an element, which is scrolled into sight: parts of its width and height."""
+        """A point on an element, waited for and scrolled into sight: parts of its width and height."""
+        self.wait(f"document.querySelector({json.dumps(selector)}) !== null")
         found = self.run(
             f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
             "e.scrollIntoView({block: 'nearest'});"
@@ -133,19 +143,24 @@ class Browser:
             code, number = _KEYS.get(key, ("", ord(key[0].upper())))
             text = _TEXT.get(key, key if len(key) == 1 else "")
             pressed = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": _SHIFT * shift}
-            self._call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **pressed)
+            self._call(
+                "Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **pressed
+            )
             self._call("Input.dispatchKeyEvent", type="keyUp", **pressed)
 
     def write(self, selector: str, text: str) -> None:
         """Replaces what is in a field, and leaves the field."""
-        self.run(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.focus(); e.select() }})()")
+        self.run(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.focus(); e.select() }})()"
+        )
         self._call("Input.insertText", text=text)
         self.run(f"document.querySelector({json.dumps(selector)}).blur()")
 
     def choose(self, selector: str, value: str) -> None:
         """Chooses an entry of a list."""
         self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.value = {json.dumps(value)};"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            f"e.value = {json.dumps(value)};"
             "e.dispatchEvent(new Event('change', {bubbles: true})) })()"
         )
 
@@ -205,7 +220,8 @@ def _start(profile: Path) -> "tuple[subprocess.Popen[bytes], int, int]":
     their_read, our_write = os.pipe()
     our_read, their_write = os.pipe()
     program = [
-        str(CHROMIUM), "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-sandbox",
+        str(CHROMIUM), "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}",
+        "--no-sandbox",
         "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "about:blank",
     ]  # fmt: skip
     shell = ["bash", "-c", f'exec "$@" 3<&{their_read} 4>&{their_write}', "chromium", *program]

@@ -1,4 +1,4 @@
-"""The page of `rpn2t serve`, in a browser: all that a person does there, by mouse, by keys and by a finger."""
+"""The page of `rpn2t serve`, in a browser: what a person does there, by mouse, by keys and by a finger."""
 
 import csv
 import json
@@ -6,10 +6,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -36,10 +36,7 @@ class Server:
 
     def start(self) -> str:
         """Starts it, and returns the address that it prints."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        options = ["--port", str(port), "--mode", "fast", *set_options(TINY)]
+        options = ["--port", "0", "--mode", "fast", *set_options(TINY)]
         self.process = subprocess.Popen(
             [*command(), "serve", ".", *options],
             cwd=self.folder,
@@ -64,15 +61,16 @@ class Server:
         self.process = None
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server over a folder with one clip, a file that is no video, and nothing else."""
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    clip = make_clip(tmp_path / "Square", FRAMES)
-    with VideoWriter(folder / "square.mp4", 25) as video:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over a folder with a clip for each test, and a file that is no video."""
+    folder = tmp_path_factory.mktemp("videos")
+    clip = make_clip(tmp_path_factory.mktemp("clip") / "Square", FRAMES)
+    with VideoWriter(folder / "mouse.mp4", Fraction(25)) as video:
         for image in clip.images:
             video.write(cv2.resize(image, (160, 120)))
+    for name in ("keys.mp4", "finger.mp4"):
+        shutil.copy(folder / "mouse.mp4", folder / name)
     (folder / "broken.mp4").write_bytes(b"no video")
     made = Server(folder)
     made.start()
@@ -80,11 +78,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.kill()
 
 
-def open_clip(browser: Browser, address: str) -> None:
-    """Chooses the clip from the list."""
+def open_clip(browser: Browser, address: str, name: str) -> None:
+    """Chooses a clip from the list."""
     browser.open(address)
     browser.wait("[...document.querySelectorAll('.card')].some(e => e.innerText.includes('24 frames'))")
-    browser.click(".card[href*=square]")
+    browser.click(f".card[href*={name}]")
     browser.wait("document.querySelector('#frame-of').innerText.startsWith('of 0 to 23')")
     browser.wait("document.querySelector('#status').innerText.startsWith('Draw')")
 
@@ -96,8 +94,10 @@ def box_fields(browser: Browser) -> list[float]:
 
 def objects(browser: Browser) -> list[list[str]]:
     """What the list of objects says: name and counts."""
-    entries = "[...document.querySelectorAll('.object')].map(e => [e.children[1].innerText, e.children[2].innerText])"
-    return [list(map(str, each)) for each in browser.run(entries)]
+    texts = (
+        "[...document.querySelectorAll('.object')].map(e => [...e.children].slice(1).map(c => c.innerText))"
+    )
+    return [list(map(str, each)) for each in browser.run(texts)]
 
 
 def go(browser: Browser, frame: int) -> None:
@@ -108,7 +108,7 @@ def go(browser: Browser, frame: int) -> None:
 def track(browser: Browser) -> None:
     """Presses Track and waits until the work has ended."""
     browser.click("#track")
-    browser.wait("document.querySelector('#status').innerText === 'Tracking begins.' || " + BUSY)
+    browser.wait("document.querySelector('#status').innerText.includes('being tracked') && " + BUSY)
     browser.wait(f"{DONE} && !({BUSY})")
 
 
@@ -128,7 +128,7 @@ def exported(browser: Browser, folder: Path) -> list[dict[str, str]]:
 
 def test_the_whole_task_and_a_server_that_is_killed(server: Server, tmp_path: Path) -> None:
     with Browser() as browser:
-        open_clip(browser, server.address)
+        open_clip(browser, server.address, "mouse")
         browser.drag("#picture", (0.4, 0.34), (0.6, 0.6))
         browser.wait("document.querySelectorAll('.object').length === 1")
         before = box_fields(browser)
@@ -154,8 +154,6 @@ def test_the_whole_task_and_a_server_that_is_killed(server: Server, tmp_path: Pa
         browser.write("#x", "83")
         browser.wait("document.querySelector('#track').innerText === 'Track'")
         track(browser)
-        assert "corrected" in browser.text("#box-status") or _row(server, "crane", 12)["status"] == "fixed"
-
         go(browser, 8)
         browser.write("#y", "44")
         browser.choose("#direction", "backward")
@@ -163,23 +161,19 @@ def test_the_whole_task_and_a_server_that_is_killed(server: Server, tmp_path: Pa
         rows = exported(browser, tmp_path / "exported")
         assert len(rows) == 2 * FRAMES
         statuses = {int(row["frame"]): row["status"] for row in rows if row["object"] == "crane"}
-        assert [statuses[0] == "given" or statuses[0] in ("found", "lost"), statuses[8], statuses[12]] == [
-            True, "fixed", "fixed",
-        ]  # fmt: skip
+        assert [statuses[0], statuses[8], statuses[12]] == ["given", "fixed", "fixed"]
 
         server.kill()
         browser.wait("document.querySelector('#error').innerText.includes('does not answer')")
         browser.open(server.start())
-        browser.click("#recent-list a")
+        browser.click("#recent-list a[href*=mouse]")
         browser.wait("document.querySelectorAll('.object').length === 2")
         assert [text.split(",")[0] for _, text in objects(browser)] == ["24 boxes", "24 boxes"]
         go(browser, 8)
         browser.click(".object[data-name=crane]")
         browser.wait("document.querySelector('#box-status').innerText.includes('corrected')")
         assert box_fields(browser)[1] == 44
-        address = browser.run("location.href")
-        browser.open("about:blank")
-        browser.open(address)
+        browser.reload()
         browser.wait("document.querySelectorAll('.object').length === 2")
         assert not browser.troubles
 
@@ -195,20 +189,13 @@ def _corner(browser: Browser, box: list[float]) -> tuple[tuple[float, float], fl
     return (x, top + (height - 120 * scale) / 2 + (box[1] + box[3]) * scale), scale
 
 
-def _row(server: Server, name: str, frame: int) -> dict[str, str]:
-    """A row of the only run's table."""
-    (table,) = server.folder.glob("runs/*/boxes.csv")
-    with table.open() as file:
-        return next(row for row in csv.DictReader(file) if (row["object"], row["frame"]) == (name, str(frame)))
-
-
 def test_by_keyboard_alone(server: Server) -> None:
     with Browser() as browser:
         browser.open(server.address)
-        browser.wait("document.querySelectorAll('.card').length === 2")
+        browser.wait("document.querySelectorAll('.card').length >= 4")
         for _ in range(12):
             browser.key("Tab")
-            if browser.run("document.activeElement.matches('.card[href*=square]')"):
+            if browser.run("document.activeElement.matches('.card[href*=keys]')"):
                 break
         browser.key("Enter")
         browser.wait("document.querySelector('#status').innerText.startsWith('Draw')")
@@ -237,7 +224,7 @@ def test_by_keyboard_alone(server: Server) -> None:
 
 def test_at_390_pixels_by_a_finger(server: Server) -> None:
     with Browser(390, 844, touch=True) as browser:
-        open_clip(browser, server.address)
+        open_clip(browser, server.address, "finger")
         browser.drag("#picture", (0.35, 0.34), (0.6, 0.62))
         browser.wait("document.querySelectorAll('.object').length === 1")
         drawn = box_fields(browser)
@@ -252,16 +239,14 @@ def test_at_390_pixels_by_a_finger(server: Server) -> None:
         assert not browser.troubles
 
 
-def test_what_goes_wrong_is_said_and_the_page_stays_usable(
-    server: Server, tmp_path: Path
-) -> None:
+def test_what_goes_wrong_is_said_and_the_page_stays_usable(server: Server, tmp_path: Path) -> None:
     with Browser() as browser:
         browser.open(server.address)
-        browser.wait("document.querySelectorAll('.card').length === 2")
+        browser.wait("document.querySelectorAll('.card').length >= 4")
         browser.click(".card[href*=broken]")
         assert "broken.mp4" in browser.wait("document.querySelector('#error').innerText")
         browser.wait("!document.querySelector('#chooser').hidden")
-        shutil.copy(server.folder / "square.mp4", tmp_path / "other.mp4")
+        shutil.copy(server.folder / "keys.mp4", tmp_path / "other.mp4")
         browser.give_file("#file", tmp_path / "other.mp4")
         browser.wait("document.querySelector('#title').innerText.includes('other.mp4')")
         browser.wait("document.querySelector('#status').innerText.startsWith('Draw')")
@@ -310,12 +295,8 @@ def test_rows_are_counted_and_replaced(page: Browser) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The page over an empty folder."""
-    server = Server(tmp_path_factory.mktemp("empty"))
+def page(server: Server) -> Iterator[Browser]:
+    """The page as it opens."""
     with Browser() as browser:
-        browser.open(server.start())
+        browser.open(server.address)
         yield browser
-    server.kill()
-
-

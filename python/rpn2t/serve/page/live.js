@@ -1,6 +1,7 @@
 /** Keeps a run as the server has it: read once, then by its events. */
 
 import { ask, projectAddress } from "./api.js";
+import { settleDrafts } from "./model.js";
 import { putRows } from "./rows.js";
 import { complain, say } from "./say.js";
 
@@ -20,6 +21,7 @@ export class Live {
     this.waiting = null;
     this.stale = false;
     this.silent = false;
+    this.jobs = 0; // how many states of work have come
   }
 
   /** Reads a run and follows it. @returns {Promise<void>} when it has been read */
@@ -81,20 +83,29 @@ export class Live {
     putRows(tracks, project.rows);
     putRows(tracks, this.waiting ?? []);
     const { selected, drafts } = this.store.state;
+    settleDrafts({ ...this.store.state, tracks });
     const known = project.objects.some((/** @type {{name: string}} */ each) => each.name === selected) || drafts.has(selected ?? "");
     this.store.set({
       project: project.id, objects: project.objects, tracks, job: project.job,
       selected: known ? selected : project.objects[0]?.name ?? null,
     });
+    if (project.job) this.jobChanged(project.job);
   }
 
   rows(/** @type {import("./rows.js").Line[]} */ lines) {
-    if (this.waiting) this.waiting.push(...lines);
-    else putRows(this.store.state.tracks, lines);
+    const { state } = this.store;
+    if (this.waiting) return void this.waiting.push(...lines);
+    putRows(state.tracks, lines);
+    settleDrafts(state);
     this.store.set({});
+    const known = new Set(state.objects.map((each) => each.name));
+    const fresh = lines.some(([name]) => !known.has(name));
+    if (fresh && state.project) this.read(state.project).catch(complain); // another browser has begun an object
+    return undefined;
   }
 
   job(/** @type {import("./store.js").Job} */ job) {
+    this.jobs += 1;
     this.store.set({ job });
     this.jobChanged(job);
   }

@@ -49,6 +49,18 @@ export function draftCount(/** @type {State} */ { drafts }) {
   return Array.from(drafts.values()).reduce((sum, each) => sum + each.size, 0);
 }
 
+/** Forgets drawn boxes that the server has taken: they are rows now. */
+export function settleDrafts(/** @type {State} */ { drafts, tracks }) {
+  for (const [name, boxes] of drafts) {
+    for (const [frame, box] of boxes) {
+      const row = tracks.get(name)?.row(frame);
+      const users = row?.status === "given" || row?.status === "fixed";
+      if (row && users && row.box.every((value, index) => Math.abs(value - box[index]) < 0.02)) boxes.delete(frame);
+    }
+    if (boxes.size === 0) drafts.delete(name);
+  }
+}
+
 /** @returns {number} the value, or the nearest bound */
 export function within(/** @type {number} */ low, /** @type {number} */ value, /** @type {number} */ high) {
   return Math.max(low, Math.min(high, value));

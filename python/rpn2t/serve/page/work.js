@@ -2,7 +2,7 @@
 
 import { ask, projectAddress, send, sentence } from "./api.js";
 import { Live } from "./live.js";
-import { boxAt, draftCount, isBusy } from "./model.js";
+import { allObjects, boxAt, draftCount, isBusy } from "./model.js";
 import { by, complain, confirmDeletion, say } from "./say.js";
 import { emptyState } from "./store.js";
 
@@ -59,9 +59,11 @@ export class Work {
     const boxes = this.boxes();
     if (boxes.length === 0) throw new Error("Draw a box around the object first.");
     if (state.project === null) await this.newRun();
+    const before = this.live.jobs;
     const { job } = await send(projectAddress(state.project ?? "", "/track"), { boxes, direction, start, stop });
-    this.store.set({ drafts: new Map(), follow: true, byKeys: null, drawing: false, playing: false });
-    if (!this.running) this.jobChanged(job);
+    const objects = allObjects(this.store.state); // their rows come when they have been learned
+    this.store.set({ objects, follow: true, byKeys: null, drawing: false, playing: false });
+    if (this.live.jobs === before) this.live.job(job); // else its events were faster, and know more
   }
 
   /** What Track sends. */
@@ -118,7 +120,7 @@ export class Work {
   jobChanged(/** @type {Job} */ job) {
     const busy = job.state === "running" || job.state === "paused";
     if (busy) {
-      if (!this.running) say("Tracking begins.");
+      if (!this.running) say("The objects are being tracked.");
       if (job.phase === "tracking") this.player.track(job.frame);
     } else if (this.running) {
       if (job.state === "failed") complain(job.error ?? "Tracking has failed.");
