@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -45,9 +45,10 @@ class App:
             upload_limit: the most bytes of an upload.
         """
         self.library = Library(folder, runs)
+        self.library.clean()
         self.pictures = Pictures(self.library)
         self.projects = Projects(runs, self.library)
-        self.jobs = Jobs(maker)
+        self.jobs = Jobs(maker, self._named)
         self.is_over: Callable[[], bool] = lambda: False
         self._upload_limit = upload_limit
 
@@ -105,7 +106,7 @@ class App:
                 "height": reader.info.height,
                 "fps": reader.info.fps,
                 "has_truth": reader.has_truth,
-                "notes": reader.notes,
+                "notes": [self._named(note) for note in reader.notes],
             }
         )
 
@@ -134,7 +135,10 @@ class App:
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > self._upload_limit:
             raise too_large(name, self._upload_limit)
-        return _json({"path": await self.library.take(name, request.stream(), self._upload_limit)})
+        try:
+            return _json({"path": await self.library.take(name, request.stream(), self._upload_limit)})
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
 
     def list_projects(self, request: Request) -> Response:
         """All projects, or those of a source."""
@@ -256,8 +260,11 @@ class App:
         sentence = error.detail if isinstance(error, HTTPException) else str(error)
         if status == 500:
             sentence = "The server failed; see its terminal."
-        # people know files by the path below the served folder
-        return JSONResponse({"error": sentence.replace(f"{self.library.folder}/", "")}, status)
+        return JSONResponse({"error": self._named(sentence)}, status)
+
+    def _named(self, sentence: str) -> str:
+        """The sentence with files named by their path below the served folder, as people know them."""
+        return sentence.replace(f"{self.library.folder}/", "")
 
 
 def make_app(app: App, *, token: str, host: str, port: int) -> Starlette:

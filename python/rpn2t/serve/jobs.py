@@ -34,11 +34,14 @@ class Job:
         state: see the page's description in docs/serve.md.
     """
 
-    def __init__(self, project: Project, task: Task, turn: threading.Semaphore) -> None:
+    def __init__(
+        self, project: Project, task: Task, turn: threading.Semaphore, named: Callable[[str], str]
+    ) -> None:
         self.project = project
         self.state: Literal["running", "paused", "done", "stopped", "failed"] = "running"
         self._task = task
         self._turn = turn
+        self._named = named
         self._done = 0
         self._total: int | None = None
         self._frame: int | None = None
@@ -184,15 +187,22 @@ class Job:
         except (InputError, Refusal) as error:
             end = Ended("failed", end.error or str(error))
         with self._lock:
-            self._error = end.error
+            self._error = None if end.error is None else self._named(end.error)
             self.state = end.state
 
 
 class Jobs:
     """The jobs of all projects."""
 
-    def __init__(self, maker: Maker) -> None:
+    def __init__(self, maker: Maker, named: Callable[[str], str]) -> None:
+        """Have none.
+
+        Args:
+            maker: of trackers.
+            named: makes a message name files as people know them.
+        """
         self._maker = maker
+        self._named = named
         self._turn = threading.Semaphore(AT_ONCE)
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
@@ -215,7 +225,7 @@ class Jobs:
         """
         project.reserve()
         try:
-            job = Job(project, Task(source, plan(), self._maker), self._turn)
+            job = Job(project, Task(source, plan(), self._maker), self._turn, self._named)
         except BaseException:
             project.free()
             raise

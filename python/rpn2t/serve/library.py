@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
@@ -25,6 +26,7 @@ VIDEO_SUFFIXES = frozenset({
 
 MOST = 2000
 """So many sources are listed."""
+_PART = ".rpn2t-upload"
 _INNER = frozenset({"color", "img"})
 """Folders whose images are the frames of the sequence folder around them."""
 
@@ -56,7 +58,7 @@ class Library:
 
     def sources(self) -> Iterator[Listed]:
         """All sources, each folder's own before those of the folders in it."""
-        seen = set()
+        own, around = set[Path](), set[Path]()
         for top, folders, names in os.walk(self.folder):
             here = Path(top)
             folders[:] = [
@@ -66,9 +68,11 @@ class Library:
             ]
             files = [here / name for name in names if not name.startswith(".")]
             if sum(file.suffix.lower() in IMAGE_SUFFIXES for file in files) >= 2:
-                place = here.parent if here.name in _INNER and here != self.folder else here
-                if place not in seen:
-                    seen.add(place)
+                place = self._sequence(here)
+                if place in own:  # it has frames of its own
+                    place = here
+                if place not in around:
+                    (own if place == here else around).add(place)
                     yield Listed(self.path_of(place), "folder", None)
             for file in natural(file for file in files if file.suffix.lower() in VIDEO_SUFFIXES):
                 if self._is_inside(file) and file.is_file():
@@ -123,10 +127,20 @@ class Library:
             place = base / typed
             try:
                 if place.exists() and self._is_inside(place):
-                    return self.path_of(place.resolve())
+                    return self.path_of(self._sequence(place.resolve()))
             except (OSError, ValueError):  # no path at all
                 return None
         return None
+
+    def clean(self) -> None:
+        """Remove what is left of uploads during which the server was killed."""
+        for part in self.folder.glob(f".*{_PART}"):
+            with suppress(OSError):  # the folder may be read only
+                part.unlink()
+
+    def _sequence(self, folder: Path) -> Path:
+        """The sequence folder that a folder of its images stands for."""
+        return folder.parent if folder.name in _INNER and folder != self.folder else folder
 
     async def take(self, name: str, chunks: AsyncIterator[bytes], limit: int) -> str:
         """Write an uploaded video under a free name, whole or not at all.
@@ -147,7 +161,7 @@ class Library:
         wanted = self.folder / name
         with (
             writing(Path(name)),
-            NamedTemporaryFile(dir=self.folder, prefix=f".{name[:100]}.", suffix=".part") as part,
+            NamedTemporaryFile(dir=self.folder, prefix=f".{name[:100]}.", suffix=_PART) as part,
         ):
             size = 0
             async for chunk in chunks:

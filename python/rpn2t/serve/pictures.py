@@ -63,7 +63,7 @@ class Reader:
         self._path = path
         self._source = source
         self._lock = Lock()
-        self._coming: Iterator[Frame] = iter(())
+        self._coming: Iterator[Frame] | None = None
         self._next = self._last = 0
         self._jpegs: OrderedDict[int, bytes] = OrderedDict()
         self._keep(next(self._source.frames(0, 1)))
@@ -94,13 +94,13 @@ class Reader:
         if index < 0 or (self.count is not None and index >= self.count):
             raise self._beyond(index)
         backward = self._last - _STEP < index < self._last
-        if not self._next <= index < self._next + _STEP:
+        if self._coming is None or not self._next <= index < self._next + _STEP:
             self._next = max(0, index - _STEP + 1) if backward else index
             self._coming = self._source.jump(self._next)
         while self._next <= index:
             frame = next(self._coming, None)
             if frame is None:
-                self._next, self._coming = 0, iter(())
+                self._coming = None
                 raise self._beyond(index)
             self._next = frame.index + 1
             if backward or frame.index == index:

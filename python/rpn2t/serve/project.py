@@ -1,7 +1,7 @@
 """A project: a run's folder whose boxes grow, are put right, renamed and deleted."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
 from threading import RLock
@@ -15,6 +15,9 @@ from rpn2t.serve.refusal import Refusal
 from rpn2t.serve.store import Store
 from rpn2t.video.annotate import COLOURS
 
+VERB = "serve"
+"""How run.json says that a run was made here and not by ``rpn2t track``."""
+
 
 class Project:
     """A project. Its methods may be called from any thread.
@@ -23,6 +26,7 @@ class Project:
         id: the name of its folder.
         path: of its source, below the served folder; None if the source is not there.
         events: what happened to it since it was loaded.
+        is_gone: whether it was thrown away.
     """
 
     def __init__(self, folder: Path, path: str | None) -> None:
@@ -34,14 +38,15 @@ class Project:
         self.id = folder.name
         self.path = path
         self.events = Events()
+        self.is_gone = False
         self.folder = folder
         self._store = Store(folder)
         self._lock = RLock()
         self._busy = False
         self._stamp = self._store.stamp
         self._content = self._store.load()
-        if self._store.is_unfinished:
-            with self._changing("interrupted", "the server ended"):
+        if self._was_killed():
+            with suppress(Refusal, InputError), self._changing("interrupted", "the server was ended"):
                 pass
 
     @property
@@ -144,7 +149,7 @@ class Project:
         """
         with self._lock:
             self._store.hold()
-            if self._store.is_unfinished:
+            if self._store.has_replaced:  # the last job could not write it all
                 self._store.save(self._content, "running", None)
             self._store.report(self._content, "running", None)
 
@@ -227,6 +232,12 @@ class Project:
                     content.more.pop((each, frame), None)
             left = {each for each, _ in content.rows}
             content.objects = [each for each in content.objects if each in left]
+
+    def _was_killed(self) -> bool:
+        """Whether a server was killed while it worked here."""
+        header = self._content.header
+        ours = isinstance(header.get("command"), dict) and header["command"].get("verb") == VERB
+        return self._store.has_replaced or (ours and header.get("status") == "running")
 
     def _require(self, name: str) -> None:
         if name not in self._content.objects:

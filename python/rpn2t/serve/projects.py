@@ -20,7 +20,7 @@ from rpn2t.run.report import report_text
 from rpn2t.run.table import HEADER
 from rpn2t.serve.library import Library
 from rpn2t.serve.pictures import Newest
-from rpn2t.serve.project import Project
+from rpn2t.serve.project import VERB, Project
 from rpn2t.serve.refusal import Refusal
 from rpn2t.serve.store import is_project, summary
 from rpn2t.system.files import write_whole
@@ -72,9 +72,8 @@ class Projects:
             return project
 
     def watch(self, project: Project, change: int) -> None:
-        """Count who looks at a project: it stays in memory as long."""
-        with self._lock:
-            self._watched[project.id] = self._watched.get(project.id, 0) + change
+        """Count who looks at a project: it stays in memory as long. Called by one thread only."""
+        self._watched[project.id] = self._watched.get(project.id, 0) + change
 
     def create(self, path: str, info: SourceInfo, notes: list[str]) -> Project:
         """A new project of a source.
@@ -85,7 +84,7 @@ class Projects:
         with self._lock:
             folder = RunFolder.unused(self.runs / info.name)
             report: dict[str, Any] = {
-                "tracker": "RPN2T", "version": __version__, "command": {"verb": "serve", "source": path},
+                "tracker": "RPN2T", "version": __version__, "command": {"verb": VERB, "source": path},
                 "source": {**asdict(info), "notes": notes}, "objects": [], "status": "complete",
                 "error": None,
             }  # fmt: skip
@@ -107,6 +106,7 @@ class Projects:
                 places = chain([trash / name], (trash / f"{name}-{number}" for number in count(2)))
                 project.folder.rename(next(place for place in places if not place.exists()))
                 del self._loaded[name]
+                project.is_gone = True
 
     def _folders(self) -> Iterator[Path]:
         if self.runs.is_dir():

@@ -2,7 +2,7 @@
 
 from hmac import compare_digest
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +14,7 @@ ANYWHERE = frozenset({"0.0.0.0", "::"})
 
 _HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'self'",
+    "cache-control": "no-cache",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
@@ -39,8 +40,10 @@ class Guard:
         """
         self._app = app
         self._token = token
-        names = {host, "localhost", "127.0.0.1", "::1"}
+        names = {host.lower(), "localhost", "127.0.0.1", "::1"}
         self._hosts = {f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names}
+        if port == 80:
+            self._hosts |= {name.removesuffix(":80") for name in self._hosts}
         self._any_host = host in ANYWHERE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +54,9 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] += [(key.encode(), value.encode()) for key, value in _HEADERS.items()]
+                headers = MutableHeaders(scope=message)
+                for key, value in _HEADERS.items():
+                    headers.setdefault(key, value)
             await send(message)
 
         answer = self._answer(HTTPConnection(scope)) or self._app

@@ -43,7 +43,7 @@ def serve(
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name a folder of videos")
     busy = f"{runs}: another `rpn2t serve` works there; stop it, or choose another --runs"
-    with exclusive(runs / _LOCK, "--runs", busy), _listen(host, port) as listening:
+    with exclusive(runs / _LOCK, "--runs", busy), listen(host, port) as listening:
         port = listening.getsockname()[1]
         token = token_urlsafe(24)
         app = App(folder, runs, maker, upload_limit)
@@ -62,12 +62,21 @@ def serve(
         server.run(sockets=[listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        InputError: it cannot.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=128)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
     except OSError as error:
-        reason = error.strerror or str(error)
+        listening.close()
         raise InputError(
-            f"{host}:{port}: cannot listen there ({reason}); choose another --port, or 0 for any that is free"
+            f"{host}:{port}: cannot listen there ({error.strerror}); choose another --port, or 0 for any that "
+            "is free"
         ) from error
+    return listening

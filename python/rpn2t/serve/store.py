@@ -88,6 +88,7 @@ class Store:
         self.folder = folder
         self._table: TextIO | None = None
         self._replaced: TextIO | None = None
+        self._appended = False
 
     @property
     def stamp(self) -> tuple[int, int, int]:
@@ -121,8 +122,8 @@ class Store:
         return Content(report, list(dict.fromkeys([*names, *(row.object for row in table)])), rows, more)
 
     @property
-    def is_unfinished(self) -> bool:
-        """Whether a server was killed here while it worked."""
+    def has_replaced(self) -> bool:
+        """Whether there are rows that are not in the table yet."""
         return (self.folder / _REPLACED).exists()
 
     @property
@@ -155,6 +156,7 @@ class Store:
             if stream is not None:
                 stream.close()
         self._table = self._replaced = None
+        self._appended = False
 
     def append(self, rows: Iterable[Row], known: Mapping[Key, Row]) -> None:
         """Add rows. Those that replace one of the known rows go into the hidden file.
@@ -163,6 +165,9 @@ class Store:
             InputError: they cannot be written. Then none is.
         """
         assert self._table is not None, "append outside hold"
+        if not self._appended:
+            self._appended = True
+            self._remove(_DERIVED)
         new, old = list[str](), list[str]()
         for row in rows:
             (old if (row.object, row.frame) in known else new).append(csv_line(row))
@@ -194,8 +199,12 @@ class Store:
         for name, text in boxes.items():
             write_whole(self.folder / name, text)
         self.report(content, status, error)
-        for name in {*earlier - set(boxes), *_DERIVED, _REPLACED}:
-            (self.folder / name).unlink(missing_ok=True)
+        self._remove({*earlier - set(boxes), *_DERIVED, _REPLACED})
+
+    def _remove(self, names: Iterable[str]) -> None:
+        with writing(self.folder):
+            for name in names:
+                (self.folder / name).unlink(missing_ok=True)
 
     def _earlier_boxes(self) -> set[str]:
         """The files of boxes that the last writing left."""

@@ -36,7 +36,7 @@ async def stream(
         yield f"id: {project.events.mark(number)}\n: hello\n\n"
     said: dict[str, Any] | None = None
     said_at = alive_at = monotonic()
-    while not is_over():
+    while not (is_over() or project.is_gone):
         news = project.events.since(number)
         job = jobs.of(project)  # after the rows: when it says done, they have been sent
         now = monotonic()
