@@ -13,6 +13,7 @@ export class Chooser {
   constructor() {
     /** @type {Listed[]} */
     this.sources = [];
+    this.limit = Infinity; // bytes of a video that is added
     this.details = new Details();
     by("find").addEventListener("input", () => this.filter());
     by("file").addEventListener("change", (event) => {
@@ -24,8 +25,9 @@ export class Chooser {
 
   /** Reads the lists anew. */
   async show() {
-    const [{ folder, sources, more }, { projects }] = await Promise.all([ask("/api/sources"), ask("/api/projects")]);
+    const [{ folder, sources, more, upload_limit }, { projects }] = await Promise.all([ask("/api/sources"), ask("/api/projects")]);
     this.sources = sources;
+    this.limit = upload_limit ?? Infinity;
     by("videos-title").textContent = `Videos in ${folder}`;
     by("videos-note").textContent = note(sources.length, Boolean(more));
     by("find-label").hidden = sources.length <= MANY;
@@ -59,8 +61,9 @@ export class Chooser {
   /** Sends a video to the server and opens it. */
   async add(/** @type {File|undefined} */ file) {
     if (!file) return;
+    if (file.size > this.limit) return complain(`${file.name}: ${bytes(file.size)}, but the limit is ${bytes(this.limit)}.`);
     const progress = /** @type {HTMLProgressElement} */ (by("upload"));
-    progress.hidden = false;
+    Object.assign(progress, { hidden: false, value: 0 });
     say(`${file.name} is being copied.`);
     try {
       const { path } = await upload(file, (part) => (progress.value = part));
@@ -70,6 +73,7 @@ export class Chooser {
     } finally {
       progress.hidden = true;
     }
+    return undefined;
   }
 
   listenToDrops() {
@@ -132,10 +136,10 @@ function note(/** @type {number} */ count, /** @type {boolean} */ more) {
 }
 
 function recentEntry(/** @type {import("./store.js").ProjectLine} */ { id, path, objects, frames, modified }) {
-  const hash = new URLSearchParams({ video: path, run: id });
   const when = new Date(modified).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const what = `${path}, ${objects} ${objects === 1 ? "object" : "objects"}, ${frames} frames, ${when}`;
-  const link = element("a", "", [element("b", "", [id]), element("span", "soft", [what])], { href: `#${hash}` });
+  const what = `${path ?? "a video that is not in this folder"}, ${objects} ${objects === 1 ? "object" : "objects"}, ${frames} frames, ${when}`;
+  const link = element("a", "", [element("b", "", [id]), element("span", "soft", [what])]);
+  if (path !== null) link.setAttribute("href", `#${new URLSearchParams({ video: path, run: id })}`);
   return element("li", "", [link]);
 }
 

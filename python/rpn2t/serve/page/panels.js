@@ -77,7 +77,7 @@ function showJob(/** @type {State} */ state) {
 
 /** @returns {string} how far the work is */
 function jobText(/** @type {Job} */ job) {
-  const done = `${job.done}${job.total ? ` of ${job.total}` : ""} boxes`;
+  const done = `${job.done}${job.total ? ` of ${job.total}` : ""} frames`;
   if (job.state === "failed") return `Failed. ${job.error ?? ""}`;
   if (job.state === "done") return `Done: ${done}.`;
   if (job.state === "stopped") return `Stopped: ${done}.`;
@@ -85,7 +85,7 @@ function jobText(/** @type {Job} */ job) {
   if (job.phase === "waiting") return "Waiting until other work ends.";
   if (job.phase === "learning" && job.done === 0) return "Learning what the object looks like.";
   const left = job.left_s === null ? "" : `, ${clock(job.left_s)} left`;
-  return `${done}, ${job.fps.toFixed(1)} frames/s${left}`;
+  return `${done}, ${job.fps.toFixed(1)} a second${left}`;
 }
 
 /** The list of objects. Its entries stay, so that the focus does. */

@@ -7,7 +7,7 @@
  * @typedef {{name: string, colour: string}} TrackedObject
  * @typedef {{state: string, done: number, total: number|null, fps: number, left_s: number|null,
  *   frame: number|null, phase: string, error: string|null}} Job
- * @typedef {{id: string, path: string, objects: number, frames: number, modified: string}} ProjectLine
+ * @typedef {{id: string, path: string|null, objects: number, frames: number, modified: string}} ProjectLine
  *
  * @typedef {object} State
  * @property {Source|null} source the open video

@@ -76,7 +76,6 @@ function drawTrack(/** @type {Chart} */ chart, /** @type {import("./rows.js").Tr
   const marks = /** @type {[number, string][]} */ ([]);
   const wide = Math.max(1.5, across(chart, 1) - across(chart, 0));
   context.strokeStyle = colour;
-  context.globalAlpha = selected ? 1 : 0.75;
   context.lineWidth = selected ? 2 : 1.25;
   context.beginPath();
   let [column, low, before] = [-1, 2, -2]; // the column of pixels, its lowest score, the frame before
@@ -95,6 +94,7 @@ function drawTrack(/** @type {Chart} */ chart, /** @type {import("./rows.js").Tr
     else context.moveTo(x, y);
     before = frame;
   }
+  context.globalAlpha = selected ? 1 : 0.75;
   context.stroke();
   context.globalAlpha = 1;
   for (const [frame, status] of marks) drawMark(chart, frame, lane, status, colour);
