@@ -2,7 +2,7 @@
 
 import { projectAddress, send } from "./api.js";
 import { tidy } from "./geometry.js";
-import { allObjects, boxAt, freeName } from "./model.js";
+import { allObjects, boxAt, freeName, halted } from "./model.js";
 import { confirmDeletion, say } from "./say.js";
 
 /** @typedef {import("./store.js").Box} Box */
@@ -37,13 +37,13 @@ export class Boxes {
 
   /** The next box is of a new object. */
   begin() {
-    this.store.set({ selected: null, drawing: true, byKeys: null });
+    this.store.set({ ...halted(this.state), selected: null, drawing: true, byKeys: null });
     say("Draw a box around the new object.");
   }
 
   /** The next drag draws, whatever lies below it. */
   draw() {
-    this.store.set({ drawing: !this.state.drawing, byKeys: null });
+    this.store.set({ ...halted(this.state), drawing: !this.state.drawing, byKeys: null });
   }
 
   /** A number of the box was typed. */
@@ -61,7 +61,7 @@ export class Boxes {
     if (!source) return;
     const box = byKeys?.box ?? boxAt(this.state, selected)?.box ?? middle(source);
     const sizing = byKeys ? !byKeys.sizing : false;
-    this.store.set({ byKeys: { box, sizing }, playing: false });
+    this.store.set({ ...halted(this.state), byKeys: { box, sizing } });
     say(`Arrow keys ${sizing ? "size" : "move"} the box; b: ${sizing ? "move" : "size"} it; Enter keeps it.`);
   }
 

@@ -52,8 +52,8 @@ export class Live {
   /** The connection is gone. The browser tries again, unless the server has refused it. */
   async lost(/** @type {string} */ id, /** @type {EventSource} */ events) {
     if (events !== this.events) return;
+    if (!this.silent) complain(SILENT);
     this.silent = true;
-    complain(SILENT);
     if (events.readyState !== EventSource.CLOSED) return;
     await ask(projectAddress(id)).catch((error) => {
       complain(error); // says why

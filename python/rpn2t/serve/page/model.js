@@ -44,6 +44,11 @@ export function isBusy(/** @type {State} */ { job }) {
   return job !== null && (job.state === "running" || job.state === "paused");
 }
 
+/** @returns {Partial<State>} the frame that is seen stays: the person works on it */
+export function halted(/** @type {State} */ state) {
+  return { playing: false, follow: state.follow && !isBusy(state) };
+}
+
 /** @returns {number} how many drawn boxes wait for Track */
 export function draftCount(/** @type {State} */ { drafts }) {
   return Array.from(drafts.values()).reduce((sum, each) => sum + each.size, 0);

@@ -3,7 +3,7 @@
 import { Boxes } from "./boxes.js";
 import { Chooser, lengthText } from "./chooser.js";
 import { listen } from "./keys.js";
-import { allObjects } from "./model.js";
+import { allObjects, halted } from "./model.js";
 import { setField, showPanels } from "./panels.js";
 import { drawPicture } from "./picture.js";
 import { Player } from "./player.js";
@@ -134,6 +134,7 @@ function connectBoxes() {
   for (const id of ["x", "y", "w", "h"]) {
     onChange(id, () => boxes.type(["x", "y", "w", "h"].map((each) => parseFloat(field(each).value))));
   }
+  by("x").closest("fieldset")?.addEventListener("focusin", () => store.set(halted(store.state)));
   const choose = (/** @type {Event} */ event) => {
     const name = /** @type {Element} */ (event.target).closest("button")?.dataset.name;
     if (name && name !== store.state.selected) store.set({ selected: name });

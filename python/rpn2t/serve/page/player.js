@@ -1,7 +1,7 @@
 /** Which frame is seen: steps, jumps, playing. */
 
 import { Frames } from "./frames.js";
-import { frameCount, isBusy, within } from "./model.js";
+import { frameCount, halted, within } from "./model.js";
 import { complain } from "./say.js";
 
 const AHEAD = 4;
@@ -30,8 +30,7 @@ export class Player {
   go(/** @type {number} */ frame) {
     const { state } = this.store;
     if (!state.source || !Number.isFinite(frame)) return;
-    const follow = state.follow && !isBusy(state);
-    this.store.set({ playing: false, follow, byKeys: null });
+    this.store.set({ ...halted(state), byKeys: null });
     this.show(frame);
   }
 
@@ -43,7 +42,7 @@ export class Player {
   track(/** @type {number|null} */ frame) {
     const { state } = this.store;
     const now = performance.now();
-    const off = !state.follow || state.playing || state.byKeys !== null || document.hidden;
+    const off = !state.follow || state.playing || document.hidden;
     if (off || frame === null || now < this.followed + FOLLOWED) return;
     this.followed = now;
     this.show(frame);

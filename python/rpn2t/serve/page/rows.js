@@ -1,6 +1,7 @@
 /** The rows of a run as typed arrays: two hours of video are 200,000 frames. */
 
 const STATUS = ["", "given", "found", "lost", "fixed"];
+const LOST = STATUS.indexOf("lost");
 
 /**
  * @typedef {{box: import("./store.js").Box, score: number|null, status: string}} Row
@@ -16,6 +17,8 @@ export class Track {
     this.statuses = new Uint8Array(0);
     this.count = 0;
     this.lost = 0;
+    /** @type {Set<number>} the frames in which the user gave or corrected the box */
+    this.marks = new Set();
   }
 
   /** One more than the last frame that may have a row. */
@@ -37,11 +40,17 @@ export class Track {
     return STATUS[this.statuses[frame] ?? 0];
   }
 
+  isLost(/** @type {number} */ frame) {
+    return this.statuses[frame] === LOST;
+  }
+
   put(/** @type {Line} */ [, frame, , x, y, w, h, score, status]) {
     if (frame >= this.length) this.grow(frame + 1);
     const code = STATUS.indexOf(status);
     this.count += Number(this.statuses[frame] === 0);
-    this.lost += Number(status === "lost") - Number(STATUS[this.statuses[frame]] === "lost");
+    this.lost += Number(code === LOST) - Number(this.isLost(frame));
+    if (status === "given" || status === "fixed") this.marks.add(frame);
+    else this.marks.delete(frame);
     this.boxes.set([x, y, w, h], 4 * frame);
     this.scores[frame] = score ?? NaN;
     this.statuses[frame] = code;

@@ -2,7 +2,7 @@
 
 import { pointOn } from "./canvas.js";
 import { between, clampView, cut, dragged, partOf, placement, tidy, toFrame, zoomed } from "./geometry.js";
-import { allObjects, boxAt, freeName } from "./model.js";
+import { allObjects, boxAt, freeName, halted } from "./model.js";
 import { outlines } from "./picture.js";
 
 const CURSORS = { "": "crosshair", move: "move", n: "ns-resize", s: "ns-resize", w: "ew-resize", e: "ew-resize",
@@ -61,7 +61,7 @@ export class Stage {
     const start = part ? boxAt(state, name)?.box ?? null : null;
     this.drag = { id: event.pointerId, from, kind: "box", name: part ? name : state.selected, part, start };
     if (part) this.store.set({ selected: name });
-    this.store.set({ playing: false, byKeys: null });
+    this.store.set({ ...halted(state), byKeys: null });
   }
 
   /** What is below the pointer: the selected object's box first. */

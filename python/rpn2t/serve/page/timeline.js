@@ -70,34 +70,50 @@ function drawScale(/** @type {Chart} */ chart, /** @type {number} */ bottom) {
   context.textAlign = "left";
 }
 
-/** A curve of the lowest score of each column of pixels, and a lane of what is tracked and lost. */
+/**
+ * A track by columns of pixels: in two hours of video many frames share one.
+ * @param {import("./rows.js").Track} track
+ * @param {number} frames how many there are
+ * @param {(frame: number) => number} place where a frame is, in pixels
+ * @returns {{x: number, low: number, lost: boolean, joined: boolean}[]} the lowest score (1: the user's box),
+ *   whether a frame is lost, and whether the frame before the column has a row too
+ */
+export function columns(track, frames, place) {
+  const found = [];
+  let before = -2; // the last frame that has a row
+  for (let frame = 0; frame < Math.min(track.length, frames); frame += 1) {
+    if (track.statuses[frame] === 0) continue;
+    const x = place(frame);
+    let column = found[found.length - 1];
+    if (!column || Math.floor(column.x) !== Math.floor(x)) {
+      column = { x, low: 1, lost: false, joined: before === frame - 1 };
+      found.push(column);
+    }
+    if (track.scores[frame] < column.low) column.low = track.scores[frame]; // NaN is not
+    if (track.isLost(frame)) column.lost = true;
+    before = frame;
+  }
+  return found;
+}
+
+/** The curve of the lowest scores, and a lane of what is tracked and lost. */
 function drawTrack(/** @type {Chart} */ chart, /** @type {import("./rows.js").Track} */ track, /** @type {string} */ colour, /** @type {number} */ bottom, /** @type {number} */ lane, /** @type {boolean} */ selected) {
   const { context } = chart;
-  const marks = /** @type {[number, string][]} */ ([]);
   const wide = Math.max(1.5, across(chart, 1) - across(chart, 0));
   context.strokeStyle = colour;
   context.lineWidth = selected ? 2 : 1.25;
   context.beginPath();
-  let [column, low, before] = [-1, 2, -2]; // the column of pixels, its lowest score, the frame before
-  for (let frame = 0; frame < Math.min(track.length, chart.frames); frame += 1) {
-    const status = track.status(frame);
-    if (!status) continue;
-    const x = across(chart, frame);
-    if (status === "given" || status === "fixed") marks.push([frame, status]);
-    context.fillStyle = status === "lost" ? LOST : colour;
-    if (Math.floor(x) !== column || status === "lost") context.fillRect(x - wide / 2, lane + 1, wide, LANE - 4);
-    const score = Number.isNaN(track.scores[frame]) ? 1 : track.scores[frame];
-    low = Math.floor(x) === column ? Math.min(low, score) : score;
-    column = Math.floor(x);
+  for (const { x, low, lost, joined } of columns(track, chart.frames, (frame) => across(chart, frame))) {
+    context.fillStyle = lost ? LOST : colour;
+    context.fillRect(x - wide / 2, lane + 1, wide, LANE - 4);
     const y = bottom - low * (bottom - TOP);
-    if (before === frame - 1) context.lineTo(x, y);
+    if (joined) context.lineTo(x, y);
     else context.moveTo(x, y);
-    before = frame;
   }
   context.globalAlpha = selected ? 1 : 0.75;
   context.stroke();
   context.globalAlpha = 1;
-  for (const [frame, status] of marks) drawMark(chart, frame, lane, status, colour);
+  for (const frame of track.marks) drawMark(chart, frame, lane, track.status(frame), colour);
 }
 
 /** A mark in an object's lane: first box a disc, correction a square, drawn box a ring. */
