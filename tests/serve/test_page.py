@@ -309,7 +309,7 @@ def test_rows_are_counted_and_replaced(page: Browser) -> None:
 
 
 def test_rows_that_come_while_a_run_is_read_are_not_lost(page: Browser) -> None:
-    """The answer was made before the event: it must not undo it. A drawn box that became a row is forgotten."""
+    """The answer was made before the event, and must not undo it. A drawn box that is a row now is forgotten."""
     value = page.run(
         "Promise.all([import('/page/live.js'), import('/page/store.js')]).then(async ([{Live}, {Store}]) => {"
         "const store = new Store(); const live = new Live(store, () => {});"
