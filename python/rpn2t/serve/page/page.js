@@ -35,7 +35,10 @@ function numberOrNull(/** @type {string} */ id) {
   return field(id).value === "" ? null : Number(field(id).value);
 }
 
-const track = guarded(() => work.track(field("direction").value, numberOrNull("start"), numberOrNull("stop")));
+const track = guarded(() => {
+  const last = numberOrNull("stop"); // the person's last frame is tracked too
+  return work.track(field("direction").value, numberOrNull("start"), last === null ? null : last + 1);
+});
 const pause = guarded(() => work.pause());
 const stop = guarded(() => work.control("stop"));
 const help = () => /** @type {HTMLDialogElement} */ (by("help")).showModal();

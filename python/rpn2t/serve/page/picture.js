@@ -5,6 +5,7 @@ import { placement } from "./geometry.js";
 import { allObjects, boxAt } from "./model.js";
 
 const LOST = "#ff4040";
+const LONG = 24; // letters of a name that are drawn
 
 /**
  * @typedef {import("./store.js").State} State
@@ -79,7 +80,8 @@ function drawHandles(/** @type {CanvasRenderingContext2D} */ context, /** @type 
 
 function drawLabel(/** @type {CanvasRenderingContext2D} */ context, /** @type {Outline} */ outline, /** @type {number} */ left, /** @type {number} */ top, /** @type {string} */ colour) {
   const score = outline.score === null ? { draft: "to be tracked" }[outline.status] ?? outline.status : outline.score.toFixed(2);
-  const text = `${outline.name}  ${outline.status === "lost" ? "lost " : ""}${score}`;
+  const name = outline.name.length > LONG ? `${outline.name.slice(0, LONG - 1)}…` : outline.name;
+  const text = `${name}  ${outline.status === "lost" ? "lost " : ""}${score}`;
   context.font = "600 12px system-ui, sans-serif";
   const width = context.measureText(text).width + 10;
   const x = Math.max(0, Math.min(left - 1, context.canvas.clientWidth - width));

@@ -52,7 +52,7 @@ export class Work {
     remember(source?.path ?? "", id);
   }
 
-  /** Tracks from the drawn boxes; without one from the box of the selected object in this frame. */
+  /** Tracks frames from start to stop - 1 from the drawn boxes; without one from the box of the selected object in this frame. */
   async track(/** @type {string} */ direction, /** @type {number|null} */ start, /** @type {number|null} */ stop) {
     const { state } = this.store;
     if (isBusy(state)) throw new Error("This run is being tracked; stop it first.");
