@@ -230,6 +230,7 @@ def test_by_keyboard_alone(server: Server) -> None:
 def test_at_390_pixels_by_a_finger(server: Server) -> None:
     with Browser(390, 844, touch=True) as browser:
         open_clip(browser, server.address, "finger")
+        assert browser.run("scrollY") == 0  # wherever the list of videos was
         browser.drag("#picture", (0.35, 0.34), (0.6, 0.62))
         browser.wait("document.querySelectorAll('.object').length === 1")
         drawn = box_fields(browser)

@@ -59,6 +59,7 @@ function show() {
 async function route() {
   const parts = new URLSearchParams(location.hash.slice(1));
   const video = parts.get("video");
+  window.scrollTo(0, 0);
   by("chooser").hidden = video !== null;
   by("work").hidden = video === null;
   by("export").hidden = video === null;
