@@ -230,7 +230,6 @@ def test_by_keyboard_alone(server: Server) -> None:
 def test_at_390_pixels_by_a_finger(server: Server) -> None:
     with Browser(390, 844, touch=True) as browser:
         open_clip(browser, server.address, "finger")
-        assert browser.run("scrollY") == 0  # wherever the list of videos was
         browser.drag("#picture", (0.35, 0.34), (0.6, 0.62))
         browser.wait("document.querySelectorAll('.object').length === 1")
         drawn = box_fields(browser)
@@ -243,6 +242,9 @@ def test_at_390_pixels_by_a_finger(server: Server) -> None:
         track(browser)
         assert objects(browser)[0][1].startswith("16 boxes")
         assert browser.run("document.documentElement.scrollWidth") == 390
+        browser.run("scrollTo(0, 300), location.hash = '#'")
+        browser.wait("!document.querySelector('#chooser').hidden")
+        assert browser.run("scrollY") == 0  # what is opened is seen from its top
         assert not browser.troubles
 
 
