@@ -242,8 +242,8 @@ def test_at_390_pixels_by_a_finger(server: Server) -> None:
         track(browser)
         assert objects(browser)[0][1].startswith("16 boxes")
         assert browser.run("document.documentElement.scrollWidth") == 390
-        browser.run("scrollTo(0, 300), location.hash = '#'")
-        browser.wait("!document.querySelector('#chooser').hidden")
+        browser.run("scrollTo(0, 300), location.hash = '#video=mouse.mp4'")
+        browser.wait("document.querySelector('#title').innerText.includes('mouse.mp4 (')")
         assert browser.run("scrollY") == 0  # what is opened is seen from its top
         assert not browser.troubles
 
