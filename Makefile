@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo test test-vot test-caffe test-pretrain benchmark benchmark-modes \
+.PHONY: help setup demo test test-page test-vot test-caffe test-pretrain benchmark benchmark-modes \
 	benchmark-sizes benchmark-memory lint gui clean
 
 VENV := .venv
@@ -62,6 +62,10 @@ demo: setup ## track a face through a real clip: an annotated video, minutes aft
 
 test: setup ## run the tests
 	@$(PYTHON) -m pytest
+
+test-page: setup ## test the page of `rpn2t serve` in Chromium, which comes by apt (a minute after the set-up)
+	@docker/build_caffe.sh --venv $(VENV) --apt-only --also chromium
+	@$(PYTHON) -m pytest tests/serve/test_page.py
 
 # The toolkit brings another OpenCV, so it has an environment of its own. RPN2T_SEQUENCES adds real sequences: a
 # folder that holds VOT2016/bag and VOT2018/book.

@@ -24,11 +24,12 @@ BELOW = {
     "sequences": "root system",
     "video": "root system sequences",
     "run": "root system nets tracker sequences video",
+    "serve": "root system nets tracker sequences video run",
     "training": "root system nets tracker",
     "benchmark": "root system nets tracker sequences video run",
     "eval": "root system sequences benchmark",
     "toolkits": "root system sequences video run benchmark",
-    "cli": "root system nets tracker sequences video run training benchmark eval toolkits",
+    "cli": "root system nets tracker sequences video run serve training benchmark eval toolkits",
     "layers": "root system nets tracker",
     "prototxt": "root nets tracker",
 }

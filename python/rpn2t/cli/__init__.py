@@ -16,7 +16,7 @@ from rpn2t.system.foreign import import_complaint
 from rpn2t.system.threads import limit_pools, sleep_at_once
 
 _VERBS = (
-    "track", "frame", "convert", "benchmark", "evaluate", "ablate", "results", "trax", "datasets",
+    "track", "serve", "frame", "convert", "benchmark", "evaluate", "ablate", "results", "trax", "datasets",
     "train-rpn", "distill", "weights",
 )  # fmt: skip
 
@@ -45,6 +45,7 @@ def cli() -> None:
     rpn2t track clip.mp4 --init 68,36,54,62    a box in the first frame, in pixels
     rpn2t frame clip.mp4 0 --grid              the first frame with rulers, to find a box without a screen
     rpn2t track Deer/                          an OTB or VOT sequence brings its own box
+    rpn2t serve                                all of it in the browser
     rpn2t benchmark otb100 --root /data/OTB    a whole benchmark, for `rpn2t evaluate`
     rpn2t weights                              the networks' weights that are installed
 

@@ -1,7 +1,6 @@
 """The folder a run leaves behind: boxes.txt, boxes.csv, run.json, video.mp4; with --profile, profile.txt."""
 
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,11 +8,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from rpn2t.errors import InputError
 from rpn2t.run.formats.names import FILES
 from rpn2t.run.given import ONLY, is_name
+from rpn2t.run.report import frame_entry, report_text
 from rpn2t.run.rows import Row
 from rpn2t.run.table import HEADER, csv_line
 from rpn2t.sequences.box_files import box_line
@@ -157,12 +155,7 @@ class RunFolder:
         if self._in_order:
             self._append(self._boxes[row.object], box_line(row.box))
         self.rows.append(row)
-        self.frames.append(
-            {
-                "index": row.frame, "object": row.object, "box": list(row.box), "score": row.score,
-                "status": row.status, "seconds": seconds, "time": row.time, **more,
-            }
-        )  # fmt: skip
+        self.frames.append(frame_entry(row, seconds, **more))
 
     def write_profile(self, table: str) -> None:
         """Write profile.txt, once the recording is over.
@@ -221,21 +214,5 @@ class RunFolder:
         return [file for file in self.files if file.exists()]
 
     def _write_report(self, header: Mapping[str, Any], status: str, error: str | None) -> None:
-        report = {**_plain(header), **_plain(self.closing), "status": status, "error": error}
-        head = json.dumps(report, indent=2, allow_nan=False).removesuffix("\n}")
-        # One frame a line: run.json stays readable.
-        rows = ",".join("\n    " + json.dumps(_plain(frame), allow_nan=False) for frame in self.frames)
-        write_whole(self.report, f'{head},\n  "frames": [{rows}\n  ]\n}}\n')
-
-
-def _plain(value: Any) -> Any:
-    """The value in JSON's types. What is not finite becomes null, and what JSON lacks becomes text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+        report = {**header, **self.closing, "status": status, "error": error}
+        write_whole(self.report, report_text(report, self.frames))

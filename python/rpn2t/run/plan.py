@@ -194,7 +194,7 @@ def make_plan(
             limit = last  # nothing is left to track forward
         marks += own
         passes += _passes(own, limit, direction, start)
-    return Plan(objects, tuple(marks), _sweeps(passes, stop))
+    return Plan(objects, tuple(marks), sweeps_of(passes, stop))
 
 
 def _names(inits: Sequence[Given]) -> list[str]:
@@ -288,7 +288,8 @@ def _passes(marks: list[Mark], limit: int | None, direction: Direction, start: i
     return passes
 
 
-def _sweeps(passes: Sequence[Pass], stop: int | None) -> tuple[Sweep, ...]:
+def sweeps_of(passes: Sequence[Pass], stop: int | None) -> tuple[Sweep, ...]:
+    """The readings of the source that these passes need, up to frame `stop`: forward first, then backward."""
     forward = tuple(each for each in passes if not each.backward)
     backward = tuple(each for each in passes if each.backward)
     sweeps = []

@@ -20,6 +20,7 @@ from rpn2t.errors import InputError
 from rpn2t.images import Image
 from rpn2t.system.container import denied_hint
 from rpn2t.video.depth import To8Bits
+from rpn2t.video.entrances import Entrances
 from rpn2t.video.frames import DEFAULT_FPS, HELD, Frame, Source
 from rpn2t.video.marks import Mark, Marks
 from rpn2t.video.matroska import Damage, find_damage
@@ -35,6 +36,8 @@ _MEASURED = 500
 """Frames whose times say what the rate is."""
 _NEARLY_SQUARE = Fraction(1, 50)
 _BREAKS_OFF = "it breaks off there"
+_NEAR = 100
+"""So many frames are decoded sooner than all packets of a file are read."""
 _SLOW_NOTE = "It cannot be entered in its middle: going backwards reads it from its beginning several times."
 
 
@@ -68,6 +71,8 @@ class VideoSource(Source):
         self._stored_aspect = stream.sample_aspect_ratio or Fraction(1)
         self._to_8_bits = To8Bits()
         self._damage: Damage | None = None
+        self._known_entrances: Entrances | None = None
+        self._entrances_known = False
 
     def _open(self) -> InputContainer:
         options = {"rtsp_transport": "tcp"} if self.address.startswith("rtsp") else {}
@@ -134,6 +139,57 @@ class VideoSource(Source):
                     yield Frame(index, self._image(picture, index), f"frame {index}", time)
                 if index + 1 == stop:
                     return
+
+    def _jump(self, start: int, stop: int | None) -> Iterator[Frame]:
+        entrances = self._entrances() if start >= _NEAR else None
+        if entrances is None:
+            yield from self._read(start, stop)
+            return
+        if start >= len(entrances.stamps):
+            return
+        container = self._open()
+        with container:
+            stream = self._stream(container)
+            container.seek(entrances.before(start), stream=stream)
+            tick = stream.time_base or Fraction(0)
+            index = start - 1
+            try:
+                for picture, _ in self._pictures(container):
+                    if picture.pts is None or picture.pts < entrances.stamps[start]:
+                        continue
+                    if picture.pts != entrances.stamps[index + 1]:
+                        break
+                    index += 1
+                    time = float((picture.pts - entrances.stamps[0]) * tick)
+                    yield Frame(index, self._image(picture, index), f"frame {index}", time)
+                    if index + 1 in (stop, len(entrances.stamps)):
+                        return
+            except _UnreadableError as fault:
+                raise InputError(f"{self.spec}: frame {index + 1} cannot be read: {fault}") from fault
+        # the decoder gives other pictures than the packets promise
+        self._known_entrances = None
+        yield from self._read(index + 1, stop)
+
+    def count(self) -> int | None:
+        """As for every source. Packets are counted if each is a picture, or else decoded frames."""
+        if self.length is not None or not self._is_file:
+            return self.length
+        entrances = self._entrances()
+        if entrances is not None:
+            return len(entrances.stamps)
+        with self._open() as container:
+            return sum(1 for _ in self._numbered(container, 0))
+
+    def _entrances(self) -> Entrances | None:
+        """Where a file can be entered; None if it cannot, or if it is not known for certain."""
+        if not self._entrances_known:
+            self._entrances_known = True
+            if self._is_file and not self._damages().places:
+                with suppress(av.FFmpegError), self._open() as container:
+                    found = Entrances.find(container, self._stream(container))
+                    if found is not None and self.length in (None, len(found.stamps)):
+                        self._known_entrances = found
+        return self._known_entrances
 
     def _read_backward(self, start: int, stop: int | None) -> Iterator[Frame]:
         if "://" not in self.address and not self._is_file:

@@ -101,6 +101,40 @@ class Source(Closing):
             )
         yield from self._of_one_size(self._read_backward(start, stop), start, "after")
 
+    def jump(self, start: int, stop: int | None = None) -> Iterator[Frame]:
+        """Yield what ``frames(start, stop)`` yields, if possible without decoding all that lies before.
+
+        There are none if the source ends before `start`. Images become 8 bits deep by the source's first
+        frame, wherever the reading begins.
+
+        Raises:
+            InputError: the range is empty, or a frame cannot be read.
+        """
+        self._require_range(start, stop)
+        if self.size is None and not self.live:  # what is settled by the first frame
+            list(self.frames(0, 1))
+        yield from self._jump(start, stop)
+
+    def jump_backward(self, start: int, stop: int) -> Iterator[Frame]:
+        """Yield what ``jump(start, stop)`` yields, the last frame first. It is read in parts, the last first.
+
+        Raises:
+            InputError: as for `jump`.
+        """
+        self._require_range(start, stop)
+        if self.size is None:
+            list(self.frames(0, 1))
+        width, height = self.size or (1, 1)
+        for block in blocks_backward(start, stop, max(1, HELD // (3 * width * height))):
+            yield from reversed(list(self.jump(block.start, block.stop)))
+
+    def count(self) -> int | None:
+        """How many frames there are: by what the source says, or else by counting; None if it is live."""
+        return self.length
+
+    def _jump(self, start: int, stop: int | None) -> Iterator[Frame]:
+        yield from self._read(start, stop)
+
     def _require_range(self, start: int, stop: int | None) -> None:
         if start < 0 or (stop is not None and stop <= start):
             raise InputError(f"{self.spec}: no frames from {start} to {stop}; give A:B with 0 <= A < B")

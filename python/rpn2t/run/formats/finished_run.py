@@ -27,10 +27,10 @@ def run_text(folder: Path, name: str) -> str:
                 f"{folder}: has no {file}; name the folder of results of `rpn2t track`, or track again if an "
                 "older version of rpn2t made it"
             )
-    return FORMATS[name].text(read_rows(folder / TABLE), _read_source(folder / REPORT))
+    return FORMATS[name].text(read_rows(folder / TABLE), read_source(folder / REPORT))
 
 
-def _read_source(path: Path) -> SourceInfo:
+def read_source(path: Path) -> SourceInfo:
     """What run.json says of the source.
 
     Raises:

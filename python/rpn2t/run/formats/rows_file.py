@@ -32,6 +32,18 @@ def read_rows(path: str | PathLike[str]) -> list[Row]:
         raise InputError(f"{path}: {error.strerror}; name a boxes.csv of `rpn2t track`") from error
     except ValueError as error:
         raise InputError(f"{path}: not a text file in UTF-8; name a boxes.csv of `rpn2t track`") from error
+    rows = parse_rows(path, text)
+    if not rows:
+        raise InputError(f"{path}: has no rows; track again")
+    return rows
+
+
+def parse_rows(path: str | PathLike[str], text: str) -> list[Row]:
+    """The rows of a boxes.csv whose text is known. There may be none.
+
+    Raises:
+        InputError: as for :func:`read_rows`; the message names `path`.
+    """
     rows: dict[tuple[str, int], Row] = {}
     for number, fields in _lines(path, text):
         try:
@@ -41,8 +53,6 @@ def read_rows(path: str | PathLike[str]) -> list[Row]:
         except ValueError as error:
             raise InputError(f"{path}, line {number}: {error}") from None
         rows[row.object, row.frame] = row
-    if not rows:
-        raise InputError(f"{path}: has no rows; track again")
     return list(rows.values())
 
 
