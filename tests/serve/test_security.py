@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from serving import HEADERS, LIMIT, Browser, served
 
-COOKIE = {"Cookie": "rpn2t_token=right"}
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,12 +34,19 @@ def browser(folder: Path) -> Iterator[Browser]:
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic right"}, {"Cookie": "rpn2t_token=wrong"},
-     {"Cookie": "token=right"}],
-)  # fmt: skip
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic right"},
+        {"Cookie": "rpn2t_token_{port}=wrong"},
+        {"Cookie": "rpn2t_token=right"},
+        {"Cookie": "rpn2t_token_1=right"},
+    ],
+)
 @pytest.mark.parametrize("path", ["/", "/page/index.html", "/api/sources", "/nothing"])
 def test_nothing_is_answered_without_the_token(browser: Browser, path: str, headers: dict[str, str]) -> None:
-    status, _, content = browser.ask("GET", path, headers=headers)
+    named = {name: value.format(port=browser.port) for name, value in headers.items()}
+    status, _, content = browser.ask("GET", path, headers=named)
     assert (status, content) == (
         403, b'{"error":"The token is missing or wrong; open the address that rpn2t printed."}',
     )  # fmt: skip
@@ -52,8 +57,9 @@ def test_the_printed_address_gives_a_cookie_that_no_script_and_no_other_page_can
 ) -> None:
     status, headers, _ = browser.ask("GET", "/?token=right", headers={})
     assert (status, headers["location"]) == (303, "/")
-    assert headers["set-cookie"] == "rpn2t_token=right; HttpOnly; Path=/; SameSite=strict"
-    assert browser.ask("GET", "/", headers=COOKIE)[0] == 200
+    cookie = f"rpn2t_token_{browser.port}=right"  # another server on this machine has one of its own
+    assert headers["set-cookie"] == f"{cookie}; HttpOnly; Path=/; SameSite=strict"
+    assert browser.ask("GET", "/", headers={"Cookie": cookie})[0] == 200
     status, headers, _ = browser.ask("GET", "/?token=wrong", headers={})
     assert (status, headers["set-cookie"]) == (403, None)
 

@@ -7,7 +7,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE = "rpn2t_token"
+COOKIE = "rpn2t_token_{port}"
+"""A browser keeps one set of cookies for all ports of a machine, and several servers may run on it."""
 
 ANYWHERE = frozenset({"0.0.0.0", "::"})
 """Addresses to bind that stand for all of the machine's. Nobody knows by which names it is called then."""
@@ -40,6 +41,7 @@ class Guard:
         """
         self._app = app
         self._token = token
+        self._cookie = COOKIE.format(port=port)
         names = {host.lower(), "localhost", "127.0.0.1", "::1"}
         self._hosts = {f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names}
         if port == 80:
@@ -71,7 +73,9 @@ class Guard:
             return _refused("The request comes from another page.")
         if request.url.path == "/" and "token" in request.query_params:
             return self._welcome(request.query_params["token"])
-        if not self._knows(_bearer(request.headers)) and not self._knows(request.cookies.get(COOKIE, "")):
+        if not self._knows(_bearer(request.headers)) and not self._knows(
+            request.cookies.get(self._cookie, "")
+        ):
             return _refused("The token is missing or wrong; open the address that rpn2t printed.")
         return None
 
@@ -80,7 +84,7 @@ class Guard:
         if not self._knows(token):
             return _refused("The token is of an earlier start; open the address that rpn2t printed.")
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(COOKIE, token, path="/", httponly=True, samesite="strict")
+        answer.set_cookie(self._cookie, token, path="/", httponly=True, samesite="strict")
         return answer
 
     def _knows(self, token: str) -> bool:
