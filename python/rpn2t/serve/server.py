@@ -76,7 +76,6 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise InputError(
-            f"{host}:{port}: cannot listen there ({error.strerror}); choose another --port, or 0 for any that "
-            "is free"
+            f"{host}:{port}: cannot listen there ({error.strerror}); choose another --port"
         ) from error
     return listening
