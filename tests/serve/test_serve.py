@@ -358,11 +358,13 @@ def test_a_killed_server_finds_all_boxes_again(folder: Path) -> None:
             browser.json("POST", "/api/projects", {"path": "clip.mp4"})
             browser.track("clip", ("a", 0), stop=3)
             browser.done("clip")
+            (folder / "runs" / "clip" / "mot.txt").write_text("of the old boxes")
             browser.track("clip", ("a", 1))  # it replaces two rows, and the others are new
             browser.until("clip", lambda each: len(each["rows"]) >= 5)
         finally:
             process.send_signal(signal.SIGKILL)
             serving.HEADERS["Authorization"] = f"Bearer {serving.TOKEN}"
+    assert not (folder / "runs" / "clip" / "mot.txt").exists()
     assert len(on_disk(folder / "runs" / "clip")) >= 5  # for `rpn2t convert`, before any server looks
     with served(folder) as browser:
         rows = short(browser.project("clip"))
