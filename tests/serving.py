@@ -138,7 +138,7 @@ class Watch(Closing):
     def events(self) -> Iterator[tuple[str, Any]]:
         """Each event's name and data; ("", None) for a comment."""
         name, data = "", None
-        while line := self._answer.readline().decode().rstrip("\n") + "\n":
+        while line := self._answer.readline().decode():
             key, _, value = line.rstrip("\n").partition(": ")
             if key == "id":
                 self.id = value

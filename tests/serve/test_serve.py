@@ -16,8 +16,11 @@ import serving
 from serving import Browser, CounterMaker, served
 
 from rpn2t.cli import main
+from rpn2t.errors import InputError
 from rpn2t.run.formats.rows_file import read_rows
+from rpn2t.run.rows import Row
 from rpn2t.serve.projects import Projects
+from rpn2t.serve.store import Store
 from rpn2t.video.writer import VideoWriter
 
 FRAMES = 12
@@ -250,13 +253,45 @@ def test_a_full_disk_ends_the_job_with_a_sentence_and_whole_lines(
             raise OSError(28, "No space left on device")
         return write(stream, data)
 
-    monkeypatch.setattr("rpn2t.serve.store.os.write", full)
-    browser.track("clip", ("a", 0))
-    job = browser.done("clip", "failed")["job"]
+    def refuse(path: Path, _: str) -> None:
+        if table.stat().st_size > 120:
+            raise InputError(f"{path}: cannot write: No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("rpn2t.serve.store.os.write", full)
+        patched.setattr("rpn2t.serve.store.write_whole", refuse)
+        browser.track("clip", ("a", 0))
+        job = browser.done("clip", "failed")["job"]
     assert job["error"] == "runs/clip/boxes.csv: cannot write: No space left on device"
     rows = on_disk(folder / "runs" / "clip")
     assert [row[1] for row in rows] == list(range(len(rows)))
     assert short(browser.project("clip")) == rows
+    browser.track("clip", ("a", 0))  # there is room again
+    rows = short(browser.done("clip"))
+    assert len(rows) == FRAMES
+    assert on_disk(folder / "runs" / "clip") == rows
+
+
+def test_a_line_that_a_kill_has_cut_is_left_out_and_the_next_one_is_not_joined_to_it(
+    folder: Path, browser: Browser
+) -> None:
+    browser.json("POST", "/api/projects", {"path": "clip.mp4"})
+    with (folder / "runs" / "clip" / "boxes.csv").open("a") as table:
+        table.write("a,0,0.000000,0.000,5.000,20.000,20.000,,given\na,1,0.1")
+    assert [row[:2] for row in short(browser.project("clip"))] == [("a", 0)]
+    store = Store(folder / "runs" / "clip")
+    store.hold()
+    store.append([Row("a", 1, None, (1, 2, 3, 4), 0.5, "found")], {})
+    store.release()
+    assert on_disk(folder / "runs" / "clip") == [("a", 0, 0.0, "given"), ("a", 1, 1.0, "found")]
+
+
+def test_the_events_of_a_project_end_when_it_is_thrown_away(browser: Browser) -> None:
+    browser.json("POST", "/api/projects", {"path": "clip.mp4"})
+    with browser.watch("clip") as watch:
+        next(watch.events())
+        browser.json("DELETE", "/api/projects/clip")
+        assert list(watch.events()) == []
 
 
 @pytest.mark.parametrize(
@@ -323,11 +358,13 @@ def test_a_killed_server_finds_all_boxes_again(folder: Path) -> None:
             browser.json("POST", "/api/projects", {"path": "clip.mp4"})
             browser.track("clip", ("a", 0), stop=3)
             browser.done("clip")
+            (folder / "runs" / "clip" / "mot.txt").write_text("of the old boxes")
             browser.track("clip", ("a", 1))  # it replaces two rows, and the others are new
             browser.until("clip", lambda each: len(each["rows"]) >= 5)
         finally:
             process.send_signal(signal.SIGKILL)
             serving.HEADERS["Authorization"] = f"Bearer {serving.TOKEN}"
+    assert not (folder / "runs" / "clip" / "mot.txt").exists()
     assert len(on_disk(folder / "runs" / "clip")) >= 5  # for `rpn2t convert`, before any server looks
     with served(folder) as browser:
         rows = short(browser.project("clip"))
