@@ -263,6 +263,16 @@ def test_what_goes_wrong_is_said_and_the_page_stays_usable(server: Server, tmp_p
         browser.wait("document.querySelector('#error').innerText.includes('Draw a box')")
         browser.drag("#picture", (0.4, 0.4), (0.6, 0.6))
         browser.wait("document.querySelectorAll('.object').length === 1")
+        first = box_fields(browser)
+        browser.drag("#picture", (0.1, 0.1), (0.25, 0.3))  # beside it: another object's
+        browser.wait("document.querySelectorAll('.object').length === 2")
+        browser.click("#draw")
+        browser.drag("#picture", (0.7, 0.7), (0.8, 0.9))  # the same object's, drawn anew
+        browser.wait("+document.querySelector('#x').value > 100")
+        assert len(objects(browser)) == 2
+        browser.click("#discard")
+        browser.wait("document.querySelectorAll('.object').length === 1")
+        assert box_fields(browser) == first
         browser.write("#name", "a/b:*?")
         browser.click("#track")
         assert "a/b:*?" in browser.wait("document.querySelector('#error').innerText")

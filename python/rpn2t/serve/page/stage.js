@@ -59,7 +59,10 @@ export class Stage {
     }
     const { name, part } = this.below(from, event.pointerType);
     const start = part ? boxAt(state, name)?.box ?? null : null;
-    this.drag = { id: event.pointerId, from, kind: "box", name: part ? name : state.selected, part, start };
+    // Beside a box that was just drawn, another one is another object's; "Draw box" draws it anew.
+    const another = !state.drawing && state.drafts.get(state.selected ?? "")?.has(state.frame);
+    const meant = part ? name : another ? null : state.selected;
+    this.drag = { id: event.pointerId, from, kind: "box", name: meant, part, start };
     if (part) this.store.set({ selected: name });
     this.store.set({ ...halted(state), byKeys: null });
   }
