@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain, count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,9 +12,9 @@ from rpn2t.run.formats.names import FILES
 from rpn2t.run.given import ONLY, is_name
 from rpn2t.run.report import frame_entry, report_text
 from rpn2t.run.rows import Row
-from rpn2t.run.table import HEADER, csv_line
+from rpn2t.run.table import HEADER, boxes_name, csv_line
 from rpn2t.sequences.box_files import box_line
-from rpn2t.system.files import lock, require_writable, unfinished, write_whole, writing
+from rpn2t.system.files import lock, numbered_paths, require_writable, unfinished, write_whole, writing
 from rpn2t.system.interruption import Interrupted
 from rpn2t.video.writer import partial_path
 
@@ -73,7 +72,7 @@ class RunFolder:
         Raises:
             InputError: it cannot be made or written.
         """
-        paths = chain([path], (path.with_name(f"{path.name}-{number}") for number in count(2)))
+        paths = numbered_paths(path)
         return cls(next(each for each in paths if not any((each / name).exists() for name in _NAMES)))
 
     def holds(self, source: str) -> bool:
@@ -173,12 +172,12 @@ class RunFolder:
 
     def _boxes_of(self, name: str, objects: Sequence[str]) -> Path:
         """The file in OTB's format of an object."""
-        return self.boxes if len(objects) == 1 else self.path / f"boxes_{name}.txt"
+        return self.path / boxes_name(name, alone=len(objects) == 1)
 
     def _clear(self) -> None:
         """Take away what an earlier run left, also of its objects, and empty the table."""
         parts = {*unfinished(self.report), *unfinished(self.profile), partial_path(self.video)}
-        boxes = {self.path / f"boxes_{name}.txt" for name in self._earlier_objects()}
+        boxes = {self.path / boxes_name(name, alone=False) for name in self._earlier_objects()}
         for old in {*self.files, *parts, *boxes} - {self.table}:
             old.unlink(missing_ok=True)
         os.truncate(self.table, 0)

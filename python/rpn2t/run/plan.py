@@ -108,6 +108,23 @@ class Plan:
     sweeps: tuple[Sweep, ...]
 
     @property
+    def start(self) -> int:
+        """The first frame that is tracked."""
+        return min(sweep.start for sweep in self.sweeps)
+
+    def stop(self, length: int | None) -> int | None:
+        """The frame after the last one, for a source of this length; None if nobody knows."""
+        ends = [sweep.end(length) for sweep in self.sweeps]
+        return None if None in ends else max(end for end in ends if end is not None)
+
+    def total(self, length: int | None) -> int | None:
+        """How many frames are tracked, each counted once a sweep; None if nobody knows."""
+        ends = [(sweep.start, sweep.end(length)) for sweep in self.sweeps]
+        if any(end is None for _, end in ends):
+            return None
+        return sum(end - start for start, end in ends if end is not None)
+
+    @property
     def is_plain(self) -> bool:
         """Whether one object is tracked from one box to the end, as benchmarks do."""
         return len(self.marks) == 1 and not self.goes_backward

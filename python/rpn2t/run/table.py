@@ -19,6 +19,11 @@ def csv_line(row: Row) -> str:
     return f"{row.object},{row.frame},{time},{box},{score},{row.status}\n"
 
 
+def boxes_name(name: str, *, alone: bool) -> str:
+    """The file's name of an object's boxes in OTB's format: the only object's, or that of one of several."""
+    return "boxes.txt" if alone else f"boxes_{name}.txt"
+
+
 def lost_lines(rows: Iterable[Row], objects: Sequence[str]) -> Iterator[str]:
     """For each object that was lost a line that says in which frames; no line if none was.
 

@@ -90,6 +90,9 @@ LAYOUTS = (
     Layout("NfS, 240 frames/s", "240/NAME", ("240/NAME.txt",), in_sets=False),
 )
 
+IMAGE_FOLDERS = frozenset(place for layout in LAYOUTS for place in layout.images if place != ".")
+"""Folders whose images are the frames of the sequence folder around them."""
+
 _IMAGES = ("img", "color", ".")
 """Where images may be in a folder that has no ground truth."""
 

@@ -13,6 +13,7 @@ from anyio import to_thread
 from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES
 from rpn2t.sequences.image_files import natural
+from rpn2t.sequences.layouts import IMAGE_FOLDERS
 from rpn2t.serve.refusal import Refusal
 from rpn2t.system.files import writing
 from rpn2t.video.frames import Source
@@ -27,8 +28,6 @@ VIDEO_SUFFIXES = frozenset({
 MOST = 2000
 """So many sources are listed."""
 _PART = ".rpn2t-upload"
-_INNER = frozenset({"color", "img"})
-"""Folders whose images are the frames of the sequence folder around them."""
 
 
 class Listed(NamedTuple):
@@ -140,7 +139,7 @@ class Library:
 
     def _sequence(self, folder: Path) -> Path:
         """The sequence folder that a folder of its images stands for."""
-        return folder.parent if folder.name in _INNER and folder != self.folder else folder
+        return folder.parent if folder.name in IMAGE_FOLDERS and folder != self.folder else folder
 
     async def take(self, name: str, chunks: AsyncIterator[bytes], limit: int) -> str:
         """Write an uploaded video under a free name, whole or not at all.

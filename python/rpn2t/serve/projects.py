@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from rpn2t.serve.pictures import Newest
 from rpn2t.serve.project import VERB, Project
 from rpn2t.serve.refusal import Refusal
 from rpn2t.serve.store import is_project, summary
-from rpn2t.system.files import write_whole
+from rpn2t.system.files import numbered_paths, write_whole
 
 _TRASH = ".trash"
 _LOADED = 8
@@ -103,7 +102,7 @@ class Projects:
             with project.reserved():
                 trash = self.runs / _TRASH
                 trash.mkdir(exist_ok=True)
-                places = chain([trash / name], (trash / f"{name}-{number}" for number in count(2)))
+                places = numbered_paths(trash / name)
                 project.folder.rename(next(place for place in places if not place.exists()))
                 del self._loaded[name]
                 project.is_gone = True

@@ -20,7 +20,7 @@ from rpn2t.run.formats.rows_file import parse_rows
 from rpn2t.run.given import is_name
 from rpn2t.run.report import frame_entry, read_head, report_text
 from rpn2t.run.rows import Row
-from rpn2t.run.table import HEADER, csv_line
+from rpn2t.run.table import HEADER, boxes_name, csv_line
 from rpn2t.sequences.box_files import box_line
 from rpn2t.serve.refusal import Refusal
 from rpn2t.system.files import lock, write_whole, writing
@@ -69,7 +69,7 @@ class Content:
         for row in self.in_order():
             lines[row.object].append(box_line(row.box))
         alone = len(lines) == 1
-        return {"boxes.txt" if alone else f"boxes_{name}.txt": "".join(text) for name, text in lines.items()}
+        return {boxes_name(name, alone=alone): "".join(text) for name, text in lines.items()}
 
     def report(self, status: str, error: str | None) -> str:
         """The text of run.json."""
@@ -212,7 +212,8 @@ class Store:
             names = read_head(self.folder / REPORT).get("objects", [])
         except (OSError, ValueError):
             names = []
-        return {"boxes.txt", *(f"boxes_{name}.txt" for name in names if is_name(str(name)))}
+        several = {boxes_name(name, alone=False) for name in names if is_name(str(name))}
+        return {boxes_name("", alone=True), *several}
 
 
 def is_project(folder: Path) -> bool:

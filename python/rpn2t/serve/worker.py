@@ -137,11 +137,11 @@ def _track(server: Connection, task: Task) -> None:
             **task.maker.describe(next(iter(trackers.values()))),
             "source": {
                 **asdict(SourceInfo.of(source)),
-                "first_frame": min(sweep.start for sweep in task.plan.sweeps),
+                "first_frame": task.plan.start,
                 "scaled_from": source.scaled_from, "notes": source.notes,
             },
         }  # fmt: skip
-        server.send(Begun(header, _total(task.plan, source.length)))
+        server.send(Begun(header, task.plan.total(source.length)))
         told = {name: _Told(tracker, server) for name, tracker in trackers.items()}
         for moment in follow(told, task.plan, lambda sweep: _frames(sweep, source)):
             rows = [(step.row, None if step.score is None else step.seconds) for step in moment.steps]
@@ -155,11 +155,6 @@ def _frames(sweep: Sweep, source: Source) -> Iterator[Frame]:
         return source.jump(sweep.start, sweep.stop)
     assert sweep.stop is not None, "a sweep backward begins at a box"
     return source.jump_backward(sweep.start, sweep.stop)
-
-
-def _total(plan: Plan, length: int | None) -> int | None:
-    ends = [(sweep.end(length), sweep.start) for sweep in plan.sweeps]
-    return None if any(end is None for end, _ in ends) else sum((end or 0) - start for end, start in ends)
 
 
 def _obey(server: Connection) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, Any
@@ -61,6 +62,13 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = f"{error.strerror or error}{denied_hint(error)}"
         raise InputError(f"{path}: cannot write: {reason}") from error
+
+
+def numbered_paths(path: Path) -> Iterator[Path]:
+    """PATH, PATH-2, PATH-3 ... without end: names for what must not replace what is there."""
+    yield path
+    for number in count(2):
+        yield path.with_name(f"{path.name}-{number}")
 
 
 def require_writable(path: Path, option: str) -> None:

@@ -16,7 +16,7 @@ from rpn2t.errors import InputError
 from rpn2t.images import IMAGE_SUFFIXES
 from rpn2t.paths import typed_path
 from rpn2t.sequences.image_files import natural
-from rpn2t.sequences.layouts import places_under
+from rpn2t.sequences.layouts import IMAGE_FOLDERS, places_under
 from rpn2t.sequences.on_disk import read_sequence
 from rpn2t.system.container import denied_hint, missing_hint
 from rpn2t.video.camera import CameraSource
@@ -151,4 +151,4 @@ def _what_else(folder: Path) -> str:
 def _sequence_name(folder: Path) -> str:
     """The folder's name, or that of the sequence whose img/ it is."""
     folder = folder.resolve()
-    return folder.parent.name if folder.name in ("img", "color") else folder.name
+    return folder.parent.name if folder.name in IMAGE_FOLDERS else folder.name

@@ -10,7 +10,7 @@ from rpn2t.serve.worker import TrackerMaker
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeOptions:
+class ServeOptions(TrackerOptions):
     """The command line of ``rpn2t serve``, as it was typed."""
 
     folder: str
@@ -18,14 +18,6 @@ class ServeOptions:
     port: int
     runs: str | None
     upload_limit: float
-    mode: str
-    seed: int
-    device: str
-    tf32: bool
-    weights: str
-    backbone: str
-    config: str | None
-    settings: tuple[str, ...]
 
 
 def serve_folder(options: ServeOptions) -> None:
@@ -34,10 +26,7 @@ def serve_folder(options: ServeOptions) -> None:
     Raises:
         InputError: an option cannot be used.
     """
-    tracker = TrackerOptions(
-        mode=options.mode, seed=options.seed, device=options.device, tf32=options.tf32,
-        weights=options.weights, backbone=options.backbone, config=options.config, settings=options.settings,
-    ).spec()  # fmt: skip
+    tracker = options.spec()
     tracker.identity()  # weights that are missing are told now, and not in the first job
     maker = TrackerMaker(
         config=tracker.config, mode=tracker.mode, backbone=tracker.backbone, weights=tracker.weights,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rpn2t import Tracker
+from rpn2t import Config, Tracker
 from rpn2t.boxes import Box, as_box
 from rpn2t.cli.chosen_tracker import chosen_config
 from rpn2t.cli.console import TrackingProgress, say
@@ -105,27 +105,6 @@ class _Job:
     explainer: Explainer | None
 
     @property
-    def start(self) -> int:
-        """The first frame that is tracked."""
-        return min(sweep.start for sweep in self.plan.sweeps)
-
-    @property
-    def stop(self) -> int | None:
-        """The frame after the last one; None if nobody knows."""
-        ends = [sweep.end(self.source.length) for sweep in self.plan.sweeps]
-        return None if None in ends else max(end for end in ends if end is not None)
-
-    @property
-    def total(self) -> int | None:
-        """How many frames are tracked, each counted once a sweep."""
-        ends = [sweep.end(self.source.length) for sweep in self.plan.sweeps]
-        if None in ends:
-            return None
-        return sum(
-            end - sweep.start for end, sweep in zip(ends, self.plan.sweeps, strict=True) if end is not None
-        )
-
-    @property
     def tracker(self) -> Tracker:
         """Any of the trackers: they are made alike."""
         return next(iter(self.trackers.values()))
@@ -144,7 +123,9 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         said = len(job.source.notes)
         for note in (*job.source.notes[:said], *job.tracker.device.notes):
             say(f"note: {note}")
-        total = None if job.live else job.total  # nobody knows how many will be dropped
+        total = (
+            None if job.live else job.plan.total(job.source.length)
+        )  # nobody knows how many will be dropped
         progress.start(total, len(job.plan.objects))
         moments = follow(job.trackers, job.plan, job.read, interruption)
         if profile:
@@ -173,7 +154,8 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
     for option, wanted in (("--select", options.select), ("--show", options.show)):
         if wanted:
             require_screen(option)
-    chosen_config(choose_mode(options.mode, options.device), options.config, options.settings)  # checks them
+    mode = choose_mode(options.mode, options.device)
+    config = chosen_config(mode, options.config, options.settings)
     wishes = Wishes.read(
         init=options.init,
         fix=options.fix,
@@ -218,20 +200,19 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
             source.notes.append(note)
     if explainer and (len(plan.objects) > 1 or plan.goes_backward):
         raise InputError("--explain shows one object that is tracked forward; track that alone")
-    trackers = {name: _tracker(options) for name in plan.objects}
+    trackers = {name: _tracker(options, mode, config) for name in plan.objects}
     coming = live.frames() if live else chain([first], frames)
     truth = truth if len(plan.objects) == 1 else None
     job = _Job(source, plan, origin, folder, truth, coming, live, trackers, explainer)
     if explainer:
-        explainer.require_any(job.start, job.total)
+        explainer.require_any(plan.start, plan.total(source.length))
         job.tracker.observer = explainer.observe
     return job
 
 
-def _tracker(options: TrackOptions) -> Tracker:
-    mode = choose_mode(options.mode, options.device)
+def _tracker(options: TrackOptions, mode: str, config: Config) -> Tracker:
     return Tracker(
-        chosen_config(mode, options.config, options.settings),
+        config,
         mode=mode,
         backbone=options.backbone,
         weights=options.weights,
@@ -273,7 +254,8 @@ def _first_box(options: TrackOptions, source: Source, first: Frame) -> Start:
 
 def _what_runs(options: TrackOptions, job: _Job) -> str:
     about = describe(job.tracker)
-    frames = f"from frame {job.start}" if job.stop is None else f"frames {job.start}:{job.stop}"
+    start, stop = job.plan.start, job.plan.stop(job.source.length)
+    frames = f"from frame {start}" if stop is None else f"frames {start}:{stop}"
     if options.backward or options.both:
         frames += " backward" if options.backward else " in both directions"
     if job.live:
@@ -309,7 +291,7 @@ def _record(
         **describe(job.tracker),
         "command": asdict(options),
         "source": {
-            **asdict(SourceInfo.of(job.source)), "first_frame": job.start,
+            **asdict(SourceInfo.of(job.source)), "first_frame": job.plan.start,
             "scaled_from": job.source.scaled_from, "notes": job.source.notes,
         },
         "first_box": job.origin,
