@@ -123,9 +123,8 @@ def _track(options: TrackOptions, interruption: Interruption) -> None:
         said = len(job.source.notes)
         for note in (*job.source.notes[:said], *job.tracker.device.notes):
             say(f"note: {note}")
-        total = (
-            None if job.live else job.plan.total(job.source.length)
-        )  # nobody knows how many will be dropped
+        # Live, nobody knows how many will be dropped.
+        total = None if job.live else job.plan.total(job.source.length)
         progress.start(total, len(job.plan.objects))
         moments = follow(job.trackers, job.plan, job.read, interruption)
         if profile:
