@@ -22,6 +22,7 @@ BELOW = {
     "nets": "root system",
     "tracker": "root system nets",
     "sequences": "root system",
+    "fetch": "root system sequences",
     "video": "root system sequences",
     "run": "root system nets tracker sequences video",
     "serve": "root system nets tracker sequences video run",
@@ -29,7 +30,7 @@ BELOW = {
     "benchmark": "root system nets tracker sequences video run",
     "eval": "root system sequences benchmark",
     "toolkits": "root system sequences video run benchmark",
-    "cli": "root system nets tracker sequences video run serve training benchmark eval toolkits",
+    "cli": "root system nets tracker sequences fetch video run serve training benchmark eval toolkits",
     "layers": "root system nets tracker",
     "prototxt": "root nets tracker",
 }
