@@ -120,7 +120,7 @@ def test_refusals_take_one_line(
 
 
 def test_the_authors_weights_before_they_are_fetched(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["track", ".", "--weights", "authors"]) == 2
+    assert main(["weights", "verify", "authors"]) == 2
     assert capsys.readouterr().err == (
         "rpn2t: weights authors: no such set or folder (installed: shipped); "
         "`rpn2t weights fetch` downloads them\n"

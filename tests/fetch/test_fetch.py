@@ -268,7 +268,7 @@ def test_an_archive_of_an_earlier_run_is_used(site: Site, root: Path) -> None:
 
 def test_a_slow_server_is_not_waited_for_without_end(site: Site, root: Path) -> None:
     site.hangs["Deer.zip"] = 40_000
-    outcome = get(site, root, "Deer", "Skiing", patience=Patience(1, 0.01, 0.3))
+    outcome = get(site, root, "Deer", "Skiing", patience=Patience(1, 0.01, 1.5))
     assert outcome.fetched == ("Skiing",)
     assert "the connection broke: no answer in time" in outcome.failed["Deer"]
     assert part(root).stat().st_size == 40_000
@@ -379,7 +379,7 @@ def test_no_network_is_said_once_and_not_tried_for_each(root: Path, monkeypatch:
     plan = plan_fetch("otb100", root, mirror=url)
     began = time.monotonic()
     outcome = fetch(plan, jobs=2, say=said.append, patience=Patience(2, 0.2, 5))
-    assert time.monotonic() - began < 10  # 98 sequences with 0.2 s between two tries would take longer
+    assert time.monotonic() - began < 8  # with 0.2 s between two tries for each it would be 9.8 s
     assert len(outcome.failed) == 98
     assert len(said) == 1
     assert "cannot be reached (Connection refused); check the network" in said[0]
@@ -515,7 +515,7 @@ def test_ctrl_c_keeps_the_parts(signum: signal.Signals, site: Site, root: Path) 
     run.send_signal(signum)
     began = time.monotonic()
     _, errors = run.communicate(timeout=20)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 15
     assert run.returncode == 128 + signum
     word = "Ctrl-C" if signum == signal.SIGINT else "SIGTERM"
     assert errors == (

@@ -80,11 +80,10 @@ def fetch_missing(dataset: str, root: str, sequences: str | None, mirror: str | 
 def _report(plan: FetchPlan, outcome: FetchOutcome, root: str) -> None:
     """Say which sequences are still missing, or what to do next."""
     if outcome.failed:
+        count = len(outcome.failed)
         say(f"missing: {', '.join(outcome.failed)}", error=True)
-        say(
-            f"rpn2t: {len(outcome.failed)} sequences were not fetched; the same command tries them again",
-            error=True,
-        )
+        were = "sequence was" if count == 1 else "sequences were"
+        say(f"rpn2t: {count} {were} not fetched; the same command tries again", error=True)
         raise SystemExit(1)
     there = len(plan.present) + len(outcome.fetched)
     say(f"{there} of {there} sequences of {plan.dataset.name} are in {root}")

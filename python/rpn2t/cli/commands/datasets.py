@@ -63,7 +63,7 @@ def fetch(dataset: str, root: str, sequences: str | None, mirror: str | None, jo
     \b
     Examples:
       rpn2t datasets fetch otb100 --root /data/OTB
-      rpn2t datasets fetch otb50 --root /data/OTB --sequences Deer,Jogging-1
+      rpn2t datasets fetch otb100 --root /data/OTB --sequences Deer,Jogging-1
       rpn2t datasets fetch vot2016 --root /data/VOT2016 --jobs 8
 
     DATASET is otb100, otb50, otb2013 or vot2016. A sequence that is there is checked and left. Each archive
