@@ -286,12 +286,33 @@ def test_a_line_that_a_kill_has_cut_is_left_out_and_the_next_one_is_not_joined_t
     assert on_disk(folder / "runs" / "clip") == [("a", 0, 0.0, "given"), ("a", 1, 1.0, "found")]
 
 
-def test_the_events_of_a_project_end_when_it_is_thrown_away(browser: Browser) -> None:
+def test_the_last_event_of_a_project_says_that_it_is_thrown_away(browser: Browser) -> None:
     browser.json("POST", "/api/projects", {"path": "clip.mp4"})
     with browser.watch("clip") as watch:
         next(watch.events())
         browser.json("DELETE", "/api/projects/clip")
-        assert list(watch.events()) == []
+        assert list(watch.events()) == [("deleted", {})]
+
+
+def test_a_project_is_made_with_its_first_job_or_not_at_all(browser: Browser, folder: Path) -> None:
+    wish = {"boxes": [{"object": "a", "frame": 9, "box": [90, 5, 20, 20]}], "start": 9, "stop": 9}
+    status, answer = browser.json("POST", "/api/projects", {"path": "clip.mp4", "track": wish})
+    assert (status, answer["error"]) == (
+        400, "frames 9 to 8: the last one lies before the first; give a later one",
+    )  # fmt: skip
+    for more in ({"start": 0, "stop": 5}, {"start": FRAMES, "stop": None}):
+        asked = {"path": "clip.mp4", "track": {**wish, **more}}
+        assert browser.json("POST", "/api/projects", asked)[0] == 400
+    assert browser.json("POST", "/api/projects", {"path": "clip.mp4", "track": []})[0] == 400
+    assert not (folder / "runs" / "clip").exists()
+    asked = {"path": "clip.mp4", "track": {**wish, "stop": None}}
+    status, project = browser.json("POST", "/api/projects", asked)
+    assert (status, project["id"], project["job"]["state"]) == (200, "clip", "running")
+    done = browser.done("clip")
+    assert [row[1] for row in short(done)] == [9, 10, 11]
+    assert done["job"]["id"] == project["job"]["id"]
+    assert browser.track("clip", ("a", 9))[1]["job"]["id"] != project["job"]["id"]
+    browser.done("clip")
 
 
 @pytest.mark.parametrize(
