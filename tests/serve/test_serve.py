@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import serving
-from serving import Browser, CounterMaker, served
+from serving import FRAMES, Browser, CounterMaker, make_video, served
 
 from rpn2t.cli import main
 from rpn2t.errors import InputError
@@ -21,16 +20,6 @@ from rpn2t.run.formats.rows_file import read_rows
 from rpn2t.run.rows import Row
 from rpn2t.serve.projects import Projects
 from rpn2t.serve.store import Store
-from rpn2t.video.writer import VideoWriter
-
-FRAMES = 12
-
-
-def make_video(path: Path) -> None:
-    """Each frame is grey, and 20 brighter than the one before."""
-    with VideoWriter(path, Fraction(10)) as video:
-        for index in range(FRAMES):
-            video.write(np.full((120, 160, 3), 20 * index, np.uint8))
 
 
 @pytest.fixture
@@ -298,7 +287,7 @@ def test_a_project_is_made_with_its_first_job_or_not_at_all(browser: Browser, fo
     wish = {"boxes": [{"object": "a", "frame": 9, "box": [90, 5, 20, 20]}], "start": 9, "stop": 9}
     status, answer = browser.json("POST", "/api/projects", {"path": "clip.mp4", "track": wish})
     assert (status, answer["error"]) == (
-        400, "frames 9 to 8: the last one lies before the first; give a later one",
+        400, "frames 9 to 8: the last is before the first; give a later one",
     )  # fmt: skip
     for more in ({"start": 0, "stop": 5}, {"start": FRAMES, "stop": None}):
         asked = {"path": "clip.mp4", "track": {**wish, **more}}

@@ -47,7 +47,7 @@ async def stream(
             alive_at = now
         number = news[-1].number if news else number
         told = job.told() if job is not None else None
-        is_new = told is not None and (said is None or any(told[each] != said[each] for each in ("id", "state")))
+        is_new = told is not None and (said is None or any(told[key] != said[key] for key in ("id", "state")))
         if told is not None and (is_new or (told != said and now - said_at >= _SECOND / 2)
                                  or (job is not None and job.runs and now - said_at >= _SECOND)):  # fmt: skip
             yield _event("job", told)
