@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
 
 from rpn2t.boxes import Box
@@ -23,12 +25,21 @@ from rpn2t.serve.server import listen, serve
 from rpn2t.serve.worker import Maker
 from rpn2t.system.closing import Closing
 from rpn2t.system.files import lock
+from rpn2t.video.writer import VideoWriter
 
-__all__ = ["Browser", "Counter", "CounterMaker", "Library", "lock", "served"]
+__all__ = ["Browser", "Counter", "CounterMaker", "Library", "lock", "make_video", "served"]
 
 TOKEN = "right"
 LIMIT = 5000
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+FRAMES = 12
+
+
+def make_video(path: Path) -> None:
+    """Each of 12 frames is grey, and 20 brighter than the one before."""
+    with VideoWriter(path, Fraction(10)) as video:
+        for index in range(FRAMES):
+            video.write(np.full((120, 160, 3), 20 * index, np.uint8))
 
 
 @dataclass

@@ -242,6 +242,9 @@ def test_at_390_pixels_by_a_finger(server: Server) -> None:
         track(browser)
         assert objects(browser)[0][1].startswith("16 boxes")
         assert browser.run("document.documentElement.scrollWidth") == 390
+        zoom, picture = (browser.run(f"document.querySelector('{each}').getBoundingClientRect().toJSON()")
+                         for each in (".zoom", "#picture"))  # fmt: skip
+        assert zoom["top"] >= picture["bottom"]  # no corner of the picture is below the buttons
         browser.run("scrollTo(0, 300), location.hash = '#video=mouse.mp4'")
         browser.wait("document.querySelector('#title').innerText.includes('mouse.mp4 (')")
         assert browser.run("scrollY") == 0  # what is opened is seen from its top

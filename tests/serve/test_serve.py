@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import serving
-from serving import Browser, CounterMaker, served
+from serving import FRAMES, Browser, CounterMaker, make_video, served
 
 from rpn2t.cli import main
 from rpn2t.errors import InputError
@@ -21,16 +20,6 @@ from rpn2t.run.formats.rows_file import read_rows
 from rpn2t.run.rows import Row
 from rpn2t.serve.projects import Projects
 from rpn2t.serve.store import Store
-from rpn2t.video.writer import VideoWriter
-
-FRAMES = 12
-
-
-def make_video(path: Path) -> None:
-    """Each frame is grey, and 20 brighter than the one before."""
-    with VideoWriter(path, Fraction(10)) as video:
-        for index in range(FRAMES):
-            video.write(np.full((120, 160, 3), 20 * index, np.uint8))
 
 
 @pytest.fixture
@@ -286,12 +275,33 @@ def test_a_line_that_a_kill_has_cut_is_left_out_and_the_next_one_is_not_joined_t
     assert on_disk(folder / "runs" / "clip") == [("a", 0, 0.0, "given"), ("a", 1, 1.0, "found")]
 
 
-def test_the_events_of_a_project_end_when_it_is_thrown_away(browser: Browser) -> None:
+def test_the_last_event_of_a_project_says_that_it_is_thrown_away(browser: Browser) -> None:
     browser.json("POST", "/api/projects", {"path": "clip.mp4"})
     with browser.watch("clip") as watch:
         next(watch.events())
         browser.json("DELETE", "/api/projects/clip")
-        assert list(watch.events()) == []
+        assert list(watch.events()) == [("deleted", {})]
+
+
+def test_a_project_is_made_with_its_first_job_or_not_at_all(browser: Browser, folder: Path) -> None:
+    wish = {"boxes": [{"object": "a", "frame": 9, "box": [90, 5, 20, 20]}], "start": 9, "stop": 9}
+    status, answer = browser.json("POST", "/api/projects", {"path": "clip.mp4", "track": wish})
+    assert (status, answer["error"]) == (
+        400, "frames 9 to 8: the last is before the first; give a later one",
+    )  # fmt: skip
+    for more in ({"start": 0, "stop": 5}, {"start": FRAMES, "stop": None}):
+        asked = {"path": "clip.mp4", "track": {**wish, **more}}
+        assert browser.json("POST", "/api/projects", asked)[0] == 400
+    assert browser.json("POST", "/api/projects", {"path": "clip.mp4", "track": []})[0] == 400
+    assert not (folder / "runs" / "clip").exists()
+    asked = {"path": "clip.mp4", "track": {**wish, "stop": None}}
+    status, project = browser.json("POST", "/api/projects", asked)
+    assert (status, project["id"], project["job"]["state"]) == (200, "clip", "running")
+    done = browser.done("clip")
+    assert [row[1] for row in short(done)] == [9, 10, 11]
+    assert done["job"]["id"] == project["job"]["id"]
+    assert browser.track("clip", ("a", 9))[1]["job"]["id"] != project["job"]["id"]
+    browser.done("clip")
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,17 @@ def test_the_first_box_of_an_object_is_given_and_others_are_fixed() -> None:
         (wishes(5, 5), "a: has two boxes in frame 5; give one"),
         (wishes(25), "a: frame 25 is not among the frames to track, 0 to 19"),
         (wishes(2, start=3), "a: frame 2 is not among the frames to track, 3 to 19"),
+        (wishes(9, stop=8), "a: frame 9 is not among the frames to track, 0 to 7"),
+        (wishes(25, start=20), "frames from 20 on: the last one is 19; begin earlier"),
     ],
 )
 def test_boxes_that_cannot_be_are_refused(made: Wishes, complaint: str) -> None:
     with pytest.raises(InputError) as error:
         reach(made)
     assert str(error.value) == complaint
+
+
+def test_a_range_without_frames_is_refused_in_numbers_that_both_count() -> None:
+    with pytest.raises(InputError) as error:
+        wishes(7, start=7, stop=6)
+    assert str(error.value) == "frames 7 to 5: the last is before the first; give a later one"

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from rpn2t.errors import InputError
 from rpn2t.serve.exports import export
-from rpn2t.serve.jobs import Jobs, draw
+from rpn2t.serve.jobs import Job, Jobs, draw
 from rpn2t.serve.library import MOST, Library, too_large
 from rpn2t.serve.pictures import Pictures
 from rpn2t.serve.project import Project
@@ -145,15 +145,24 @@ class App:
         return _json({"projects": self.projects.listed(request.query_params.get("path"))})
 
     async def create_project(self, request: Request) -> Response:
-        """A new project."""
+        """A new project, and its first job if one is wished. If that is refused, there is no project."""
         said = await _said(request)
+        first = said.get("track")
+        if first is not None and not isinstance(first, dict):
+            raise InputError("track: bring a JSON object")
+        wishes = None if first is None else Wishes.read(first)
 
         def create() -> Response:
             path = said.get("path")
             if not isinstance(path, str):
                 raise InputError("path: which video or folder?")
             reader = self.pictures.reader(path)
-            return _json(self._told(self.projects.create(path, reader.info, reader.notes)))
+            if wishes is not None:
+                wishes.plan({}, reader.count)  # raises what the job would be refused for
+            project = self.projects.create(path, reader.info, reader.notes)
+            if wishes is not None:
+                self._start(project, wishes)
+            return _json(self._told(project))
 
         return await run_in_threadpool(create)
 
@@ -173,14 +182,15 @@ class App:
         wishes = Wishes.read(await _said(request))
 
         def start() -> Response:
-            project = self._project(request)
-            path = self._source_of(project)
-            length = self.pictures.reader(path).count
-            place = str(self.library.find(path))
-            job = self.jobs.start(project, place, lambda: wishes.plan(project.marks(), length))
-            return _json({"job": job.told()})
+            return _json({"job": self._start(self._project(request), wishes).told()})
 
         return await run_in_threadpool(start)
+
+    def _start(self, project: Project, wishes: Wishes) -> Job:
+        path = self._source_of(project)
+        length = self.pictures.reader(path).count
+        place = str(self.library.find(path))
+        return self.jobs.start(project, place, lambda: wishes.plan(project.marks(), length))
 
     async def command_job(self, request: Request) -> Response:
         """Pause, resume or stop a job."""

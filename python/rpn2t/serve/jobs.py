@@ -7,6 +7,7 @@ from itertools import groupby
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from secrets import token_hex
 from time import monotonic
 from typing import Any, Literal
 
@@ -31,12 +32,14 @@ class Job:
     """One piece of tracking in a project.
 
     Attributes:
+        id: another one than any other job's, of an earlier server too.
         state: see the page's description in docs/serve.md.
     """
 
     def __init__(
         self, project: Project, task: Task, turn: threading.Semaphore, named: Callable[[str], str]
     ) -> None:
+        self.id = token_hex(4)
         self.project = project
         self.state: Literal["running", "paused", "done", "stopped", "failed"] = "running"
         self._task = task
@@ -71,6 +74,7 @@ class Job:
         fps = self._fps()
         left = None if self._total is None or not fps else max(0, self._total - self._done) / fps
         return {
+            "id": self.id,
             "state": self.state,
             "done": self._done,
             "total": self._total,

@@ -20,7 +20,9 @@ _ALIVE = 15.0
 async def stream(
     project: Project, jobs: Jobs, after: str | None, is_over: Callable[[], bool]
 ) -> AsyncIterator[str]:
-    """The events of a project from now on, or from those on that the page got last.
+    """The events of a project from now on, or from those on that the page got last, until the server stops.
+
+    The last event of a project that is thrown away is ``deleted``.
 
     Args:
         project: the project.
@@ -45,7 +47,7 @@ async def stream(
             alive_at = now
         number = news[-1].number if news else number
         told = job.told() if job is not None else None
-        is_new = told is not None and (said is None or told["state"] != said["state"])
+        is_new = told is not None and (said is None or any(told[key] != said[key] for key in ("id", "state")))
         if told is not None and (is_new or (told != said and now - said_at >= _SECOND / 2)
                                  or (job is not None and job.runs and now - said_at >= _SECOND)):  # fmt: skip
             yield _event("job", told)
@@ -54,6 +56,8 @@ async def stream(
             yield ": alive\n\n"
             alive_at = now
         await asyncio.sleep(_PAUSE)
+    if project.is_gone:
+        yield _event("deleted", {})
 
 
 def _texts(project: Project, news: list[Event]) -> list[str]:

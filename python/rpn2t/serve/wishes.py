@@ -42,7 +42,7 @@ class Wishes:
         first = 0 if start is None else whole(start, "start")
         end = None if stop is None else whole(stop, "stop")
         if end is not None and end <= first:
-            raise InputError(f"frames {first}:{end}: no frame lies in it; stop must be larger than start")
+            raise InputError(f"frames {first} to {end - 1}: the last is before the first; give a later one")
         boxes = said.get("boxes")
         if not isinstance(boxes, list) or not boxes:
             raise InputError("boxes: draw a box around the object first")
@@ -63,6 +63,8 @@ class Wishes:
         """
         ends = [end for end in (self.stop, length) if end is not None]
         stop = min(ends) if ends else None
+        if length is not None and self.start >= length:
+            raise InputError(f"frames from {self.start} on: the last one is {length - 1}; begin earlier")
         objects = tuple(dict.fromkeys(name for name, _, _ in self.boxes))
         settled, passes = list[Mark](), list[Pass]()
         for name in objects:

@@ -1,11 +1,23 @@
-/** The server's answers. Every error is an Error whose message is one sentence. */
+/** The server's answers. Every error is an Error whose message is one sentence; a refusal has its status. */
 
 const SILENT = "The server does not answer. Is rpn2t serve still running?";
+
+export class Refused extends Error {
+  constructor(/** @type {number} */ status, /** @type {string} */ body) {
+    super(sentence(status, body));
+    this.status = status;
+  }
+}
+
+/** @returns {boolean} whether what was asked for is not there */
+export function isMissing(/** @type {unknown} */ error) {
+  return error instanceof Refused && error.status === 404;
+}
 
 /** @returns {Promise<any>} the answer's JSON */
 export async function ask(/** @type {string} */ address, /** @type {RequestInit} */ options = {}) {
   const answer = await fetchOrSay(address, options);
-  if (!answer.ok) throw new Error(sentence(answer.status, await answer.text()));
+  if (!answer.ok) throw new Refused(answer.status, await answer.text());
   return answer.json();
 }
 
@@ -18,7 +30,7 @@ export function send(/** @type {string} */ address, /** @type {object} */ body) 
 /** @returns {Promise<Blob>} a picture of a frame */
 export async function frameBlob(/** @type {string} */ path, /** @type {number} */ index) {
   const answer = await fetchOrSay(`/api/frame?${new URLSearchParams({ path, index: String(index) })}`);
-  if (!answer.ok) throw new Error(sentence(answer.status, await answer.text()));
+  if (!answer.ok) throw new Refused(answer.status, await answer.text());
   return answer.blob();
 }
 
@@ -46,7 +58,7 @@ export function upload(file, progress) {
     request.onerror = () => reject(new Error(SILENT));
     request.onload = () => {
       if (request.status === 200) resolve(JSON.parse(request.responseText));
-      else reject(new Error(sentence(request.status, request.responseText)));
+      else reject(new Refused(request.status, request.responseText));
     };
     request.send(file);
   });

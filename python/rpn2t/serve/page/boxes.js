@@ -1,7 +1,7 @@
 /** What a person does to boxes and objects. */
 
 import { projectAddress, send } from "./api.js";
-import { tidy } from "./geometry.js";
+import { outside, tidy } from "./geometry.js";
 import { allObjects, boxAt, freeName, halted } from "./model.js";
 import { confirmDeletion, say } from "./say.js";
 
@@ -49,10 +49,14 @@ export class Boxes {
   /** A number of the box was typed. */
   type(/** @type {(number)[]} */ numbers) {
     const { source } = this.state;
-    if (!source) return;
-    if (!numbers.every(Number.isFinite)) throw new Error("A box needs four numbers: x, y, w and h.");
+    if (!source) return undefined;
+    if (!numbers.every(Number.isFinite)) return say("A box needs four numbers: x, y, w and h.");
     const [x, y, w, h] = numbers;
-    this.draft(this.state.selected ?? freeName(this.state), tidy([x, y, w, h], source));
+    const box = tidy([x, y, w, h], source);
+    const name = this.state.selected ?? freeName(this.state);
+    this.draft(name, box);
+    const fault = outside([x, y, w, h], source);
+    return fault ? say(`${fault}: the box of ${name} is now ${box.join(", ")}.`) : undefined;
   }
 
   /** Starts the box by arrow keys, or changes from moving to sizing and back. */

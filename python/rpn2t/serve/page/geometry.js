@@ -83,6 +83,13 @@ export function tidy(/** @type {Box} */ [x, y, w, h], /** @type {Size} */ frame)
   return [a, b, c, d];
 }
 
+/** @returns {string} why `tidy` makes another box of it, but for rounding; "": it does not */
+export function outside(/** @type {Box} */ [x, y, w, h], /** @type {Size} */ { width, height }) {
+  if (w < 1 || h < 1) return "A box is at least 1 px wide and high";
+  const on = x >= 0 && y >= 0 && x + w <= width + 0.05 && y + h <= height + 0.05;
+  return on ? "" : `The picture has ${width} x ${height} px`;
+}
+
 /** @returns {Box} the part of the box that is on the frame */
 export function cut(/** @type {Box} */ [x, y, w, h], /** @type {Size} */ frame) {
   const one = { x: within(0, x, frame.width), y: within(0, y, frame.height) };

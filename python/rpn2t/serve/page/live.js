@@ -1,6 +1,6 @@
 /** Keeps a run as the server has it: read once, then by its events. */
 
-import { ask, projectAddress } from "./api.js";
+import { ask, isMissing, projectAddress } from "./api.js";
 import { settleDrafts } from "./model.js";
 import { putRows } from "./rows.js";
 import { complain, say } from "./say.js";
@@ -11,34 +11,37 @@ export class Live {
   /**
    * @param {import("./store.js").Store} store
    * @param {(job: import("./store.js").Job) => void} jobChanged
+   * @param {(id: string) => void} deleted the run is no more
    */
-  constructor(store, jobChanged) {
+  constructor(store, jobChanged, deleted) {
     this.store = store;
     this.jobChanged = jobChanged;
+    this.deleted = deleted;
     /** @type {EventSource|null} */
     this.events = null;
     /** @type {import("./rows.js").Line[]|null} rows that came while the run was read; null: it is not */
     this.waiting = null;
     this.stale = false;
     this.silent = false;
-    this.jobs = 0; // how many states of work have come
   }
 
-  /** Reads a run and follows it. @returns {Promise<void>} when it has been read */
+  /** Reads a run and follows it. @returns {Promise<void>} when it has been read, or is known to be no more */
   open(/** @type {string} */ id) {
     this.close();
     return new Promise((resolve, reject) => {
       const events = new EventSource(projectAddress(id, "/events"));
       this.events = events;
+      const fail = (/** @type {unknown} */ error) => (this.missed(id, error) ? resolve() : reject(error));
       events.onopen = () => {
         if (this.silent) say("The server is there again.");
         this.silent = false;
-        this.read(id).then(resolve, reject); // what came before the connection was made
+        this.read(id).then(resolve, fail); // what came before the connection was made
       };
-      events.onerror = () => this.lost(id, events).catch(reject);
+      events.onerror = () => this.lost(id, events).catch(fail);
       events.addEventListener("rows", (event) => this.rows(JSON.parse(event.data)));
       events.addEventListener("job", (event) => this.job(JSON.parse(event.data)));
-      events.addEventListener("changed", () => this.read(id).catch(complain));
+      events.addEventListener("changed", () => this.read(id).catch((error) => this.missed(id, error) || complain(error)));
+      events.addEventListener("deleted", () => this.gone(id));
     });
   }
 
@@ -56,9 +59,23 @@ export class Live {
     this.silent = true;
     if (events.readyState !== EventSource.CLOSED) return;
     await ask(projectAddress(id)).catch((error) => {
-      complain(error); // says why
+      if (!isMissing(error)) complain(error); // says why
       throw error;
     });
+  }
+
+  /** @returns {boolean} whether the error says that the open run is no more, which is told then */
+  missed(/** @type {string} */ id, /** @type {unknown} */ error) {
+    if (!isMissing(error)) return false;
+    if (this.store.state.project === id) this.gone(id);
+    return true;
+  }
+
+  /** The run was deleted, and not by this page. */
+  gone(/** @type {string} */ id) {
+    this.close();
+    this.silent = false;
+    this.deleted(id);
   }
 
   /** Reads the run. Rows that come meanwhile are put on top. */
@@ -105,7 +122,6 @@ export class Live {
   }
 
   job(/** @type {import("./store.js").Job} */ job) {
-    this.jobs += 1;
     this.store.set({ job });
     this.jobChanged(job);
   }

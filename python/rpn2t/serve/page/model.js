@@ -40,8 +40,14 @@ export function freeName(/** @type {State} */ state) {
 }
 
 /** @returns {boolean} whether work goes on */
-export function isBusy(/** @type {State} */ { job }) {
+export function isBusy(/** @type {Pick<State, "job">} */ { job }) {
   return job !== null && (job.state === "running" || job.state === "paused");
+}
+
+/** @returns {{frame: number, note: string}} the frame of a number that was typed, or the nearest one, and what to say then */
+export function nearestFrame(/** @type {State} */ { source }, /** @type {number} */ typed) {
+  const frame = within(0, Math.round(typed), (source?.frames ?? Infinity) - 1);
+  return { frame, note: frame === typed ? "" : `There is no frame ${typed}; the nearest one is ${frame}.` };
 }
 
 /** @returns {Partial<State>} the frame that is seen stays: the person works on it */

@@ -3,7 +3,8 @@
 import { Boxes } from "./boxes.js";
 import { Chooser, lengthText } from "./chooser.js";
 import { listen } from "./keys.js";
-import { allObjects, halted } from "./model.js";
+import { keep } from "./memory.js";
+import { allObjects, boxAt, draftCount, halted, nearestFrame } from "./model.js";
 import { setField, showPanels } from "./panels.js";
 import { drawPicture } from "./picture.js";
 import { Player } from "./player.js";
@@ -18,6 +19,8 @@ const FORMATS = {
   coco: "COCO", cvat: "CVAT", mp4: "MP4, a video with the boxes",
 };
 
+const BOX = ["x", "y", "w", "h"];
+
 const store = new Store();
 const player = new Player(store);
 const boxes = new Boxes(store);
@@ -31,14 +34,23 @@ function field(/** @type {string} */ id) {
   return /** @type {HTMLInputElement} */ (by(id));
 }
 
-function numberOrNull(/** @type {string} */ id) {
-  return field(id).value === "" ? null : Number(field(id).value);
+/** Takes the number of a frame out of a field. It becomes the nearest frame, and that is said. */
+function typedFrame(/** @type {string} */ id, /** @type {(frame: number|null) => void} */ take) {
+  const { value } = field(id);
+  const { frame, note } = nearestFrame(store.state, Number(value));
+  take(value === "" ? null : frame);
+  if (value === "" || !note) return;
+  field(id).value = String(frame); // it may have the focus still
+  say(note);
 }
 
-const track = guarded(() => {
-  const last = numberOrNull("stop"); // the person's last frame is tracked too
-  return work.track(field("direction").value, numberOrNull("start"), last === null ? null : last + 1);
-});
+/** Takes a box out of its four fields, and shows there what became of it. */
+function typedBox() {
+  boxes.type(BOX.map((each) => parseFloat(field(each).value)));
+  boxAt(store.state, store.state.selected)?.box.forEach((value, index) => (field(BOX[index]).value = String(value)));
+}
+
+const track = guarded(() => work.track());
 const pause = guarded(() => work.pause());
 const stop = guarded(() => work.control("stop"));
 const help = () => /** @type {HTMLDialogElement} */ (by("help")).showModal();
@@ -70,7 +82,10 @@ async function route() {
     const { source } = store.state;
     if (source) by("title").textContent = `${source.name}  (${lengthText(source)})`;
   } else {
+    const { source } = store.state;
+    const left = draftCount(store.state);
     work.close();
+    if (left > 0) say(`${source?.name}: ${left} drawn ${left === 1 ? "box waits" : "boxes wait"} there to be tracked.`);
     await chooser.show();
   }
 }
@@ -101,6 +116,9 @@ function connectWork() {
   by("end").addEventListener("click", stop);
   onClick("delete-run", () => work.deleteRun());
   onChange("run", () => work.openRun(field("run").value || null));
+  onChange("direction", () => store.set({ direction: field("direction").value }));
+  onChange("start", () => typedFrame("start", (start) => store.set({ start })));
+  onChange("stop", () => typedFrame("stop", (stop) => store.set({ stop })));
   const list = by("export-list");
   for (const [format, text] of Object.entries(FORMATS)) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
@@ -119,7 +137,7 @@ function connectFrames() {
   onClick("play", () => player.toggle());
   onClick("back", () => player.step(-1));
   onClick("forth", () => player.step(1));
-  onChange("frame", () => player.go(Number(field("frame").value)));
+  onChange("frame", () => typedFrame("frame", (frame) => player.go(frame ?? store.state.frame)));
   onChange("follow", () => store.set({ follow: field("follow").checked }));
   onClick("zoom-in", () => stage.zoom(1.5));
   onClick("zoom-out", () => stage.zoom(1 / 1.5));
@@ -135,10 +153,8 @@ function connectBoxes() {
   onClick("delete", () => boxes.deleteObject());
   onClick("delete-rows", () => boxes.deleteRows());
   onChange("name", () => boxes.rename(field("name").value).finally(() => setField("name", store.state.selected ?? "")));
-  for (const id of ["x", "y", "w", "h"]) {
-    onChange(id, () => boxes.type(["x", "y", "w", "h"].map((each) => parseFloat(field(each).value))));
-  }
-  by("x").closest("fieldset")?.addEventListener("focusin", () => store.set(halted(store.state)));
+  for (const id of BOX) onChange(id, typedBox);
+  by("numbers").addEventListener("focusin", () => store.set(halted(store.state)));
   const choose = (/** @type {Event} */ event) => {
     const name = /** @type {Element} */ (event.target).closest("button")?.dataset.name;
     if (name && name !== store.state.selected) store.set({ selected: name });
@@ -163,6 +179,8 @@ function connectRest() {
   new ResizeObserver(() => show()).observe(by("stage"));
   listen(store, { player, boxes, stage, track, pause, stop, help });
   store.on(show);
+  store.on(keep);
+  window.addEventListener("pagehide", () => keep(store.state)); // the last change may not have been drawn
 }
 
 connectWork();

@@ -61,7 +61,10 @@ function hint(/** @type {State} */ { byKeys, drawing, selected }) {
 }
 
 function showJob(/** @type {State} */ state) {
-  const { job } = state;
+  const { job, direction, start, stop } = state;
+  setField("direction", direction);
+  setField("start", start ?? "");
+  setField("stop", stop ?? "");
   const busy = isBusy(state);
   const count = draftCount(state);
   const here = count === 0 && state.objects.length > 0 ? "Track from here" : "Track";
@@ -133,7 +136,10 @@ function showObject(/** @type {State} */ state) {
   const { selected, byKeys, frame } = state;
   const shown = byKeys ? { box: byKeys.box, status: "draft", score: null } : boxAt(state, selected);
   setField("name", selected ?? "");
-  FIELDS.forEach((field, index) => setField(field, shown ? shown.box[index] : ""));
+  const { dataset } = by("numbers");
+  const empty = shown ? "" : `${frame} ${selected}`;
+  if (shown || dataset.empty !== empty) FIELDS.forEach((field, index) => setField(field, shown ? shown.box[index] : ""));
+  dataset.empty = empty; // numbers that are typed in a frame without a box stay until there are four
   const status = { draft: "to be tracked", given: "first box", fixed: "corrected" }[shown?.status ?? ""] ?? shown?.status;
   const score = shown?.score == null ? "" : ` ${shown.score.toFixed(2)}`;
   by("box-status").textContent = shown ? `(${status}${score})` : "";

@@ -38,12 +38,12 @@ export class Player {
     this.go(this.store.state.frame + frames);
   }
 
-  /** Goes with the work. */
-  track(/** @type {number|null} */ frame) {
+  /** Goes with the work, now and then; to its last frame always. */
+  track(/** @type {number|null} */ frame, isLast = false) {
     const { state } = this.store;
     const now = performance.now();
-    const off = !state.follow || state.playing || document.hidden;
-    if (off || frame === null || now < this.followed + FOLLOWED) return;
+    if (!state.follow || state.playing || frame === null) return;
+    if (!isLast && (document.hidden || now < this.followed + FOLLOWED)) return;
     this.followed = now;
     this.show(frame);
   }

@@ -5,7 +5,7 @@
  * @typedef {{path: string, name: string, frames: number|null, width: number, height: number, fps: number|null,
  *   notes: string[]}} Source
  * @typedef {{name: string, colour: string}} TrackedObject
- * @typedef {{state: string, done: number, total: number|null, fps: number, left_s: number|null,
+ * @typedef {{id: string, state: string, done: number, total: number|null, fps: number, left_s: number|null,
  *   frame: number|null, phase: string, error: string|null}} Job
  * @typedef {{id: string, path: string|null, objects: number, frames: number, modified: string}} ProjectLine
  *
@@ -22,6 +22,10 @@
  * @property {boolean} playing whether the frames go on by themselves
  * @property {boolean} follow whether the picture goes with the frame that is tracked
  * @property {Job|null} job the last work on the open run
+ * @property {string|null} ownJob the id of the work that was begun on this page; only that moves the picture unasked
+ * @property {string} direction in which to track: forward, backward or both
+ * @property {number|null} start the first frame to track; null: the video's
+ * @property {number|null} stop the last frame to track; null: the video's
  * @property {boolean} drawing whether the next drag draws a box, whatever lies below the pointer
  * @property {{box: Box, sizing: boolean}|null} byKeys the box that the arrow keys move or size
  * @property {{scale: number, x: number, y: number}} view zoom (1: the whole picture), and what is in the middle
@@ -33,6 +37,7 @@ export function emptyState() {
   return {
     source: null, project: null, projects: [], objects: [], tracks: new Map(), drafts: new Map(),
     hidden: new Set(), selected: null, frame: 0, playing: false, follow: true, job: null,
+    ownJob: null, direction: "forward", start: null, stop: null,
     drawing: false, byKeys: null, view: { scale: 1, x: 0.5, y: 0.5 },
   };
 }
