@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--trackers", type=words, default=(), metavar="A,B", help="which, in this order [all]")
     add("--sequences", type=words, default=(), metavar="A,B", help="which [all]")
     add("--frames", type=positive, metavar="N", help="compare the first N frames only")
+    add("--no-strips", dest="strips", action="store_false", help="show no frames")
     add("--interval", type=_interval, metavar="LOW:HIGH", help="of the EAO [the challenge's, or by its rule]")
     return run(parser, arguments, evaluate)
 

@@ -1,4 +1,8 @@
-"""Precision and success plots with OTB's ranked legend, and a sheet of them for all attributes."""
+"""Precision and success plots with OTB's ranked legend, a sheet of them for all attributes, and bars.
+
+A tracker has one colour in all of them. The first one, which a reader looks for, is drawn last and stands
+first in every legend.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,9 +14,10 @@ from rpn2t.boxes import Floats
 from rpn2t.eval.otb.metrics import PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
 from rpn2t.eval.otb.scores import OtbEvaluation, Score
 from rpn2t.eval.report.figures import look
-from rpn2t.eval.report.styles import style_of
+from rpn2t.eval.report.spread import band, figure_text
+from rpn2t.eval.report.styles import style_of, tint
 from rpn2t.sequences.target import ATTRIBUTES
-from rpn2t.system.plotting import Figure
+from rpn2t.system.plotting import Figure, Rectangle
 
 _INSIDE = 10
 """More trackers than this find no room in a legend within the axes."""
@@ -96,54 +101,79 @@ def attribute_sheet(evaluation: OtbEvaluation) -> Figure:
     return figure
 
 
-_PARTS: dict[str, tuple[str, Callable[[Score], float]]] = {
-    "as it is": ("#3b4754", lambda score: score.auc),
-    "true aspect ratio": ("#56B4E9", lambda score: score.breakdown.true_aspect),
-    "true size": ("#009E73", lambda score: score.breakdown.true_size),
-    "true centre": ("#E69F00", lambda score: score.breakdown.true_centre),
+_PARTS: dict[str, tuple[float, Callable[[Score], float]]] = {
+    "as it is": (1.0, lambda score: score.auc),
+    "true aspect ratio": (0.62, lambda score: score.breakdown.true_aspect),
+    "true size": (0.4, lambda score: score.breakdown.true_size),
+    "true centre": (0.22, lambda score: score.breakdown.true_centre),
 }
-"""Bars of the breakdown, from above: colour and length."""
+"""Bars of the breakdown, from above: how much of the tracker's colour, and the length."""
 
 
 def breakdown_plot(evaluation: OtbEvaluation) -> Figure:
     """Success AUC as it is and with a part of each box true: bars for each tracker, the best above."""
-    means = [(tracker.name, tracker.mean(evaluation.names)) for tracker in evaluation.trackers]
-    means.sort(key=lambda item: item[1].auc)  # the axis points up
+    ranked = _ranked(evaluation, evaluation.names, lambda score: score.auc)[::-1]  # the axis points up
     with look():
-        height = 0.95 * len(means) + 1.6
+        height = 0.95 * len(ranked) + 1.6
         figure = Figure(figsize=(7.2, height))
         figure.subplots_adjust(left=0.24, right=0.97, top=1 - 0.85 / height, bottom=0.6 / height)
         axes = figure.add_subplot()
-        for number, (label, (colour, length)) in enumerate(_PARTS.items()):
-            at = [row + 0.3 - 0.2 * number for row in range(len(means))]
-            bars = axes.barh(at, [length(mean) for _, mean in means], 0.19, color=colour, label=label)
-            axes.bar_label(bars, fmt="%.3f", padding=2, fontsize=7.5, color="0.25")
-        names = [f"{name}\nlost {100 * mean.breakdown.lost:.1f} %" for name, mean in means]
-        axes.set_yticks(range(len(means)), names)
+        names = []
+        for row, (number, mean) in enumerate(ranked):
+            tracker = evaluation.trackers[number]
+            names.append(f"{tracker.name}\nlost {100 * mean.breakdown.lost:.1f} %")
+            for place, (share, length) in enumerate(_PARTS.values()):
+                bars = axes.barh(
+                    row + 0.3 - 0.2 * place, length(mean), 0.19, color=tint(style_of(number).colour, share)
+                )
+                text = figure_text(tracker.values(evaluation.names, length))
+                axes.bar_label(bars, [text], padding=2, fontsize=7.5, color="0.25")
+        axes.set_yticks(range(len(ranked)), names)
         axes.set(xlim=(0, 1), xlabel="Success (AUC)")
         axes.grid(axis="x", color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.suptitle("Where success is lost", y=1 - 0.16 / height)
-        figure.legend(loc="upper center", bbox_to_anchor=(0.55, 1 - 0.38 / height), ncols=4, frameon=False)
+        figure.suptitle("Success, and what it would be with a part of each box true", y=1 - 0.16 / height)
+        shades = [
+            Rectangle((0, 0), 1, 1, color=tint("#333333", share), label=label)
+            for label, (share, _) in _PARTS.items()
+        ]
+        figure.legend(
+            handles=shades, loc="upper center", bbox_to_anchor=(0.55, 1 - 0.38 / height), ncols=4,
+            frameon=False,
+        )  # fmt: skip
         figure.text(0.99, 0.06 / height, evaluation.scope, fontsize=7, color="0.35", ha="right")
     return figure
 
 
+def _ranked(
+    evaluation: OtbEvaluation, names: Sequence[str], measure: Callable[[Score], float]
+) -> list[tuple[int, Score]]:
+    """Number and mean of every tracker, best first."""
+    means = [(number, tracker.mean(names)) for number, tracker in enumerate(evaluation.trackers)]
+    return sorted(means, key=lambda item: -measure(item[1]))
+
+
 def _draw(axes: Any, evaluation: OtbEvaluation, kind: str, names: Sequence[str]) -> None:
-    """Draw the curves, best first, so that the legend is ranked; the best is above the others."""
+    """Draw the curves and the bands of their seeds: the first tracker above all others, then the best.
+
+    The legend has the first tracker first, and the others ranked below it.
+    """
     what = PLOTS[kind]
-    means = [(tracker.mean(names), number) for number, tracker in enumerate(evaluation.trackers)]
-    means.sort(key=lambda item: -what.score(item[0]))
-    for rank, (mean, number) in enumerate(means):
-        style = style_of(number)
+    ranked = _ranked(evaluation, names, what.score)
+    ranked.sort(key=lambda item: item[0] != 0)
+    for rank, (number, mean) in enumerate(ranked):
+        tracker, style, above = evaluation.trackers[number], style_of(number), 3 - rank / 1000
+        spread = band([what.curve(score) for score in tracker.by_seed(names)])
+        if spread is not None:
+            axes.fill_between(what.x, *spread, color=style.colour, alpha=0.2, linewidth=0, zorder=above)
         axes.plot(
             what.x,
             what.curve(mean),
             color=style.colour,
             linestyle=style.dash,
             linewidth=style.width,
-            label=f"{evaluation.trackers[number].name} [{what.score(mean):.3f}]",
-            zorder=3 - rank / 1000,
+            label=f"{tracker.name} [{figure_text(tracker.values(names, what.score))}]",
+            zorder=above,
         )
     axes.set(xlabel=what.x_label, ylabel=what.y_label, xlim=(0, what.x[-1]), ylim=(0, 1))
     axes.set_yticks(np.arange(6) / 5)

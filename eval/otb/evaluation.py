@@ -8,14 +8,16 @@ from typing import Any
 
 from rpn2t.benchmark.experiments import OtbExperiment
 from rpn2t.boxes import Floats
-from rpn2t.eval.otb import strips as strips_of
 from rpn2t.eval.otb.curves import PLOTS, attribute_sheet, breakdown_plot, plot
 from rpn2t.eval.otb.page import page
-from rpn2t.eval.otb.scores import OtbEvaluation, Score, compute
-from rpn2t.eval.otb.tables import tables
+from rpn2t.eval.otb.scores import OtbEvaluation, Score, Tracked, compute
+from rpn2t.eval.otb.strips import can_draw, strip_of
+from rpn2t.eval.otb.tables import name_of, tables
 from rpn2t.eval.report.figures import saved
 from rpn2t.eval.report.output import RECORD, write
-from rpn2t.eval.report.tables import speed_text
+from rpn2t.eval.report.speed import speed_words
+from rpn2t.eval.report.spread import deviation, figure_text
+from rpn2t.eval.report.strips import pdf
 from rpn2t.paths import typed_path
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import describe_absent
@@ -94,8 +96,9 @@ def _files(evaluation: OtbEvaluation, *, normalised: bool, strips: bool) -> dict
     listed = tables(evaluation, normalised=normalised)
     for table in listed:
         found |= table.files()
-    if strips and strips_of.can_draw(evaluation):
-        found["strips.pdf"] = strips_of.pdf(evaluation)
+    if strips and can_draw(evaluation):
+        shown = [strip_of(evaluation, each) for each in evaluation.sequences if each.images]
+        found["strips.pdf"] = pdf(shown, [tracker.name for tracker in evaluation.trackers])
     found["index.html"] = page(evaluation, listed, strips=strips).encode()
     found[RECORD] = _record(evaluation, [*found, RECORD]).encode()
     return found
@@ -113,11 +116,10 @@ def _record(evaluation: OtbEvaluation, names: Sequence[str]) -> str:
         "notes": list(evaluation.notes),
         "trackers": {
             tracker.name: {
-                "overall": _figures(tracker.mean(evaluation.names)),
-                "attributes": {
-                    name: _figures(tracker.mean(of)) for name, of in evaluation.attributes.items()
-                },
-                "sequences": {name: _figures(tracker.scores[name]) for name in evaluation.names},
+                "seeds": len(tracker.seeds),
+                "overall": _figures(tracker, evaluation.names),
+                "attributes": {name: _figures(tracker, of) for name, of in evaluation.attributes.items()},
+                "sequences": {name: _figures(tracker, [name]) for name in evaluation.names},
             }
             for tracker in evaluation.trackers
         },
@@ -126,17 +128,33 @@ def _record(evaluation: OtbEvaluation, names: Sequence[str]) -> str:
     return json.dumps(record, indent=1) + "\n"
 
 
-def _figures(score: Score) -> dict[str, Any]:
-    return {
-        "success_auc": round(score.auc, 9),
-        "precision_20": round(score.precision_20, 9),
-        "success_rate": round(score.success_rate, 9),
-        "normalised_precision_20": round(score.normalised_20, 9),
-        "fps": None if score.fps is None else round(score.fps, 3),
-        "breakdown": {name: round(value, 9) for name, value in asdict(score.breakdown).items()},
-        "success_curve": _rounded(score.success),
-        "precision_curve": _rounded(score.precision),
-    }
+_SCORES: dict[str, Callable[[Score], float]] = {
+    "success_auc": lambda score: score.auc,
+    "precision_20": lambda score: score.precision_20,
+    "success_rate": lambda score: score.success_rate,
+    "normalised_precision_20": lambda score: score.normalised_20,
+}
+"""What evaluation.json calls the scores."""
+
+
+def _figures(tracker: Tracked, names: Sequence[str]) -> dict[str, Any]:
+    """A tracker's means over sequences and seeds; of several seeds, also each one's scores and curves."""
+    mean = tracker.mean(names)
+    figures: dict[str, Any] = {name: round(measure(mean), 9) for name, measure in _SCORES.items()}
+    figures["speed"] = None if mean.speed is None else mean.speed.record()
+    figures["breakdown"] = {name: round(value, 9) for name, value in asdict(mean.breakdown).items()}
+    figures |= {"success_curve": _rounded(mean.success), "precision_curve": _rounded(mean.precision)}
+    if len(tracker.seeds) > 1:
+        deviations = {name: deviation(tracker.values(names, measure)) for name, measure in _SCORES.items()}
+        figures["deviations"] = {
+            name: round(value, 9) for name, value in deviations.items() if value is not None
+        }
+        figures["by_seed"] = [
+            {name: round(measure(score), 9) for name, measure in _SCORES.items()}
+            | {"success_curve": _rounded(score.success), "precision_curve": _rounded(score.precision)}
+            for score in tracker.by_seed(names)
+        ]
+    return figures
 
 
 def _rounded(curve: Floats) -> list[float]:
@@ -145,12 +163,17 @@ def _rounded(curve: Floats) -> list[float]:
 
 def _summary(evaluation: OtbEvaluation, folder: Path) -> list[str]:
     """The lines that the user sees at the end."""
-    means = [(tracker.name, tracker.mean(evaluation.names)) for tracker in evaluation.trackers]
-    width = max(len(name) for name, _ in means)
+    names = evaluation.names
+    means = [(tracker, tracker.mean(names)) for tracker in evaluation.trackers]
+    width = max(len(name_of(tracker)) for tracker, _ in means)
     lines = [evaluation.scope]
-    for name, mean in sorted(means, key=lambda item: -item[1].auc):
-        speed = "" if mean.fps is None else f", {speed_text(mean.fps)} frames/s"
-        lines.append(f"  {name:{width}}  success {mean.auc:.3f}, precision {mean.precision_20:.3f}{speed}")
+    for tracker, mean in sorted(means, key=lambda item: -item[1].auc):
+        success, precision = (
+            figure_text(tracker.values(names, _SCORES[score])) for score in ("success_auc", "precision_20")
+        )
+        lines.append(
+            f"  {name_of(tracker):{width}}  success {success}, precision {precision}{speed_words(mean.speed)}"
+        )
     lines += [f"  left out, {line}" for line in describe_absent(evaluation.absent)]
     lines += [f"  note: {note}" for note in evaluation.notes]
     return [*lines, f"written: {folder / 'index.html'}, and plots and tables beside it"]

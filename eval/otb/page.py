@@ -1,6 +1,5 @@
 """The page of an OTB evaluation: curves, tables, and each sequence's frames and overlaps."""
 
-from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 
@@ -10,11 +9,12 @@ from rpn2t.boxes import Floats
 from rpn2t.eval.otb import metrics
 from rpn2t.eval.otb.curves import PLOTS, breakdown_plot, plot
 from rpn2t.eval.otb.scores import OtbEvaluation
-from rpn2t.eval.otb.strips import can_draw, chosen_frames, picture
-from rpn2t.eval.report.page import image, render, table_html
+from rpn2t.eval.otb.strips import can_draw, strip_of
+from rpn2t.eval.otb.tables import name_of
+from rpn2t.eval.report.page import counted, image, render, table_html
+from rpn2t.eval.report.strips import chosen_frames, html
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
-from rpn2t.sequences.registry import describe_absent
 from rpn2t.sequences.target import ATTRIBUTES, Target
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 900, 130
@@ -29,24 +29,28 @@ def page(evaluation: OtbEvaluation, found: list[Table], *, strips: bool) -> str:
         found: its tables.
         strips: whether frames are shown, if there are any.
     """
-    lines = [f"left out of every mean, {line}" for line in describe_absent(evaluation.absent)]
     by_name = {table.name: table for table in found}
+    by_sequence = table_html(by_name["breakdown_sequences"], heading=False)
     sections = {
-        "Overall": _curves(evaluation, None) + table_html(found[0]),
-        "Breakdown": '<div class="plots">'
-        + image(breakdown_plot(evaluation), "where success is lost")
-        + f"</div>{table_html(by_name['breakdown'])}"
-        + f"<details><summary>By sequence</summary>{table_html(by_name['breakdown_sequences'])}</details>",
+        "Overall": _curves(evaluation, None) + table_html(by_name["overall"], heading=False),
+        "Where success is lost": '<div class="plots">'
+        + image(breakdown_plot(evaluation), "bars of the success that each tracker loses")
+        + f"</div>{table_html(by_name['breakdown'], heading=False)}"
+        + f"<details><summary>Lost by sequence</summary>{by_sequence}</details>",
         "Attributes": _attributes(evaluation, found),
-        "Sequences": '<div class="pair">'
-        + "".join(table_html(table) for table in found if table.name.startswith("sequences"))
-        + "</div>",
+        "Sequences": "".join(table_html(table) for table in found if table.name.startswith("sequences")),
         "Frames": '<p class="note">Success and precision by tracker; the ground truth is the thin white box; '
         "frames count from 0, the first one that is compared. Below, the overlap with the ground truth frame "
-        "by frame.</p>" + "".join(_sequences(evaluation, strips and can_draw(evaluation))),
+        f"by frame.{_which_seed(evaluation)}</p>"
+        + "".join(_sequences(evaluation, strips and can_draw(evaluation))),
     }
-    names = [tracker.name for tracker in evaluation.trackers]
-    return render("OTB evaluation", evaluation.scope, names, [*lines, *evaluation.notes], sections)
+    names = [name_of(tracker) for tracker in evaluation.trackers]
+    return render("OTB evaluation", evaluation.scope, names, evaluation.absent, evaluation.notes, sections)
+
+
+def _which_seed(evaluation: OtbEvaluation) -> str:
+    several = any(len(tracker.seeds) > 1 for tracker in evaluation.trackers)
+    return " Boxes and overlaps are those of a tracker's first seed." if several else ""
 
 
 def _curves(evaluation: OtbEvaluation, attribute: str | None) -> str:
@@ -63,7 +67,7 @@ def _attributes(evaluation: OtbEvaluation, found: list[Table]) -> str:
         return "<p>None of these sequences has an attribute.</p>"
     listed = "".join(table_html(table) for table in found if table.name.startswith("attributes"))
     plots = "".join(
-        f"<details><summary>{escape(ATTRIBUTES[name])} ({len(names)} sequences)</summary>"
+        f"<details><summary>{escape(ATTRIBUTES[name])} ({counted(len(names), 'sequence')})</summary>"
         f"{_curves(evaluation, name)}</details>"
         for name, names in evaluation.attributes.items()
     )
@@ -79,7 +83,7 @@ def _sequences(evaluation: OtbEvaluation, strips: bool) -> Iterator[str]:
         yield "<p>No frames: the root holds none for these sequences, or they were not asked for.</p>"
     first = evaluation.trackers[0]
     for target in sorted(evaluation.sequences, key=lambda each: first.scores[each.name].auc):
-        images = _strip(evaluation, target) if strips and target.images else ""
+        images = html(strip_of(evaluation, target)) if strips and target.images else ""
         yield (
             f'<section class="sequence" id="{escape(target.name)}"><h3>{escape(target.name)} '
             f"<small>{len(target)} frames {escape(' '.join(target.attributes))}</small></h3>"
@@ -96,14 +100,6 @@ def _scores(evaluation: OtbEvaluation, target: Target) -> str:
             f"<b>{score.auc:.3f}</b> / {score.precision_20:.3f}</li>"
         )
     return f'<ul class="scores" title="success / precision">{"".join(items)}</ul>'
-
-
-def _strip(evaluation: OtbEvaluation, target: Target) -> str:
-    images = []
-    for row in chosen_frames(len(target)):
-        data = b64encode(picture(evaluation, target, row)).decode()
-        images.append(f'<img src="data:image/jpeg;base64,{data}" alt="frame {row}" loading="lazy">')
-    return f'<div class="strip">{"".join(images)}</div>'
 
 
 def _overlap_plot(evaluation: OtbEvaluation, target: Target) -> str:

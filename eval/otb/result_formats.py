@@ -15,6 +15,7 @@ import numpy as np
 from rpn2t.boxes import Floats, from_one_based
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.mat_files import MatReader
+from rpn2t.eval.report.speed import Times, measured_times, times_at
 
 SUFFIXES = frozenset({".txt", ".mat", ".json"})
 """What the files end in."""
@@ -27,14 +28,14 @@ class Run:
     Attributes:
         boxes: (n, 4), 0-based.
         path: the file, for messages.
-        fps: frames a second, as a mean over the frames like got10k's; None if nothing says it.
+        times: of its frames; None if nothing says them.
         first: number of the image of the first box, if the file says it.
         notes: what a reader should know of it, in lines.
     """
 
     boxes: Floats
     path: Path
-    fps: float | None = None
+    times: Times | None = None
     first: int | None = None
     notes: tuple[str, ...] = ()
 
@@ -55,7 +56,7 @@ def runs_in(path: Path, matlab: MatReader) -> list[Run]:
         return _read_json(path)
     boxes = _read_text(path)
     try:
-        return [Run(boxes, path, _text_fps(path))]
+        return [Run(boxes, path, _text_times(path))]
     except InputError as error:
         return [Run(boxes, path, notes=(f"no speed: {error}",))]
 
@@ -102,8 +103,8 @@ def _numbers(words: list[str], path: Path, number: int) -> list[float]:
     return values
 
 
-def _text_fps(path: Path) -> float | None:
-    """Mean of 1 / seconds over the frames, from a file of times in got10k's or pytracking's place."""
+def _text_times(path: Path) -> Times | None:
+    """The seconds of the frames, from a file in got10k's or pytracking's place."""
     for file in (path.parent / "times" / f"{path.stem}_time.txt", path.parent / f"{path.stem}_time.txt"):
         if file.is_file():
             try:
@@ -114,8 +115,7 @@ def _text_fps(path: Path) -> float | None:
                 raise InputError(
                     f"{file}: not a list of seconds; remove it, or run the sequence again"
                 ) from error
-            seconds = seconds[seconds > 0]
-            return float(np.mean(1 / seconds)) if len(seconds) else None
+            return measured_times(seconds)
     return None
 
 
@@ -145,9 +145,9 @@ def _run_of(fields: Mapping[str, Any], path: Path) -> Run:
         raise InputError(f"{path}: its results are empty; remove the file, and run the sequence again")
     kind = str(fields.get("type", fields.get("transformType", "rect")))
     boxes = _rectangles(res, kind, fields.get("tmplsize"), path)
-    return Run(
-        from_one_based(boxes), path, _number(fields.get("fps")), _whole_number(fields.get("startFrame"))
-    )
+    fps = _number(fields.get("fps"))
+    times = None if fps is None else times_at(fps, len(boxes))
+    return Run(from_one_based(boxes), path, times, _whole_number(fields.get("startFrame")))
 
 
 def _array(value: Any, path: Path) -> Floats:

@@ -4,8 +4,9 @@ All trackers are compared on the same sequences, as published tables are (:mod:`
 that the root lacks is left out of every mean, too, and named.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from rpn2t.eval.otb.breakdown import Breakdown, break_down, mean_breakdown
 from rpn2t.eval.otb.mat_files import MatReader
 from rpn2t.eval.otb.result_formats import Run
 from rpn2t.eval.otb.tracker_files import TrackerFiles, align, choose_trackers, find_trackers
+from rpn2t.eval.report.speed import Speed, Times, joined, speed
+from rpn2t.eval.seeds import find_seeds
 from rpn2t.sequences.protocols import Protocol
 from rpn2t.sequences.registry import DataSet, find_dataset
 from rpn2t.sequences.target import ATTRIBUTES, Target
@@ -34,14 +37,14 @@ class Score:
         success: fraction of frames with overlap > 0, 0.05 ... 1.
         precision: fraction of frames whose centre is at most 0, 1 ... 50 px off.
         normalised: fraction of frames whose centre is at most 0, 0.01 ... 0.5 of the truth's sides off.
-        fps: frames a second; None if they were not measured.
+        speed: None if it was not measured.
         breakdown: where success is lost.
     """
 
     success: Floats
     precision: Floats
     normalised: Floats
-    fps: float | None
+    speed: Speed | None
     breakdown: Breakdown
 
     @property
@@ -66,30 +69,69 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """A tracker on the sequences that are compared.
+class SeedRuns:
+    """A tracker's runs with one seed, on the sequences that are compared.
 
     Attributes:
-        name: of the tracker.
         scores: target -> score.
+        times: target -> the times of its frames; None where they were not measured.
         boxes: target -> (n, 4) boxes as they are measured; only for OPE.
     """
 
-    name: str
     scores: Mapping[str, Score]
+    times: Mapping[str, Times | None]
     boxes: Mapping[str, Floats]
 
     def mean(self, names: Sequence[str]) -> Score:
-        """The mean over sequences; of speed, over those whose speed was measured."""
-        chosen = [self.scores[name] for name in names]
-        speeds = [score.fps for score in chosen if score.fps is not None]
-        return Score(
-            success=np.mean([score.success for score in chosen], axis=0),
-            precision=np.mean([score.precision for score in chosen], axis=0),
-            normalised=np.mean([score.normalised for score in chosen], axis=0),
-            fps=float(np.mean(speeds)) if speeds else None,
-            breakdown=mean_breakdown(score.breakdown for score in chosen),
-        )
+        """The mean over sequences. The speed is over those whose times are known."""
+        measured = speed([self.times[name] for name in names])
+        return _mean([self.scores[name] for name in names], measured)
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A tracker on the sequences that are compared: one run, or several with a seed each.
+
+    Attributes:
+        name: of the tracker.
+        seeds: its runs, at least one.
+    """
+
+    name: str
+    seeds: tuple[SeedRuns, ...]
+
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """Target -> score; the mean over the seeds."""
+        return {name: self.mean([name]) for name in self.seeds[0].scores}
+
+    @property
+    def boxes(self) -> Mapping[str, Floats]:
+        """Target -> the boxes that are drawn: those of the first seed. Only for OPE."""
+        return self.seeds[0].boxes
+
+    def mean(self, names: Sequence[str]) -> Score:
+        """The mean over sequences and seeds. The speed is over all frames whose times are known."""
+        measured = speed([seed.times[name] for seed in self.seeds for name in names])
+        return _mean(self.by_seed(names), measured)
+
+    def by_seed(self, names: Sequence[str]) -> list[Score]:
+        """The mean over sequences for each seed."""
+        return [seed.mean(names) for seed in self.seeds]
+
+    def values(self, names: Sequence[str], measure: Callable[[Score], float]) -> list[float]:
+        """A figure over sequences for each seed."""
+        return [measure(score) for score in self.by_seed(names)]
+
+
+def _mean(scores: Sequence[Score], measured: Speed | None) -> Score:
+    return Score(
+        success=np.mean([score.success for score in scores], axis=0),
+        precision=np.mean([score.precision for score in scores], axis=0),
+        normalised=np.mean([score.normalised for score in scores], axis=0),
+        speed=measured,
+        breakdown=mean_breakdown(score.breakdown for score in scores),
+    )
 
 
 @dataclass(frozen=True)
@@ -103,7 +145,7 @@ class OtbEvaluation:
         frames: how many first frames are compared; None for all.
         sequences: the compared targets, in their compared frames.
         absent: name -> why a sequence is left out.
-        trackers: in the order asked for.
+        trackers: in the order asked for, or RPN2T's own first. The first one is in front everywhere.
         attributes: name of each that is drawn -> the names of the compared sequences that have it.
         notes: what a reader should know of the input, in lines.
     """
@@ -122,6 +164,12 @@ class OtbEvaluation:
     def names(self) -> tuple[str, ...]:
         """The compared sequences' names."""
         return tuple(sequence.name for sequence in self.sequences)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is the benchmark's one pass over a whole data set, as published figures are."""
+        whole = len(self.sequences) == len(find_dataset(self.dataset.name).entries)
+        return whole and self.frames is None and self.experiment == "ope"
 
     @property
     def scope(self) -> str:
@@ -156,8 +204,14 @@ def compute(
         if name.upper() not in ATTRIBUTES:
             raise InputError(f"{name}: no attribute of OTB; there are {', '.join(ATTRIBUTES)}")
     opened = chosen.open(root, protocol)
-    files, notes = choose_trackers(find_trackers(results, chosen, experiment), trackers)
-    by_name = {each.name: each for each in files}
+    there = find_trackers(results, chosen, experiment)
+    seeds = find_seeds({
+        name: each.folder for name, each in there.items() if trackers or not each.ablation
+    })  # fmt: skip
+    files, notes = choose_trackers(there, seeds.expand(trackers), others=seeds.groups)
+    members = seeds.collect([each.name for each in files], trackers)
+    by_name = {each.name: each for each in files if any(each.name in names for names in members.values())}
+    notes += seeds.notes_on(members)
     with MatReader() as matlab:
         compared = compare(
             results,
@@ -180,7 +234,11 @@ def compute(
         # what has no truth is not measured
         sequences=tuple(target.head(frames).head(len(target.truth)) for target in compared.targets),
         absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
-        trackers=tuple(_tracked(name, found, experiment) for name, found in compared.results.items()),
+        trackers=tuple(
+            Tracked(tracker, tuple(_seed_runs(compared.results[name], experiment) for name in usable))
+            for tracker, names in members.items()
+            if (usable := [name for name in names if name in compared.results])
+        ),
         attributes=_attributes(compared.targets, attributes),
         notes=tuple(notes),
     )
@@ -200,7 +258,7 @@ class _Part:
 
     boxes: Floats
     truth: Floats
-    fps: float | None
+    times: Times | None
 
 
 @dataclass(frozen=True)
@@ -209,11 +267,13 @@ class _Result:
 
     Attributes:
         score: over all runs.
+        times: of its frames; None if they were not measured.
         boxes: of the first run, as they are measured.
         notes: what is odd in its files, in lines.
     """
 
     score: Score
+    times: Times | None
     boxes: Floats
     notes: tuple[str, ...]
 
@@ -237,13 +297,14 @@ def _result(
     runs = files.read(target.name, starts, matlab)
     if experiment == "ope":
         boxes = align(runs[0], target, protocol, frames)[: len(target.truth)]
-        parts = [_Part(boxes, target.truth[: len(boxes)], runs[0].fps)]
+        parts = [_Part(boxes, target.truth[: len(boxes)], runs[0].times)]
     else:
         parts = _parts(runs, compared, starts.values(), experiment)
-    score, measured = _measure(parts, protocol)
+    times = joined([part.times for part in parts])
+    score, measured = _measure(parts, times, protocol)
     notes = [note for run in runs for note in run.notes]
     notes += _beyond(runs, target, starts.values(), protocol)
-    return _Result(score, measured, (*notes, *_unusable(files.name, target.name, parts)))
+    return _Result(score, times, measured, (*notes, *_unusable(files.name, target.name, parts)))
 
 
 def _parts(runs: list[Run], target: Target, starts: Iterable[int], experiment: OtbExperiment) -> list[_Part]:
@@ -260,7 +321,7 @@ def _parts(runs: list[Run], target: Target, starts: Iterable[int], experiment: O
                 f"{run.path}: has {have} boxes, the run of {target.name} from frame {start} (from 0) on has "
                 f"{frames}; run it again"
             )
-        parts.append(_Part(run.boxes[: len(truth)], truth, run.fps))
+        parts.append(_Part(run.boxes[: len(truth)], truth, run.times))
     return parts
 
 
@@ -280,19 +341,18 @@ def _beyond(runs: list[Run], target: Target, starts: Iterable[int], protocol: Pr
     return [f"{run.path}: has {have} boxes for {frames} frames; the last {have - frames} are cut{others}"]
 
 
-def _measure(parts: list[_Part], protocol: Protocol) -> tuple[Score, Floats]:
+def _measure(parts: list[_Part], times: Times | None, protocol: Protocol) -> tuple[Score, Floats]:
     """The score of a sequence: the frames of all runs are counted together, as the toolkit counts them."""
     boxes = [metrics.as_tracked(part.boxes, part.truth, protocol) for part in parts]
     truths = [part.truth for part in parts]
     pairs = list(zip(boxes, truths, strict=True))
     overlaps = np.concatenate([metrics.overlaps(box, truth, protocol) for box, truth in pairs])
     errors = np.concatenate([metrics.centre_errors(box, truth, protocol) for box, truth in pairs])
-    speeds = [part.fps for part in parts if part.fps is not None]
     score = Score(
         success=metrics.success_curve(overlaps, protocol),
         precision=metrics.precision_curve(errors),
         normalised=metrics.normalised_precision(np.concatenate(boxes), np.concatenate(truths)),
-        fps=float(np.mean(speeds)) if speeds else None,
+        speed=speed([times]),
         breakdown=break_down(pairs, protocol),
     )
     return score, boxes[0]
@@ -305,9 +365,12 @@ def _unusable(tracker: str, target: str, parts: list[_Part]) -> list[str]:
     return [f"{tracker}: {bad} boxes of {target} are none (NaN, or without area)"] if bad else []
 
 
-def _tracked(name: str, found: Mapping[str, _Result], experiment: OtbExperiment) -> Tracked:
-    boxes = {target: each.boxes for target, each in found.items()} if experiment == "ope" else {}
-    return Tracked(name, {target: each.score for target, each in found.items()}, boxes)
+def _seed_runs(found: Mapping[str, _Result], experiment: OtbExperiment) -> SeedRuns:
+    return SeedRuns(
+        scores={target: each.score for target, each in found.items()},
+        times={target: each.times for target, each in found.items()},
+        boxes={target: each.boxes for target, each in found.items()} if experiment == "ope" else {},
+    )
 
 
 def _attributes(sequences: Sequence[Target], chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:

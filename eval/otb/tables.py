@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from rpn2t.eval.otb.scores import OtbEvaluation, Score
-from rpn2t.eval.report.published import ORIGIN, PARTIAL, Published, published
-from rpn2t.eval.report.tables import SPEED, Table, speed_text
-from rpn2t.sequences.registry import find_dataset
+from rpn2t.eval.otb.scores import OtbEvaluation, Score, Tracked
+from rpn2t.eval.report.published import ORIGIN, Published, published, without_figures
+from rpn2t.eval.report.speed import COLUMNS as SPEED_COLUMNS
+from rpn2t.eval.report.speed import RULE as SPEED_RULE
+from rpn2t.eval.report.speed import speed_cells
+from rpn2t.eval.report.spread import RULE as SEED_RULE
+from rpn2t.eval.report.spread import figure_text, seeds_text
+from rpn2t.eval.report.tables import Better, Table, best_in_columns, best_in_rows
 
 SCORES: dict[str, tuple[str, Callable[[Score], float]]] = {
     "success": ("Success (AUC)", lambda score: score.auc),
@@ -35,98 +39,143 @@ def tables(evaluation: OtbEvaluation, *, normalised: bool = False) -> list[Table
 
 def breakdown(evaluation: OtbEvaluation) -> Table:
     """A row for each tracker, best first: its success, and what it would be with a part of each box true."""
-    means = [(tracker.name, tracker.mean(evaluation.names)) for tracker in evaluation.trackers]
-    means.sort(key=lambda item: -item[1].auc)
+    rows = [
+        (name_of(tracker), *_breakdown_cells(tracker, evaluation.names)) for tracker in _ranked(evaluation)
+    ]
     return Table(
         name="breakdown",
         title=f"Where success is lost: {evaluation.scope}",
         header=("Tracker", *BREAKDOWN),
-        rows=tuple((name, *_breakdown_cells(mean)) for name, mean in means),
-        notes=(BREAKDOWN_RULES,),
+        rows=tuple(rows),
+        notes=(BREAKDOWN_RULES, *_rule(evaluation)),
+        best=best_in_columns(rows, {1: "higher", 5: "lower"}),
     )
 
 
 def breakdown_by_sequence(evaluation: OtbEvaluation) -> Table:
     """A row for each sequence and tracker; the sequences where the first tracker is worst come first."""
-    first = evaluation.trackers[0]
-    ordered = sorted(evaluation.sequences, key=lambda sequence: first.scores[sequence.name].auc)
     rows = tuple(
-        (sequence.name, tracker.name, *_breakdown_cells(tracker.scores[sequence.name]))
-        for sequence in ordered
+        (name, tracker.name, *_breakdown_cells(tracker, [name]))
+        for name in _worst_first(evaluation, lambda score: score.auc)
         for tracker in evaluation.trackers
     )
     title = f"Where success is lost, by sequence: {evaluation.scope}"
     header = ("Sequence", "Tracker", *BREAKDOWN)
-    return Table("breakdown_sequences", title, header, rows, (BREAKDOWN_RULES,))
+    return Table("breakdown_sequences", title, header, rows, (BREAKDOWN_RULES, *_rule(evaluation)))
 
 
-def _breakdown_cells(score: Score) -> tuple[str, ...]:
-    parts = score.breakdown
-    shares = (score.auc, parts.true_centre, parts.true_size, parts.true_aspect)
-    return (*map(_score, shares), f"{100 * parts.lost:.1f}")
+def _breakdown_cells(tracker: Tracked, names: Sequence[str]) -> tuple[str, ...]:
+    measures: tuple[Callable[[Score], float], ...] = (
+        lambda score: score.auc,
+        lambda score: score.breakdown.true_centre,
+        lambda score: score.breakdown.true_size,
+        lambda score: score.breakdown.true_aspect,
+    )
+    lost = tracker.values(names, lambda score: 100 * score.breakdown.lost)
+    return (*(figure_text(tracker.values(names, measure)) for measure in measures), figure_text(lost, 1))
 
 
 def overall(evaluation: OtbEvaluation, *, normalised: bool = False) -> Table:
-    """A row for each tracker, best first, and the published figures below."""
-    rows = []
-    for tracker in evaluation.trackers:
-        mean = tracker.mean(evaluation.names)
-        cells = [tracker.name, _score(mean.auc), _score(mean.precision_20), _score(mean.success_rate)]
-        cells += [_score(mean.normalised_20)] if normalised else []
-        rows.append((mean.auc, (*cells, speed_text(mean.fps), "measured here")))
-    rows.sort(key=lambda row: -row[0])
-    references = published(evaluation.dataset.name) if evaluation.experiment == "ope" else []
-    header = ["Tracker", "Success (AUC)", "Precision (20 px)", "Success rate (0.5)"]
-    header += ["Normalised precision (0.2)"] if normalised else []
-    notes = [SPEED]
+    """A row for each tracker, best first. The published figures are below, beside a whole data set only."""
+    columns: dict[str, Callable[[Score], float]] = {
+        "Success (AUC)": lambda score: score.auc,
+        "Precision (20 px)": lambda score: score.precision_20,
+        "Success rate (0.5)": lambda score: score.success_rate,
+    }
+    if normalised:
+        columns["Normalised precision (0.2)"] = lambda score: score.normalised_20
+    names = evaluation.names
+    rows = [
+        (
+            name_of(tracker),
+            *(figure_text(tracker.values(names, measure)) for measure in columns.values()),
+            *speed_cells(tracker.mean(names).speed),
+            "measured here",
+        )
+        for tracker in _ranked(evaluation)
+    ]
+    dataset = evaluation.dataset.name
+    references = published(dataset) if evaluation.is_whole else []
+    notes = [*_rule(evaluation), SPEED_RULE]
     notes += ["Normalised precision is no measure of OTB."] if normalised else []
     notes += _sources(references)
-    whole = len(evaluation.sequences) == len(find_dataset(evaluation.dataset.name).entries)
-    if references and not (whole and evaluation.frames is None):
-        notes.append(PARTIAL)
+    notes += without_figures("published.csv", dataset) if references else []
+    better: dict[int, Better] = {column: "higher" for column in range(1, len(columns) + 1)}
+    first_speed = len(columns) + 1
+    better |= {first_speed: "higher", first_speed + 1: "lower", first_speed + 2: "lower"}
+    blanks = ("",) * (len(columns) - 2 + len(SPEED_COLUMNS))
     return Table(
         name="overall",
         title=f"Overall: {evaluation.scope}",
-        header=(*header, "Frames/s", "Origin"),
-        rows=(*(row for _, row in rows), *(_reference(each, normalised) for each in references)),
+        header=("Tracker", *columns, *SPEED_COLUMNS, "Origin"),
+        rows=(*rows, *((each.tracker, each.success, each.precision, *blanks, ORIGIN) for each in references)),
         notes=tuple(notes),
         reference=len(references),
+        best=best_in_columns(rows, better),
     )
 
 
 def by_attribute(evaluation: OtbEvaluation, score: str) -> Table:
     """A row for each attribute, a column for each tracker."""
     title, measure = SCORES[score]
-    rows = [
-        (name, str(len(names)), *(_score(measure(tracker.mean(names))) for tracker in evaluation.trackers))
+    rows = tuple(
+        (name, str(len(names)), *_cells(evaluation, names, measure))
         for name, names in evaluation.attributes.items()
-    ]
-    header = ("Attribute", "Sequences", *(tracker.name for tracker in evaluation.trackers))
-    return Table(f"attributes_{score}", f"{title} by attribute: {evaluation.scope}", header, tuple(rows))
+    )
+    header = ("Attribute", "Sequences", *map(name_of, evaluation.trackers))
+    return Table(
+        name=f"attributes_{score}",
+        title=f"{title} by attribute: {evaluation.scope}",
+        header=header,
+        rows=rows,
+        notes=_rule(evaluation),
+        best=best_in_rows(rows, range(2, len(header))),
+    )
 
 
 def by_sequence(evaluation: OtbEvaluation, score: str) -> Table:
     """A row for each sequence, a column for each tracker; worst of the first tracker first."""
     title, measure = SCORES[score]
+    of = {sequence.name: sequence for sequence in evaluation.sequences}
+    rows = tuple(
+        (name, str(len(of[name])), " ".join(of[name].attributes), *_cells(evaluation, [name], measure))
+        for name in _worst_first(evaluation, measure)
+    )
+    header = ("Sequence", "Frames", "Attributes", *map(name_of, evaluation.trackers))
+    worst = f"The sequences where {evaluation.trackers[0].name} is worst come first."
+    return Table(
+        name=f"sequences_{score}",
+        title=f"{title} by sequence: {evaluation.scope}",
+        header=header,
+        rows=rows,
+        notes=(worst, *_rule(evaluation)),
+        best=best_in_rows(rows, range(3, len(header))),
+    )
+
+
+def name_of(tracker: Tracked) -> str:
+    """A tracker's name, and how many seeds its figures are means over."""
+    return f"{tracker.name}{seeds_text(len(tracker.seeds))}"
+
+
+def _rule(evaluation: OtbEvaluation) -> tuple[str, ...]:
+    """How seeds are counted, if a tracker has several."""
+    return (SEED_RULE,) if any(len(tracker.seeds) > 1 for tracker in evaluation.trackers) else ()
+
+
+def _ranked(evaluation: OtbEvaluation) -> list[Tracked]:
+    return sorted(evaluation.trackers, key=lambda tracker: -tracker.mean(evaluation.names).auc)
+
+
+def _worst_first(evaluation: OtbEvaluation, measure: Callable[[Score], float]) -> list[str]:
+    """The sequences' names; first come those on which the first tracker is worst."""
     first = evaluation.trackers[0]
-    ordered = sorted(evaluation.sequences, key=lambda sequence: measure(first.scores[sequence.name]))
-    rows = [
-        (
-            sequence.name,
-            str(len(sequence)),
-            " ".join(sequence.attributes),
-            *(_score(measure(tracker.scores[sequence.name])) for tracker in evaluation.trackers),
-        )
-        for sequence in ordered
-    ]
-    header = ("Sequence", "Frames", "Attributes", *(tracker.name for tracker in evaluation.trackers))
-    notes = (f"The sequences where {first.name} is worst come first.",)
-    return Table(f"sequences_{score}", f"{title} by sequence: {evaluation.scope}", header, tuple(rows), notes)
+    return sorted(evaluation.names, key=lambda name: measure(first.scores[name]))
 
 
-def _reference(each: Published, normalised: bool) -> tuple[str, ...]:
-    blanks = ("",) * (2 + normalised)  # no success rate, nothing normalised, no speed
-    return each.tracker, each.success, each.precision, *blanks, ORIGIN
+def _cells(evaluation: OtbEvaluation, names: Sequence[str], measure: Callable[[Score], float]) -> list[str]:
+    """A figure of every tracker."""
+    return [figure_text(tracker.values(names, measure)) for tracker in evaluation.trackers]
 
 
 def _sources(references: Sequence[Published]) -> list[str]:
@@ -135,7 +184,3 @@ def _sources(references: Sequence[Published]) -> list[str]:
     for each in references:
         by_source.setdefault(each.source, []).append(each.tracker)
     return [f"Published, {', '.join(names)}: {source}." for source, names in by_source.items()]
-
-
-def _score(value: float) -> str:
-    return f"{value:.3f}"

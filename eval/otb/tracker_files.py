@@ -17,7 +17,7 @@ Others belong to the sequences that they are called after.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,9 +133,14 @@ def find_trackers(
 
 
 def choose_trackers(
-    found: Mapping[str, TrackerFiles], names: Sequence[str]
+    found: Mapping[str, TrackerFiles], names: Sequence[str], others: Iterable[str] = ()
 ) -> tuple[list[TrackerFiles], list[str]]:
     """The named trackers in the order named. If none is named: all that are no ablations.
+
+    Args:
+        found: what there is.
+        names: which.
+        others: further names that could have been given, for messages.
 
     Returns:
         The trackers, and notes on what of theirs is left out.
@@ -149,7 +154,9 @@ def choose_trackers(
     for name in names or [each.name for each in found.values() if not each.ablation]:
         known = name if name in found else by_lower.get(name.lower())
         if known is None:
-            raise InputError(f"{name}: no results of such a tracker; there are {', '.join(found)}")
+            raise InputError(
+                f"{name}: no results of such a tracker; there are {', '.join((*others, *found))}"
+            )
         tracker = found[known]
         if tracker.other is None:
             chosen[known] = tracker

@@ -37,6 +37,11 @@ def style_of(number: int) -> Style:
     return Style(_COLOURS[colour], _DASHES[dash], _SVG_DASHES[dash], width)
 
 
+def tint(colour: str, share: float) -> str:
+    """A colour mixed with white, of which it keeps a share."""
+    return "#" + "".join(f"{round(255 + share * (value - 255)):02x}" for value in rgb(colour))
+
+
 def rgb(colour: str) -> tuple[int, int, int]:
     """#rrggbb as numbers."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

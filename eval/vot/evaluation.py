@@ -7,11 +7,14 @@ from typing import Any
 
 from rpn2t.eval.report.figures import saved
 from rpn2t.eval.report.output import RECORD, write
-from rpn2t.eval.report.page import image, render, table_html
+from rpn2t.eval.report.speed import speed, speed_words
+from rpn2t.eval.report.spread import deviation, figure_text
+from rpn2t.eval.report.strips import pdf
 from rpn2t.eval.vot.metrics import DataSetScore, SequenceScore
+from rpn2t.eval.vot.page import can_draw, page, strip_of
 from rpn2t.eval.vot.plots import ar_plot, eao_plot
 from rpn2t.eval.vot.scores import VotEvaluation, compute
-from rpn2t.eval.vot.tables import by_length, by_sequence, overall
+from rpn2t.eval.vot.tables import by_length, by_sequence, eao_text, name_of, overall
 from rpn2t.paths import typed_path
 from rpn2t.sequences.registry import describe_absent
 from rpn2t.system.files import require_writable
@@ -27,6 +30,7 @@ def evaluate(
     sequences: Sequence[str] = (),
     interval: tuple[int, int] | None = None,
     frames: int | None = None,
+    strips: bool = True,
     say: Callable[[str], None] = print,
 ) -> VotEvaluation:
     """Measure, draw and write everything; nothing is written if nothing can be compared.
@@ -40,6 +44,7 @@ def evaluate(
         sequences: which; all if none is named.
         interval: of the expected average overlap; None for the challenge's, or one by its rule.
         frames: how many first frames are compared; None for all.
+        strips: whether frames are shown, if the root has images.
         say: shows a line to the user.
 
     Raises:
@@ -56,11 +61,16 @@ def evaluate(
         interval=interval,
         frames=frames,
     )
-    write(_files(evaluation), folder)
+    write(_files(evaluation, strips=strips), folder)
     say(evaluation.scope)
     for name, measured in evaluation.ranked:
-        eao = "-" if measured.eao is None else f"{measured.eao:.3f}"
-        say(f"  {name}: EAO {eao}, accuracy {measured.accuracy:.3f}, robustness {measured.robustness:.3f}")
+        seeds = evaluation.by_seed[name]
+        accuracy = figure_text([each.accuracy for each in seeds])
+        robustness = figure_text([each.robustness for each in seeds])
+        say(
+            f"  {name_of(evaluation, name)}: EAO {eao_text(seeds) or '-'}, accuracy {accuracy}, "
+            f"robustness {robustness}{speed_words(measured.speed)}"
+        )
     for line in describe_absent(evaluation.absent):
         say(f"  left out, {line}")
     for note in evaluation.notes:
@@ -69,32 +79,24 @@ def evaluate(
     return evaluation
 
 
-def _files(evaluation: VotEvaluation) -> dict[str, bytes]:
+def _files(evaluation: VotEvaluation, *, strips: bool) -> dict[str, bytes]:
     """Every file of an evaluation: path within the output -> content."""
     figures = {"eao": eao_plot(evaluation), "ar": ar_plot(evaluation)}
-    listed = [overall(evaluation), by_sequence(evaluation), by_length(evaluation)]
-    files_of = {
+    tables = {
+        table.name: table for table in (overall(evaluation), by_sequence(evaluation), by_length(evaluation))
+    }
+    found = {
         f"{name}.{form}": saved(figure, form) for name, figure in figures.items() for form in ("pdf", "png")
     }
-    for table in listed:
-        files_of |= table.files()
-    pictures = "".join(
-        image(figure, name)
-        for name, figure in zip(("expected average overlap", "AR plot"), figures.values(), strict=True)
-    )
-    sections = {
-        "Overall": f'<div class="plots">{pictures}</div>{table_html(listed[0])}',
-        "Sequences": table_html(listed[1]),
-    }
-    notes = [
-        *(f"left out of every mean, {line}" for line in describe_absent(evaluation.absent)),
-        *evaluation.notes,
-    ]
-    files_of["index.html"] = render(
-        "VOT report", evaluation.scope, list(evaluation.trackers), notes, sections
-    ).encode()
-    files_of[RECORD] = _record(evaluation, [*files_of, RECORD]).encode()
-    return files_of
+    for table in tables.values():
+        found |= table.files()
+    if strips and can_draw(evaluation):
+        shown = [strip_of(evaluation, target) for target in evaluation.shown if target.images]
+        found["strips.pdf"] = pdf(shown, list(evaluation.trackers))
+    pictures = {"expected average overlap": figures["eao"], "AR plot": figures["ar"]}
+    found["index.html"] = page(evaluation, pictures, tables, strips=strips).encode()
+    found[RECORD] = _record(evaluation, [*found, RECORD]).encode()
+    return found
 
 
 def _record(evaluation: VotEvaluation, names: Sequence[str]) -> str:
@@ -109,7 +111,8 @@ def _record(evaluation: VotEvaluation, names: Sequence[str]) -> str:
         "notes": evaluation.notes,
         "trackers": {
             name: {
-                "overall": _overall_figures(measured),
+                "seeds": len(evaluation.seeds[name]),
+                "overall": _overall_figures(measured) | _seed_figures(evaluation.by_seed[name]),
                 "sequences": {
                     each: _figures(evaluation.trackers[name][each]) for each in evaluation.sequences
                 },
@@ -128,9 +131,22 @@ def _overall_figures(measured: DataSetScore) -> dict[str, Any]:
         "robustness": round(measured.robustness, 9),
         "failures_in_100_frames": round(measured.per_hundred, 9),
         "reliability": round(measured.reliability, 9),
-        "fps": None if measured.fps is None else round(measured.fps, 3),
+        "speed": None if measured.speed is None else measured.speed.record(),
         "eao_curve": [round(float(value), 9) for value in measured.curve],
     }
+
+
+def _seed_figures(seeds: Sequence[DataSetScore]) -> dict[str, Any]:
+    """Each seed's figures and their deviations; nothing if there is one seed."""
+    if len(seeds) < 2:
+        return {}
+    single = [_overall_figures(each) for each in seeds]
+    columns = {name: [each[name] for each in single] for name in ("eao", "accuracy", "robustness")}
+    deviations = {
+        name: None if None in values or (found := deviation(values)) is None else round(found, 9)
+        for name, values in columns.items()
+    }
+    return {"deviations": deviations, "by_seed": single}
 
 
 def _figures(measured: SequenceScore) -> dict[str, Any]:
@@ -139,5 +155,5 @@ def _figures(measured: SequenceScore) -> dict[str, Any]:
         "repetitions": measured.repetitions,
         "accuracy": round(measured.accuracy, 9),
         "failures": round(measured.failures, 9),
-        "fps": None if measured.fps is None else round(measured.fps, 3),
+        "speed": None if (found := speed([measured.times])) is None else found.record(),
     }

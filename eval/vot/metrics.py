@@ -23,6 +23,7 @@ import numpy as np
 
 from rpn2t.benchmark.vot_supervised import SupervisedRun
 from rpn2t.boxes import Floats
+from rpn2t.eval.report.speed import Speed, Times, joined, speed
 from rpn2t.sequences.vot_regions import Region, is_state, overlap
 
 BURN_IN = 10
@@ -61,7 +62,7 @@ class SequenceScore:
         failures: mean over the repetitions.
         fragments: of all repetitions.
         repetitions: how many there are.
-        fps: frames a second; None if they were not measured.
+        times: of the frames; None if they were not measured.
     """
 
     frames: int
@@ -69,7 +70,7 @@ class SequenceScore:
     failures: float
     fragments: tuple[Fragment, ...]
     repetitions: int
-    fps: float | None
+    times: Times | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class DataSetScore:
         curve: expected average overlap by length; entry n is that of frames 2 to n + 1.
         eao: the mean of the curve over the interval; None if nothing was tracked as long as the interval's
             lower end. If the curve ends within the interval, it is the mean up to there, as in the toolkit.
-        fps: frames a second; None if they were not measured.
+        speed: None if it was not measured.
     """
 
     accuracy: float
@@ -93,7 +94,7 @@ class DataSetScore:
     reliability: float
     curve: Floats
     eao: float | None
-    fps: float | None
+    speed: Speed | None
 
 
 def overlaps_of(run: SupervisedRun, truth: Sequence[Region], size: tuple[int, int]) -> Floats:
@@ -132,7 +133,7 @@ def fragments(run: SupervisedRun, overlaps: Floats) -> list[Fragment]:
 
 
 def score_sequence(
-    runs: Sequence[SupervisedRun], truth: Sequence[Region], size: tuple[int, int], fps: float | None
+    runs: Sequence[SupervisedRun], truth: Sequence[Region], size: tuple[int, int], times: Times | None
 ) -> SequenceScore:
     """Measure a tracker's repetitions over a sequence."""
     measured = [(run, overlaps_of(run, truth, size)) for run in runs]
@@ -142,7 +143,19 @@ def score_sequence(
         failures=float(np.mean([len(run.failures) for run in runs])),
         fragments=tuple(fragment for run, overlaps in measured for fragment in fragments(run, overlaps)),
         repetitions=len(runs),
-        fps=fps,
+        times=times,
+    )
+
+
+def mean_sequence(seeds: Sequence[SequenceScore]) -> SequenceScore:
+    """A tracker on a sequence, as the mean over its seeds."""
+    return SequenceScore(
+        frames=seeds[0].frames,
+        accuracy=float(np.mean([each.accuracy for each in seeds])),
+        failures=float(np.mean([each.failures for each in seeds])),
+        fragments=tuple(fragment for each in seeds for fragment in each.fragments),
+        repetitions=sum(each.repetitions for each in seeds),
+        times=joined([each.times for each in seeds]),
     )
 
 
@@ -210,7 +223,6 @@ def score_dataset(scores: Sequence[SequenceScore], interval: tuple[int, int]) ->
     curve = eao_curve([fragment for each in scores for fragment in each.fragments])
     low, high = interval
     typical = curve[low : high + 1]
-    speeds = [each.fps for each in scores if each.fps is not None]
     return DataSetScore(
         accuracy=float(np.average([each.accuracy for each in scores], weights=frames)),
         robustness=failures,
@@ -218,5 +230,32 @@ def score_dataset(scores: Sequence[SequenceScore], interval: tuple[int, int]) ->
         reliability=math.exp(-SENSITIVITY * failures / frames.mean()),
         curve=curve,
         eao=float(typical.mean()) if len(typical) else None,
-        fps=float(np.mean(speeds)) if speeds else None,
+        speed=speed([each.times for each in scores]),
     )
+
+
+def mean_dataset(seeds: Sequence[DataSetScore], measured: Speed | None) -> DataSetScore:
+    """A tracker on a data set, as the mean over its seeds.
+
+    Each seed has its own curve and its own EAO. The mean curve ends where the first of the curves ends.
+
+    Args:
+        seeds: one for each seed.
+        measured: the speed over all of them.
+    """
+    eaos = [each.eao for each in seeds if each.eao is not None]
+    return DataSetScore(
+        accuracy=float(np.mean([each.accuracy for each in seeds])),
+        robustness=float(np.mean([each.robustness for each in seeds])),
+        per_hundred=float(np.mean([each.per_hundred for each in seeds])),
+        reliability=float(np.mean([each.reliability for each in seeds])),
+        curve=np.mean(common_curves(seeds), axis=0),
+        eao=float(np.mean(eaos)) if len(eaos) == len(seeds) else None,
+        speed=measured,
+    )
+
+
+def common_curves(seeds: Sequence[DataSetScore]) -> list[Floats]:
+    """The seeds' curves of the expected average overlap, each as long as the shortest."""
+    shortest = min(len(each.curve) for each in seeds)
+    return [each.curve[:shortest] for each in seeds]

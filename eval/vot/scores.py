@@ -15,17 +15,21 @@ from rpn2t.benchmark.manifest import note_on_folder
 from rpn2t.benchmark.vot_supervised import SupervisedRun, ground_truth
 from rpn2t.errors import InputError
 from rpn2t.eval.comparison import compare
+from rpn2t.eval.report.speed import speed
 from rpn2t.eval.vot.metrics import (
     INTERVALS,
     DataSetScore,
     SequenceScore,
     eao_interval,
+    mean_dataset,
+    mean_sequence,
     score_dataset,
     score_sequence,
 )
-from rpn2t.eval.vot.tracker_files import find_trackers, frames_per_second, read_runs
+from rpn2t.eval.vot.tracker_files import find_trackers, read_runs, read_times
 from rpn2t.sequences.registry import DataSet, find_dataset
 from rpn2t.sequences.target import Target
+from rpn2t.sequences.vot_regions import Region
 
 _ANY_SIZE = (1 << 16, 1 << 16)
 """Taken for an image's size if there is no image: larger than any."""
@@ -39,7 +43,10 @@ class VotEvaluation:
         dataset: what was asked for.
         sequences: the names of those that are compared.
         absent: name -> why a sequence is left out.
-        trackers: name -> sequence -> score, in the order asked for.
+        shown: the compared sequences, in their compared frames.
+        seeds: tracker -> for each of its seeds, sequence -> score. Trackers are in the order asked for, or
+            RPN2T's own come first.
+        regions: tracker -> sequence -> what its first repetition with its first seed tracked.
         interval: of the expected average overlap.
         bounded: whether every sequence has images, outside of which no pixel counts.
         frames: how many first frames are compared; None for all.
@@ -49,7 +56,9 @@ class VotEvaluation:
     dataset: DataSet
     sequences: tuple[str, ...]
     absent: Mapping[str, str]
-    trackers: Mapping[str, Mapping[str, SequenceScore]]
+    shown: tuple[Target, ...]
+    seeds: Mapping[str, tuple[Mapping[str, SequenceScore], ...]]
+    regions: Mapping[str, Mapping[str, Sequence[Region]]]
     interval: tuple[int, int]
     bounded: bool = True
     frames: int | None = None
@@ -82,12 +91,35 @@ class VotEvaluation:
             notes += ["where there are no images, pixels to the right of them and below count, too"]
         return notes
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all frames of all sequences are compared, as in published figures."""
+        return self.frames is None and len(self.sequences) == len(self.dataset.entries)
+
+    @cached_property
+    def trackers(self) -> dict[str, dict[str, SequenceScore]]:
+        """Tracker -> sequence -> score, the mean over the seeds."""
+        return {
+            name: {each: mean_sequence([seed[each] for seed in seeds]) for each in self.sequences}
+            for name, seeds in self.seeds.items()
+        }
+
+    @cached_property
+    def by_seed(self) -> dict[str, list[DataSetScore]]:
+        """Tracker -> its score on the data set with each seed."""
+        return {
+            name: [score_dataset([seed[each] for each in self.sequences], self.interval) for seed in seeds]
+            for name, seeds in self.seeds.items()
+        }
+
     @cached_property
     def overall(self) -> dict[str, DataSetScore]:
-        """Tracker -> its score on the data set, in the order asked for."""
+        """Tracker -> its score on the data set, the mean over the seeds."""
         return {
-            name: score_dataset([scores[sequence] for sequence in self.sequences], self.interval)
-            for name, scores in self.trackers.items()
+            name: mean_dataset(
+                scores, speed([seed[each].times for seed in self.seeds[name] for each in self.sequences])
+            )
+            for name, scores in self.by_seed.items()
         }
 
     @property
@@ -126,7 +158,7 @@ def compute(
             absent[target.name] = str(error)
     if not targets:
         raise InputError(f"{root}: no sequence can be used ({'; '.join(list(absent.values())[:3])})")
-    folders, notes = find_trackers(results, chosen, trackers)
+    folders, members, notes = find_trackers(results, chosen, trackers)
     compared = compare(
         results,
         folders,
@@ -136,16 +168,28 @@ def compute(
     absent |= compared.absent
     for name, found in compared.results.items():
         notes += note_on_folder(name, folders[name].parent, chosen)
-        for _, odd in found.values():
-            notes += odd
+        for each in found.values():
+            notes += each.notes
+    usable = {
+        tracker: there
+        for tracker, names in members.items()
+        if (there := [name for name in names if name in compared.results])
+    }
     shown = [target.head(frames) for target in compared.targets]
     return VotEvaluation(
         dataset=whole,
         sequences=tuple(target.name for target in shown),
         absent={entry.name: absent[entry.name] for entry in chosen.entries if entry.name in absent},
-        trackers={
-            name: {target: score for target, (score, _) in found.items()}
-            for name, found in compared.results.items()
+        shown=tuple(shown),
+        seeds={
+            tracker: tuple(
+                {target: each.score for target, each in compared.results[name].items()} for name in names
+            )
+            for tracker, names in usable.items()
+        },
+        regions={
+            tracker: {target: each.regions for target, each in compared.results[names[0]].items()}
+            for tracker, names in usable.items()
         },
         interval=interval or _interval(chosen, shown, frames),
         bounded=all(target.images for target in shown),
@@ -160,10 +204,23 @@ def _interval(dataset: DataSet, targets: Sequence[Target], frames: int | None) -
     return challenge or eao_interval([len(target) for target in targets])
 
 
-def _measure(
-    folder: Path, target: Target, size: tuple[int, int], frames: int | None
-) -> tuple[SequenceScore, list[str]]:
-    """A tracker's score on a target, and notes on what is odd in its files.
+@dataclass(frozen=True)
+class _Result:
+    """A tracker's result on one sequence.
+
+    Attributes:
+        score: over all repetitions.
+        regions: of the first repetition.
+        notes: what is odd in its files, in lines.
+    """
+
+    score: SequenceScore
+    regions: Sequence[Region]
+    notes: tuple[str, ...]
+
+
+def _measure(folder: Path, target: Target, size: tuple[int, int], frames: int | None) -> _Result:
+    """Read a tracker's repetitions over a target and measure them.
 
     Raises:
         LookupError: it has no result.
@@ -181,12 +238,12 @@ def _measure(
         runs.append(SupervisedRun(run.regions[: len(truth)]))
     if not runs:
         raise LookupError("no result")
-    speed = None
+    times = None
     try:
-        speed = frames_per_second(folder, target.name)
+        times = read_times(folder, target.name)
     except InputError as error:
         notes.append(f"no speed: {error}")
-    return score_sequence(runs, truth, size, speed), notes
+    return _Result(score_sequence(runs, truth, size, times), runs[0].regions, tuple(notes))
 
 
 def _image_size(file: Path) -> tuple[int, int]:

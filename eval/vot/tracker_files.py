@@ -16,6 +16,8 @@ import numpy as np
 
 from rpn2t.benchmark.vot_supervised import SupervisedRun, read_run
 from rpn2t.errors import InputError
+from rpn2t.eval.report.speed import Times, measured_times
+from rpn2t.eval.seeds import find_seeds
 from rpn2t.paths import typed_path
 from rpn2t.sequences.registry import DataSet
 from rpn2t.sequences.vot_regions import FAILED, INITIALIZED, is_state
@@ -23,11 +25,12 @@ from rpn2t.sequences.vot_regions import FAILED, INITIALIZED, is_state
 
 def find_trackers(
     results: str | Path, dataset: DataSet, names: Sequence[str]
-) -> tuple[dict[str, Path], list[str]]:
+) -> tuple[dict[str, Path], dict[str, tuple[str, ...]], list[str]]:
     """The named trackers, or all if none is named.
 
     Returns:
-        Name -> its folder baseline/, and notes on trackers that are left out.
+        Name of the results -> their folder baseline/; tracker -> the names of its results, which are several
+        if it has several seeds (:mod:`rpn2t.eval.seeds`); and notes on what is left out.
 
     Raises:
         InputError: there is no such folder or tracker, a named tracker has two folders, or every one has.
@@ -45,14 +48,20 @@ def find_trackers(
             )
     if not found:
         raise InputError(f"{results}: holds no {dataset.store}/TRACKER/baseline/SEQUENCE/SEQUENCE_001.txt")
-    for name in names:
+    seeds = find_seeds({name: found[name].parent for name in sorted(found)})
+    wanted = seeds.expand(names)
+    for name in wanted:
         if name not in found:
-            raise InputError(f"{name}: no results of such a tracker; there are {', '.join(sorted(found))}")
+            known = ", ".join((*seeds.groups, *sorted(found)))
+            raise InputError(f"{name}: no results of such a tracker; there are {known}")
     for name, why in doubled.items():
-        if name in names or len(doubled) == len(found):
+        if name in wanted or len(doubled) == len(found):
             raise InputError(why)
     notes = [f"{name} is left out: {why}" for name, why in doubled.items() if not names]
-    return {name: found[name] for name in names or sorted(found) if name not in doubled}, notes
+    there = [name for name in wanted or sorted(found) if name not in doubled]
+    members = seeds.collect(there, names)
+    compared = {name: found[name] for each in members.values() for name in each}
+    return compared, members, [*notes, *seeds.notes_on(members)]
 
 
 def run_files(folder: Path, sequence: str) -> list[Path]:
@@ -104,8 +113,8 @@ def _check_order(file: Path, run: SupervisedRun) -> None:
         running = (running or started) and not failed
 
 
-def frames_per_second(folder: Path, sequence: str) -> float | None:
-    """The mean over a sequence's frames of 1 / seconds; None if there is no table of times.
+def read_times(folder: Path, sequence: str) -> Times | None:
+    """The times of a sequence's frames in all repetitions; None if there is no table of them.
 
     Raises:
         InputError: the table cannot be read.
@@ -120,5 +129,4 @@ def frames_per_second(folder: Path, sequence: str) -> float | None:
         raise InputError(f"{file}: {error.strerror}; make it readable, or remove it") from error
     except ValueError as error:
         raise InputError(f"{file}: not a table of seconds; remove it") from error
-    tracked = seconds[np.isfinite(seconds) & (seconds > 0)]
-    return float(np.mean(1 / tracked)) if len(tracked) else None
+    return measured_times(seconds.ravel())

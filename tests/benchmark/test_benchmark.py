@@ -21,6 +21,7 @@ from rpn2t.benchmark.otb_robustness import tre_starts
 from rpn2t.benchmark.runner import Task, perform
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli import main
+from rpn2t.eval.otb.scores import compute
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.sequences.registry import find_dataset
 from support import command, make_clip, set_options
@@ -354,6 +355,38 @@ def test_other_settings_are_refused_not_mixed(
     assert done.returncode == 2
     assert words in done.stderr
     assert texts(results(tmp_path, root, "mine")) == before
+
+
+def test_seeds_are_results_of_one_tracker(tmp_path: Path, root: Path, run: Run) -> None:
+    """From `benchmark`, to which a later command adds seeds, to what `evaluate` computes."""
+    asked = ["benchmark", root, "--tracker", "mytrackers:Seeded", "--sequences", "Good,Bad", "--seed", 5]
+    assert "seed 5): 0 runs are there, 2 to do" in run(*asked, "--seeds", 1).stdout
+    done = run(*asked, "--seeds", 2, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert "seeds 5, 6): 2 runs are there, 2 to do" in done.stdout
+    assert "Seeded-seed6: Bad: 6 frames" in done.stdout
+    for seed in (5, 6):
+        folder = results(tmp_path, root, f"Seeded-seed{seed}")
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert (manifest["seed_of"], manifest["identity"]["seed"]) == ("Seeded", seed)
+        assert sorted(manifest["runs"]) == ["Bad", "Good"]
+        assert texts(folder)["Good.txt"].splitlines()[1].startswith(f"{51 + seed}.000,")
+    (tracker,) = compute(root, tmp_path / "results", dataset=str(root), sequences=["Good", "Bad"]).trackers
+    assert (tracker.name, len(tracker.seeds)) == ("Seeded", 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--tracker", "mytrackers:Still", "--seeds", "3"], "mytrackers:Still takes no seed, so all runs"),
+        (["--tracker", "kcf", "--seeds", "2", "--seed", str(2**32 - 1)], "the last seed would be 4294967296"),
+    ],
+)
+def test_seeds_that_there_are_not_are_refused(root: Path, run: Run, arguments: list[str], words: str) -> None:
+    done = run("benchmark", root, *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_another_version_of_the_tracker_is_refused(tmp_path: Path, root: Path, run: Run) -> None:

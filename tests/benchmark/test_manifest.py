@@ -24,11 +24,24 @@ def test_a_manifest_that_does_not_know_its_folder_goes_on(tmp_path: Path) -> Non
     path.write_text(json.dumps({"identity": {"seed": 0}, "runs": {"A": {}}}))
     manifest = Manifest(path, {"seed": 0}, Path("/d1/clips"))
     manifest.write()
-    assert read_manifest(path) == {"identity": {"seed": 0}, "folder": "/d1/clips", "runs": {"A": {}}}
+    assert read_manifest(path) == {
+        "identity": {"seed": 0}, "folder": "/d1/clips", "seed_of": None, "runs": {"A": {}}
+    }  # fmt: skip
+
+
+def test_results_may_become_one_of_several_seeds_and_stay_it(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    Manifest(path, {"seed": 0}).add("A", {"frames": 3})
+    for asked in ("T", None):
+        manifest = Manifest(path, {"seed": 0}, seed_of=asked)
+        manifest.write()
+        assert read_manifest(path)["seed_of"] == "T"
+        assert manifest.runs == {"A": {"frames": 3}}
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "3", '{"runs": [1]}', '{"identity": 3}', '{"runs": {"A": 1}}', "[" * 9999]
+    "text",
+    ["", "[]", "3", '{"runs": [1]}', '{"identity": 3}', '{"runs": {"A": 1}}', '{"seed_of": 3}', "[" * 9999],
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "manifest.json"

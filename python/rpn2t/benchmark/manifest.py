@@ -18,9 +18,16 @@ class Manifest:
         identity: what decides the boxes: tracker, configuration, weights' checksums, seed, protocol, frames.
         runs: a record of each finished run: frames, seconds, machine, versions.
         folder: of the sequences; None for a data set that has a list.
+        seed_of: the tracker of which these results are one seed; None if they stand for themselves.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        identity: Mapping[str, Any],
+        folder: Path | None = None,
+        seed_of: str | None = None,
+    ) -> None:
         """Read the manifest if there is one; nothing is written yet.
 
         Raises:
@@ -29,6 +36,7 @@ class Manifest:
         """
         self._path = path
         self.folder = None if folder is None else str(folder)
+        self.seed_of = seed_of
         self.identity: dict[str, Any] = json.loads(json.dumps(identity))
         self.runs: dict[str, Any] = {}
         if path.exists():
@@ -55,6 +63,7 @@ class Manifest:
                 f"--name (if the folder was only moved, take its line out of {self._path.name})"
             )
         self.runs = found["runs"]
+        self.seed_of = self.seed_of or found["seed_of"]
 
     def add(self, run: str, record: Mapping[str, Any]) -> None:
         """Record a finished run, and write the file."""
@@ -67,7 +76,12 @@ class Manifest:
         Raises:
             InputError: it cannot be written.
         """
-        content = {"identity": self.identity, "folder": self.folder, "runs": self.runs}
+        content = {
+            "identity": self.identity,
+            "folder": self.folder,
+            "seed_of": self.seed_of,
+            "runs": self.runs,
+        }
         write_whole(self._path, json.dumps(content, indent=1) + "\n")
 
 
@@ -106,7 +120,7 @@ def _short(value: Any) -> str:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """What a manifest holds: ``identity``, ``folder`` (null if it does not say it) and ``runs``.
+    """What a manifest holds: ``identity``, ``folder``, ``seed_of`` (both null if it says none) and ``runs``.
 
     Raises:
         InputError: it cannot be read, or is no manifest.
@@ -116,7 +130,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {cure}") from error
-    content = {"identity": {}, "folder": None, "runs": {}} | (
+    content = {"identity": {}, "folder": None, "seed_of": None, "runs": {}} | (
         found if isinstance(found, dict) else {"runs": None}
     )
     identity, runs = content["identity"], content["runs"]
@@ -124,6 +138,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         isinstance(identity, dict)
         and isinstance(runs, dict)
         and all(isinstance(run, dict) for run in runs.values())
+        and isinstance(content["seed_of"], str | None)
     ):
         raise InputError(f"{path}: not a manifest; {cure}")
     return content

@@ -7,6 +7,7 @@
     RESULTS/OTB2015-SRE/TRACKER/Deer_left.txt   SRE: twelve runs, each from a shifted box
     RESULTS/OTB2015-ABLATION/ablate-full/Deer.txt  OPE by a variant of `rpn2t ablate`
     RESULTS/VOT2016/TRACKER/baseline/bag/bag_001.txt    VOT: a region a line, 0-based, or a state
+    RESULTS/OTB2015/TRACKER-seed0/              one of several seeds of TRACKER, as its manifest says
 
 otb50 and otb2013 are parts of otb100 and share its folder. Names are got10k's (Jogging.1, Human4). Every file
 is written whole or not at all, and a run's times before its boxes: a run is finished if its boxes are there.
@@ -67,6 +68,29 @@ def store_name(dataset: DataSet, experiment: Experiment) -> str:
 def ablations_of(dataset: DataSet) -> DataSet:
     """The data set with another store, for results of ablations: they lie apart from other trackers'."""
     return replace(dataset, store=f"{dataset.store}-ABLATION")
+
+
+def seed_folder(tracker: str, seed: int) -> str:
+    """The name of the folder of one of several seeds of a tracker.
+
+    People read the name. What evaluations go by is the manifest in the folder.
+    """
+    return f"{tracker}-seed{seed}"
+
+
+def seeds_of(experiment: Experiment, first: int, count: int) -> tuple[int, ...]:
+    """The seeds of several runs of a whole experiment.
+
+    VOT's repetitions within one run have seeds of their own, one after the other. There a run begins as many
+    seeds later as a sequence has repetitions, so that no two runs share one.
+
+    Args:
+        experiment: which.
+        first: the first run's seed.
+        count: how many runs.
+    """
+    step = REPETITIONS if experiment == "vot" else 1
+    return tuple(first + number * step for number in range(count))
 
 
 class ResultFolder:

@@ -12,7 +12,7 @@ flight, and the next one goes on with the rest.
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -188,9 +188,10 @@ def _made_with(tracker: FrameTracker | None) -> dict[str, Any]:
 
 
 class Benchmark:
-    """One tracker over one data set.
+    """One tracker over one data set, with one seed.
 
     Attributes:
+        title: of the results, for lines about several benchmarks.
         failed: task that failed since this object was made -> why.
         finished: how many runs are there, with those of earlier benchmarks.
         left: the tasks to do, as far as they are known.
@@ -207,6 +208,7 @@ class Benchmark:
         repetitions: int,
     ) -> None:
         """Look at what is there and what is left to do; nothing runs yet."""
+        self.title = folder.path.name
         self._spec = spec
         self._folder = folder
         self._manifest = manifest
@@ -224,37 +226,7 @@ class Benchmark:
         """Frames of the runs that are known to be left."""
         return sum(len(task) for task in self.left)
 
-    def execute(self, client: Client, watcher: Watcher, interruption: Interruption) -> None:
-        """Run what is left, and write each result as it comes.
-
-        Raises:
-            InputError: a result cannot be written.
-            Interrupted: a signal came; the finished runs are written.
-        """
-        topic = f"rpn2t-{os.getpid()}-{id(self)}"
-        client.subscribe_topic(topic, lambda event: watcher.frames(event[1]["task"], event[1]["frames"]))
-        # Long ones first: the other workers then wait less for the last one.
-        order = sorted(self.left, key=len, reverse=True)
-        tasks = {self._submit(client, task, topic): task for task in order}
-        coming = as_completed(list(tasks), raise_errors=False)
-        while True:
-            with interruption.allowed():
-                future = next(coming, None)
-            if future is None:
-                return
-            task = tasks.pop(future)
-            outcome = _outcome(future)
-            for more in self._keep(task, outcome):
-                following = self._submit(client, more, topic)
-                tasks[following] = more
-                coming.add(following)
-            watcher.done(task.name, len(task), outcome.error)
-            future.release()
-
-    def _submit(self, client: Client, task: Task, topic: str) -> Future:
-        return client.submit(perform, task, topic, pure=False)
-
-    def _keep(self, task: Task, outcome: Outcome) -> list[Task]:
+    def keep(self, task: Task, outcome: Outcome) -> list[Task]:
         """Write a result; returns the tasks that become due with it."""
         if outcome.error is not None:
             self.failed[task.name] = outcome.error
@@ -308,6 +280,63 @@ class Benchmark:
 
     def _is_done(self, task: Task) -> bool:
         return self._folder.boxes(task.target.entry, task.label).exists()
+
+
+def execute(
+    benchmarks: Sequence[Benchmark], client: Client, watcher: Watcher, interruption: Interruption
+) -> None:
+    """Run what is left of several benchmarks, and write each result as it comes.
+
+    Their tasks are mixed: no worker waits for the end of one benchmark before it begins with the next.
+
+    Raises:
+        InputError: a result cannot be written.
+        Interrupted: a signal came; the finished runs are written.
+    """
+    listeners = {each: _listen(each, client, watcher, several=len(benchmarks) > 1) for each in benchmarks}
+    # Long ones first: the other workers then wait less for the last one.
+    order = sorted(
+        ((each, task) for each in benchmarks for task in each.left), key=lambda pair: -len(pair[1])
+    )
+    tasks = {_submit(client, task, listeners[each].topic): (each, task) for each, task in order}
+    coming = as_completed(list(tasks), raise_errors=False)
+    while True:
+        with interruption.allowed():
+            future = next(coming, None)
+        if future is None:
+            return
+        benchmark, task = tasks.pop(future)
+        outcome = _outcome(future)
+        for more in benchmark.keep(task, outcome):
+            following = _submit(client, more, listeners[benchmark].topic)
+            tasks[following] = benchmark, more
+            coming.add(following)
+        watcher.done(listeners[benchmark].name(task.name), len(task), outcome.error)
+        future.release()
+
+
+@dataclass(frozen=True)
+class _Listener:
+    """Where the workers report on a benchmark, and what its tasks are called before the watcher."""
+
+    topic: str
+    prefix: str
+
+    def name(self, task: str) -> str:
+        return f"{self.prefix}{task}"
+
+
+def _listen(benchmark: Benchmark, client: Client, watcher: Watcher, *, several: bool) -> _Listener:
+    listener = _Listener(f"rpn2t-{os.getpid()}-{id(benchmark)}", f"{benchmark.title}: " if several else "")
+    client.subscribe_topic(
+        listener.topic,
+        lambda event: watcher.frames(listener.name(event[1]["task"]), event[1]["frames"]),
+    )
+    return listener
+
+
+def _submit(client: Client, task: Task, topic: str) -> Future:
+    return client.submit(perform, task, topic, pure=False)
 
 
 def _outcome(future: Future) -> Outcome:

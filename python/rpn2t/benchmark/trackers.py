@@ -71,9 +71,18 @@ class TrackerSpec:
         if self.tracker in BASELINES:
             return OpenCVTracker(self.tracker, seed)
         made = _load_class(self.tracker)
-        wants_seed = "seed" in inspect.signature(made).parameters
-        tracker: FrameTracker = made(seed=seed) if wants_seed else made()
+        tracker: FrameTracker = made(seed=seed) if _wants_seed(made) else made()
         return tracker
+
+    @property
+    def takes_seed(self) -> bool:
+        """Whether another seed can give other boxes.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        known = self.tracker == "rpn2t" or self.tracker in BASELINES
+        return known or _wants_seed(_load_class(self.tracker))
 
     def identity(self) -> dict[str, Any]:
         """What decides its boxes, for a manifest: settings, versions, checksums.
@@ -165,6 +174,10 @@ def _opencv_constructor(name: str) -> Any:
         f"--tracker {name}: this OpenCV ({cv2.__version__}) was built without it; "
         "install opencv-contrib-python-headless"
     )
+
+
+def _wants_seed(made: Any) -> bool:
+    return "seed" in inspect.signature(made).parameters
 
 
 def _load_class(spec: str) -> Any:

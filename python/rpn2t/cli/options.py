@@ -195,6 +195,14 @@ _RUNNING_OPTIONS = (
         RUN, "--frames", type=click.IntRange(min=2), metavar="N", help="Run only the first N frames of each."
     ),
     grouped_option(
+        RUN,
+        "--seeds",
+        type=click.IntRange(1, 100),
+        metavar="N",
+        help="Run N seeds, from --seed on, each into a folder NAME-seedS. `rpn2t evaluate` shows them as one "
+        "tracker, with mean and spread.  [default: one seed, in NAME]",
+    ),
+    grouped_option(
         _PLACE,
         "--workers",
         type=click.IntRange(min=1),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Figure", "Line2D", "PdfPages", "Rectangle", "plain"]
+__all__ = ["Figure", "Line2D", "PdfPages", "Polygon", "Rectangle", "plain"]
 
 
 def _import_matplotlib() -> ModuleType:
@@ -38,7 +38,7 @@ matplotlib = _import_matplotlib()
 from matplotlib.backends.backend_pdf import PdfPages  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Rectangle  # noqa: E402
+from matplotlib.patches import Polygon, Rectangle  # noqa: E402
 
 
 @contextmanager

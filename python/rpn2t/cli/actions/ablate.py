@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from rpn2t.benchmark.result_files import ResultFolder, ablations_of
+from rpn2t.benchmark.result_files import ablations_of
 from rpn2t.benchmark.variants import Variant, find_variants
-from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over
+from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over, seed_places
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.ablation import ablation_table, measure
@@ -57,18 +57,23 @@ def _folder(variant: Variant) -> str:
 def _write_table(
     options: BenchmarkOptions, dataset: DataSet, targets: tuple[Target, ...], variants: Iterable[Variant]
 ) -> None:
-    folders = {each: ResultFolder(options.results, dataset, "ope", _folder(each)) for each in variants}
+    places = {each: seed_places(options, dataset, _folder(each)) for each in variants}
     protocol = as_protocol(options.protocol)
-    found = {variant: measure(folder, targets, protocol) for variant, folder in folders.items()}
-    found = {variant: measured for variant, measured in found.items() if measured}
+    found = {
+        variant: [measure(folder, targets, protocol) for folder in seeds.values()]
+        for variant, seeds in places.items()
+    }
+    found = {variant: seeds for variant, seeds in found.items() if all(seeds)}
     if not found:
         return
+    first = next(iter(places.values()))
+    how = f"seed{'s' * (len(first) > 1)} {', '.join(map(str, first))}"
     frames = f", first {options.frames} frames" if options.frames else ""
-    table = ablation_table(found, dataset.name, f"{frames}, {options.protocol} protocol, seed {options.seed}")
+    table = ablation_table(found, dataset.name, f"{frames}, {options.protocol} protocol, {how}")
     if table is None:
         say("no sequence has results of every variant yet; there is no table")
         return
-    place = next(iter(folders.values())).path.parent
+    place = next(iter(first.values())).path.parent
     write_whole(place / "ablation.md", table.markdown())
     write_whole(place / "ablation.csv", table.csv())
     say(table.markdown())

@@ -72,5 +72,6 @@ def _evaluate_vot(options: EvaluateOptions, place: str) -> None:
         trackers=words(options.trackers or ""),
         sequences=words(options.sequences or ""),
         frames=options.frames,
+        strips=not options.no_strips,
         say=say,
     )

@@ -29,9 +29,10 @@ def ablate(**options: Any) -> None:
 
     Each variant is a benchmark of its own, called ablate-NAME, in a folder apart: RESULTS/OTB2015-ABLATION.
     `rpn2t evaluate` compares it only if --trackers names it. Like `rpn2t benchmark`, it goes on where it
-    was stopped. At the end a table compares the variants that have results, on the sequences that all of
-    them have. The table is also written to ablation.md and ablation.csv beside the results. For a first look
-    give `--config quarter --frames 40`. Here --mode auto means paper mode on any device.
+    was stopped, and --seeds N runs N seeds of each. At the end a table compares the variants that have
+    results, on the sequences that all of them have. The table is also written to ablation.md and
+    ablation.csv beside the results. For a first look give `--config quarter --frames 40`. Here --mode auto
+    means paper mode on any device.
     """
     from rpn2t.cli.actions.ablate import run_ablation
     from rpn2t.cli.actions.benchmark import BenchmarkOptions

@@ -50,8 +50,13 @@ def benchmark(**options: Any) -> None:
     \b
     Examples:
       rpn2t benchmark otb100 --root /data/OTB --mode paper --config quarter
+      rpn2t benchmark otb100 --root /data/OTB --mode fast --seeds 3
       rpn2t benchmark otb2013 --root /data/OTB --tracker csrt --experiment tre
       rpn2t benchmark vot2016 --root /data/VOT2016 --tracker mytrackers:Fast --name fast-7
+
+    --seeds N runs N seeds as one benchmark. Their manifests say that they belong together, and
+    `rpn2t evaluate` shows their mean and spread. For VOT the next seed is 15 later, because a run's
+    repetitions have seeds of their own.
 
     A finished run is never repeated. After Ctrl-C, a crash or a power cut the same command goes on, and
     only the runs in progress are lost. Results made with other settings, weights or seeds are not mixed:

@@ -22,7 +22,7 @@ from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS, Command
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Compare only the first N frames.")
 @click.option("--experiment", type=EXPERIMENTS, default="ope", show_default=True, help="Which one of OTB's.")
 @click.option("--normalised", is_flag=True, help="Add normalised precision, which OTB itself does not have.")
-@click.option("--no-strips", is_flag=True, help="Show no frames.")
+@click.option("--no-strips", is_flag=True, help="Show no frames of the sequences.")
 @PROTOCOL
 def evaluate(**options: Any) -> None:
     """Measure trackers' results on DATASET: curves, tables and a page to open.
@@ -31,6 +31,9 @@ def evaluate(**options: Any) -> None:
     rpn2t evaluate otb100 --root /data/OTB --trackers RPN2T,CSRT
     rpn2t evaluate vot2016 --root /data/VOT2016
     rpn2t evaluate my/sequences --frames 40
+
+    Seeds of one tracker (`rpn2t benchmark --seeds`) are shown as one, with mean and standard deviation.
+    The first of --trackers is in front in every plot; without --trackers, RPN2T is.
 
     For OTB it writes precision and success plots, overall and for each attribute (PDF and PNG), tables (CSV,
     Markdown and LaTeX), strips of frames, and index.html with all of it. Results of other trackers are read
