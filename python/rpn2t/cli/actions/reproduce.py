@@ -1,0 +1,343 @@
+"""What ``rpn2t reproduce`` does: fetch what is missing, run what is left, draw what was measured."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rpn2t.benchmark.cluster import connected, worker_threads
+from rpn2t.cli.actions.benchmark import BenchmarkOptions, run_over
+from rpn2t.cli.chosen_tracker import TrackerOptions
+from rpn2t.cli.console import duration, say
+from rpn2t.errors import InputError, one_line
+from rpn2t.paths import typed_path
+from rpn2t.reproduce import fetching
+from rpn2t.reproduce.conditions import Conditions, best_weights
+from rpn2t.reproduce.exhibits import EXHIBITS, Exhibit, find_exhibits
+from rpn2t.reproduce.facts import facts
+from rpn2t.reproduce.jobs import Job, jobs_of, lacking_of, without_repeats
+from rpn2t.reproduce.measured import Measured
+from rpn2t.reproduce.pace import FRAMES, SIDE, SIZE, Pace, measure_pace, time_of
+from rpn2t.reproduce.page import Section, page
+from rpn2t.reproduce.pdf import as_pdf
+from rpn2t.reproduce.places import PROTOCOL, require_known
+from rpn2t.sequences.registry import describe_absent
+from rpn2t.system.container import command
+from rpn2t.system.files import exclusive, require_writable, write_whole
+
+RECORD = "reproduction.json"
+"""What was made in a folder, so that a later report keeps it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceOptions:
+    """The command line of ``rpn2t reproduce``, as it was typed."""
+
+    part: str
+    root: str
+    output: str
+    name: str | None
+    quick: bool
+    sequences: str | None
+    beside: str | None
+    dry_run: bool
+    yes: bool
+    no_fetch: bool
+    mode: str
+    weights: str | None
+    seed: int
+    device: str
+    settings: tuple[str, ...]
+    workers: int
+    threads: int | None
+    scheduler: str | None
+    seeds: int | None = None
+
+
+def run_reproduce(options: ReproduceOptions) -> None:
+    """Make parts of the paper's evaluation again, and write the report.
+
+    Raises:
+        InputError: an input cannot be used, or there is nothing to make a part of.
+        SystemExit: 1 if sequences failed, 128 + the signal that stopped the run.
+    """
+    exhibits = find_exhibits(options.part)
+    conditions = _conditions(options)
+    require_known(conditions.sequences, ("otb100", "vot2016"))
+    folder = typed_path(options.output) / (options.name or conditions.name)
+    if not options.dry_run:
+        require_writable(folder, "--output")
+    tracker = _tracker(options, conditions)
+    spec = tracker.spec()
+    spec.identity()  # weights that are not there are the first thing to hear of
+    measured = Measured(
+        typed_path(options.root), folder / "results", conditions, spec, _words(options.beside)
+    )
+    say(f"{options.part}: {conditions.banner}")
+    if options.dry_run:
+        _dry_run(options, exhibits, measured)
+        return
+    _fetch_missing(options, exhibits, measured)
+    _say_missing(exhibits, measured)
+    with exclusive(folder / ".lock", "--output", f"{folder}: another run is writing there; wait for it"):
+        failed = _make(options, tracker, exhibits, measured, folder)
+    if failed:
+        raise SystemExit(1)
+
+
+def _conditions(options: ReproduceOptions) -> Conditions:
+    return Conditions(
+        mode=options.mode,
+        weights=options.weights or best_weights(),
+        seed=options.seed,
+        seeds=options.seeds,
+        quick=options.quick,
+        changed=options.settings,
+        sequences=_words(options.sequences),
+    )
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
+def _tracker(options: ReproduceOptions, conditions: Conditions) -> TrackerOptions:
+    return TrackerOptions(
+        mode=conditions.mode,
+        seed=conditions.seed,
+        device=options.device,
+        weights=conditions.weights,
+        settings=conditions.settings,
+    )
+
+
+# What is there, and what is fetched
+
+
+def _fetch_missing(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Measured) -> None:
+    """Fetch the sequences that are missing, after a question.
+
+    A quick look takes what is there, unless sequences are named.
+
+    Raises:
+        InputError: nobody can be asked, or nothing is there at all.
+    """
+    wanted = [] if options.no_fetch or _takes_what_is_there(options) else _plans(exhibits, measured)
+    if wanted:
+        size = sum(plan.bytes for plan in wanted)
+        what = f"{sum(plan.count for plan in wanted)} sequences are missing, {size / 1e9:.1f} GB to fetch"
+        if options.yes or _agreed(what, measured):
+            for plan in wanted:
+                plan.fetch(say)
+    data = {run.dataset for exhibit in exhibits for run in exhibit.runs}
+    if data and not any(measured.place(name).targets for name in data):
+        raise InputError(_nothing_there(sorted(data), measured))
+
+
+def _takes_what_is_there(options: ReproduceOptions) -> bool:
+    return options.quick and options.sequences is None
+
+
+def _plans(exhibits: Sequence[Exhibit], measured: Measured) -> list[fetching.Plan]:
+    """What could be fetched, for each data set of which something is missing."""
+    names = sorted({run.dataset for exhibit in exhibits for run in exhibit.runs})
+    plans = []
+    for name in names:
+        place = measured.place(name)
+        if place.absent and (plan := fetching.plan(name, place)) is not None and plan.count:
+            plans.append(plan)
+    return plans
+
+
+def _agreed(what: str, measured: Measured) -> bool:
+    """Whether the person at the terminal wants it fetched.
+
+    Raises:
+        InputError: there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise InputError(
+            f"{what} into {measured.root}, and nobody is there to be asked: --yes fetches them, "
+            "--no-fetch goes on with what is there"
+        )
+    import click
+
+    return click.confirm(f"{what} into {measured.root}. Fetch them?", default=True)
+
+
+def _nothing_there(names: Sequence[str], measured: Measured) -> str:
+    places = " and ".join(f"{name} in {measured.place(name).root}" for name in names)
+    cure = "`rpn2t datasets` says how they have to lie"
+    if measured.conditions.sequences:
+        cure = "--sequences names none that are there"
+    return f"--root {measured.root}: there is no sequence to run, looked for {places}; {cure}"
+
+
+def _say_missing(exhibits: Sequence[Exhibit], measured: Measured) -> None:
+    for name in sorted({run.dataset for exhibit in exhibits for run in exhibit.runs}):
+        place = measured.place(name)
+        say(f"{name}: {place.count} in {place.root}")
+        if measured.conditions.sequences and not place.targets:
+            continue
+        for line in describe_absent(place.absent):
+            say(f"  left out, {line}")
+    for exhibit in exhibits:
+        for variant, why in lacking_of(exhibit, measured).items():
+            say(f"{exhibit.name}: {variant} is left out: {why}")
+
+
+# Running and drawing
+
+
+def _make(
+    options: ReproduceOptions,
+    tracker: TrackerOptions,
+    exhibits: Sequence[Exhibit],
+    measured: Measured,
+    folder: Path,
+) -> bool:
+    """Run and draw each exhibit, and write the page after each; returns whether sequences failed."""
+    earlier = _earlier(folder)
+    sections = {
+        each: _draw(each, measured) for each in EXHIBITS if each.name in earlier and each not in exhibits
+    }
+    failed = False
+    for exhibit in exhibits:
+        for job in jobs_of(exhibit, measured):
+            failed |= _run(options, tracker, job, measured)
+        sections[exhibit] = _draw(exhibit, measured)
+        html = _page(measured, [sections[each] for each in EXHIBITS if each in sections])
+        write_whole(folder / "index.html", html)
+        parts = [each.name for each in EXHIBITS if each in sections]
+        write_whole(folder / RECORD, json.dumps({"parts": parts}) + "\n")
+        say(f"{exhibit.name}: {sections[exhibit].why or 'drawn'}")
+    try:
+        write_whole(folder / "report.pdf", as_pdf(html))
+    except InputError as error:
+        say(f"note: {error}", error=True)
+        say(f"written: {folder / 'index.html'}")
+    else:
+        say(f"written: {folder / 'index.html'} and report.pdf")
+    return failed
+
+
+def _run(options: ReproduceOptions, tracker: TrackerOptions, job: Job, measured: Measured) -> bool:
+    """Run what is left of a job; returns whether sequences failed."""
+    asked = _benchmark(options, tracker, job, measured)
+    try:
+        run_over(asked, job.spec, job.place.dataset, job.targets, job.name)
+    except SystemExit as stop:
+        if stop.code != 1:
+            raise
+        return True  # they were named, and the other jobs can still run
+    return False
+
+
+def _benchmark(
+    options: ReproduceOptions, tracker: TrackerOptions, job: Job, measured: Measured
+) -> BenchmarkOptions:
+    """The same as a command line of ``rpn2t benchmark``."""
+    known = {each.name for each in fields(BenchmarkOptions)}
+    several: dict[str, Any] = {"seeds": options.seeds} if "seeds" in known else {}
+    return BenchmarkOptions(
+        **{each.name: getattr(tracker, each.name) for each in fields(TrackerOptions)},
+        dataset=job.place.dataset.name,
+        root=str(job.place.root),
+        results=str(measured.results),
+        name=job.name,
+        experiment="ope",
+        sequences=None,
+        frames=measured.conditions.frames,
+        repetitions=measured.conditions.repetitions,
+        workers=options.workers,
+        threads=options.threads,
+        scheduler=options.scheduler,
+        protocol=PROTOCOL,
+        **several,
+    )
+
+
+def _draw(exhibit: Exhibit, measured: Measured) -> Section:
+    try:
+        return Section(exhibit, exhibit.draw(measured))
+    except InputError as error:
+        return Section(exhibit, None, str(error))
+
+
+def _page(measured: Measured, sections: Sequence[Section]) -> str:
+    shown = [each.exhibit for each in sections]
+    return page(measured.conditions, facts(measured, shown, _command(measured, shown)), sections)
+
+
+def _command(measured: Measured, shown: Sequence[Exhibit]) -> str:
+    """The command that makes such a report."""
+    conditions = measured.conditions
+    part = shown[0].name if len(shown) == 1 else "all"
+    words = ["reproduce", part, "--root", str(measured.root), "--mode", conditions.mode]
+    words += ["--weights", conditions.weights, *["--quick"] * conditions.quick]
+    words += ["--seed", str(conditions.seed)] * (conditions.seed > 0)
+    words += ["--sequences", ",".join(conditions.sequences)] * bool(conditions.sequences)
+    words += [word for each in conditions.changed for word in ("--set", each)]
+    return f"{command()} {shlex.join(words)}"
+
+
+def _earlier(folder: Path) -> list[str]:
+    """The parts that were made in a folder before."""
+    try:
+        return [str(name) for name in json.loads((folder / RECORD).read_text(encoding="utf-8"))["parts"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+# What would run
+
+
+def _dry_run(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Measured) -> None:
+    """Say what would be fetched and run, and about how long it would take."""
+    _say_missing(exhibits, measured)
+    if not options.no_fetch and not _takes_what_is_there(options):
+        for plan in _plans(exhibits, measured):
+            say(f"{plan.dataset}: {plan.count} sequences would be fetched, {plan.bytes / 1e9:.1f} GB")
+    jobs = without_repeats(job for exhibit in exhibits for job in jobs_of(exhibit, measured))
+    left = {job.key: job.left(measured) for job in jobs}
+    for job in jobs:
+        frames = left[job.key]
+        most = ", at most" if job.place.dataset.kind == "vot" else ""
+        say(f"{job.name} on {job.place.dataset.name}: {len(frames)} runs to do{most}, {sum(frames)} frames")
+    jobs = [job for job in jobs if left[job.key]]
+    if not jobs:
+        say("there is nothing to run")
+        return
+    _say_time(options, jobs, left)
+
+
+def _say_time(options: ReproduceOptions, jobs: Sequence[Job], left: dict[Any, list[int]]) -> None:
+    """Time a few frames of each network in a worker, and say what that means for all of the frames."""
+    threads = worker_threads(options.workers, options.threads)
+    say(
+        f"timing {FRAMES} made frames of {SIZE[0]} x {SIZE[1]} px with a target of {SIDE} px, in a worker "
+        f"with {threads} thread{'s' * (threads > 1)} and nothing beside it"
+    )
+    paces: dict[str, Pace] = {}
+    with connected(1, threads, options.scheduler) as client:
+        workers = len(client.scheduler_info()["workers"]) if options.scheduler else options.workers
+        for job in jobs:
+            if job.spec.backbone in paces:
+                continue
+            try:
+                pace = client.submit(measure_pace, job.spec, pure=False).result()
+            except Exception as error:  # whatever a worker raises
+                raise InputError(f"{job.name}: a few frames cannot be timed: {one_line(error)}") from error
+            paces[job.spec.backbone] = pace
+            say(f"{job.spec.backbone}: first frame {pace.first:.1f} s, a later one {pace.later:.2f} s")
+    for count in sorted({1, workers}):
+        took = sum(time_of(left[job.key], paces[job.spec.backbone], count) for job in jobs)
+        say(f"about {duration(took)} with {_workers(count, threads)}")
+
+
+def _workers(count: int, threads: int) -> str:
+    cores = f"{threads} core{'s' * (threads > 1)} of this kind"
+    return f"1 worker that has {cores}" if count == 1 else f"{count} workers, if each has {cores} to itself"

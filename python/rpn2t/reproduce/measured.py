@@ -1,0 +1,118 @@
+"""What a reproduction has measured so far: its results, read by the project's own evaluations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rpn2t.benchmark.result_files import ResultFolder
+from rpn2t.benchmark.trackers import TrackerSpec
+from rpn2t.benchmark.variants import Variant
+from rpn2t.errors import InputError
+from rpn2t.eval.otb import scores as otb
+from rpn2t.eval.otb.ablation import ablation_table, measure
+from rpn2t.eval.report.tables import Table
+from rpn2t.eval.vot import scores as vot
+from rpn2t.reproduce.conditions import Conditions
+from rpn2t.reproduce.places import PROTOCOL, Place, look
+from rpn2t.reproduce.variants import variants_of
+
+OURS = "RPN2T"
+"""What the tracker of the paper is called among the results."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The results of a reproduction.
+
+    Attributes:
+        root: of the data sets.
+        results: the folder of the results.
+        conditions: how they were made.
+        spec: the tracker of the paper under these conditions.
+        beside: trackers of others whose results lie in the same folder and are drawn with ours.
+    """
+
+    root: Path
+    results: Path
+    conditions: Conditions
+    spec: TrackerSpec
+    beside: tuple[str, ...] = ()
+
+    def place(self, dataset: str) -> Place:
+        """What is here of a data set."""
+        return look(self.root, dataset, self.conditions.sequences)
+
+    def name_of(self, variant: Variant | None) -> str:
+        """What a variant's results are called. One that changes nothing is the paper's tracker itself."""
+        return OURS if variant is None or variant.of(self.spec) == self.spec else variant.name
+
+    def variants(self, comparison: str) -> dict[str, Variant]:
+        """Name of the results -> variant, of one of the paper's comparisons."""
+        return {self.name_of(each): each for each in variants_of(comparison)}
+
+    def otb(self, dataset: str, trackers: Sequence[str] = (OURS,)) -> otb.OtbEvaluation:
+        """Trackers on a list of OTB.
+
+        Args:
+            dataset: otb100 or otb50.
+            trackers: names of results.
+
+        Raises:
+            InputError: there is nothing to compare.
+        """
+        place = self._with_targets(dataset)
+        return otb.compute(
+            place.root,
+            self.results,
+            dataset=dataset,
+            protocol=PROTOCOL,
+            trackers=(*trackers, *self.beside),
+            sequences=self._asked(place),
+            frames=self.conditions.frames,
+        )
+
+    def vot(self, trackers: Sequence[str] = (OURS,)) -> vot.VotEvaluation:
+        """Trackers on VOT2016.
+
+        Raises:
+            InputError: there is nothing to compare.
+        """
+        place = self._with_targets("vot2016")
+        return vot.compute(
+            place.root,
+            self.results,
+            dataset="vot2016",
+            trackers=trackers,
+            sequences=self._asked(place),
+            frames=self.conditions.frames,
+        )
+
+    def has(self, dataset: str, name: str) -> bool:
+        """Whether a tracker has any results on a data set."""
+        place = self.place(dataset)
+        folder = ResultFolder(self.results, place.dataset, place.experiment, name).path
+        places = [folder, *folder.parent.glob(f"{name}-seed*")]
+        pattern = "baseline/*/*_001.txt" if place.experiment == "vot" else "*.txt"
+        return any(any(each.glob(pattern)) for each in places)
+
+    def variant_table(self, comparison: str, dataset: str) -> Table | None:
+        """The paper's comparison as a table, over the sequences that every variant with results has."""
+        place = self.place(dataset)
+        targets = [target.head(self.conditions.frames) for target in place.targets]
+        found = {
+            variant: measure(ResultFolder(self.results, place.dataset, "ope", name), targets, PROTOCOL)
+            for name, variant in self.variants(comparison).items()
+        }
+        found = {variant: scores for variant, scores in found.items() if scores}
+        first = f", first {self.conditions.frames} frames" if self.conditions.frames else ""
+        return ablation_table(found, dataset, f"{first}, seed {self.conditions.seed}") if found else None
+
+    def _asked(self, place: Place) -> tuple[str, ...]:
+        """The sequences that an evaluation is told to compare; none means all."""
+        return tuple(entry.name for entry in place.dataset.entries) if self.conditions.sequences else ()
+
+    def _with_targets(self, dataset: str) -> Place:
+        place = self.place(dataset)
+        if not place.targets:
+            raise InputError(f"{dataset}: none of its sequences is in {place.root}")
+        return place
