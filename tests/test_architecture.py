@@ -22,6 +22,7 @@ BELOW = {
     "nets": "root system",
     "tracker": "root system nets",
     "sequences": "root system",
+    "fetch": "root system sequences",
     "video": "root system sequences",
     "run": "root system nets tracker sequences video",
     "serve": "root system nets tracker sequences video run",
@@ -30,7 +31,8 @@ BELOW = {
     "eval": "root system sequences benchmark",
     "toolkits": "root system sequences video run benchmark",
     "reproduce": "root system nets sequences benchmark eval",
-    "cli": "root system nets tracker sequences video run serve training benchmark eval toolkits reproduce",
+    "cli": "root system nets tracker sequences fetch video run serve training benchmark eval toolkits "
+    "reproduce",
     "layers": "root system nets tracker",
     "prototxt": "root nets tracker",
 }

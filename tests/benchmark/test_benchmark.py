@@ -146,6 +146,8 @@ def test_a_run_leaves_boxes_times_and_a_manifest(tmp_path: Path, root: Path, run
     listed = run("results", "list")
     assert "still" in listed.stdout
     assert "3 runs" in listed.stdout
+    assert listed.stdout.endswith("rpn2t evaluate DATASET --root DIR --results results\n")
+    assert run("results").stdout == listed.stdout
 
 
 def test_workers_share_the_cores_and_none_has_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,14 @@ def test_refusals_take_one_line(
     assert error.count("\n") == 1
 
 
+def test_the_authors_weights_before_they_are_fetched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "verify", "authors"]) == 2
+    assert capsys.readouterr().err == (
+        "rpn2t: weights authors: no such set or folder (installed: shipped); "
+        "`rpn2t weights fetch` downloads them\n"
+    )
+
+
 def test_fetch_without_a_network_takes_one_line(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -144,6 +144,7 @@ def test_a_damaged_copy_is_named(
     output = capsys.readouterr().out
     assert f"Deer: missing: {words}"[:60] in output
     assert "1 of 100 sequences of otb100 can be used (otb protocol)" in output
+    assert f"get what is missing with: rpn2t datasets fetch otb100 --root {root}" in output
 
 
 def test_the_check_reads_every_image(make_sequence: Maker, capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,6 +234,9 @@ def test_the_list_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["datasets"]) == 0
     output = capsys.readouterr().out
     assert all(name in output for name in dataset_names())
+    assert "get one with: rpn2t datasets fetch NAME --root DIR" in output
+    assert main(["datasets", "list"]) == 0
+    assert capsys.readouterr().out == output
     assert main(["datasets", "show", "otb2013", "--protocol", "otb"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 51

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rpn2t.system.closing import Closing
 
 if TYPE_CHECKING:
+    from rpn2t.fetch.run import FetchState
     from rpn2t.run.session import Moment
 
 
@@ -181,6 +182,27 @@ class BenchmarkProgress(Meter):
         state = f"{self._done_runs} of {self._runs} runs{self._left(tracked, self._frames)}"
         self._tell(min(tracked, self._frames), self._frames, state)
         return state
+
+
+class FetchProgress(Meter):
+    """How far downloads are, in megabytes of all of them together."""
+
+    _unit = " MB"
+
+    def show(self, state: "FetchState") -> None:
+        """Say how much has arrived, of how much, and how many sequences are done."""
+        here, total = round(state.here / 1e6), round(state.total / 1e6)
+        if not self._first and here:
+            self._begin(here)
+        told = f"{state.finished} of {state.sequences} sequences{self._left(here, total)}"
+        self._tell(here, total, told, f"{here} of about {total} MB, {told}")
+
+    def line(self, text: str) -> None:
+        """Say a line without breaking the bar."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            say(text)
 
 
 def duration(seconds: float) -> str:

@@ -4,11 +4,8 @@ A set appears whole or not at all. It is made and checked in a hidden folder bes
 """
 
 import hashlib
-import http.client
 import shutil
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +31,7 @@ from rpn2t.nets.caffemodel import (
 )
 from rpn2t.nets.patch import GREY_LEVEL
 from rpn2t.nets.weight_sets import (
+    AUTHORS,
     FILES,
     WeightSet,
     find_set,
@@ -44,6 +42,7 @@ from rpn2t.nets.weight_sets import (
 )
 from rpn2t.paths import typed_path
 from rpn2t.system.container import denied_hint
+from rpn2t.system.download import DownloadError, download
 
 Tell = Callable[[str, int, int], None]
 """Called with a file's name, the bytes that have arrived, and the bytes expected (0 if not known)."""
@@ -59,7 +58,6 @@ class RemoteFile:
 
 
 # The authors' public repository and the two weight files in it.
-AUTHORS = "authors"
 AUTHORS_URL = "https://github.com/jimmy-ren/RPN2T/raw/HEAD/models/rpn"
 AUTHORS_FILES = (
     RemoteFile("student", "proposal_learn_160k_voc_5_9000", "54a3343dd95f07460237c61905fc11f7185e5297"),
@@ -261,20 +259,12 @@ def git_blob_id(path: str | Path) -> str:
 
 
 def _download(url: str, path: Path, timeout: float, tell: Tell | None) -> None:
+    name = url.rsplit("/", 1)[-1]
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer, path.open("wb") as file:
-            total = int(answer.headers.get("Content-Length") or 0)
-            while piece := answer.read(1 << 18):
-                file.write(piece)
-                if tell:
-                    tell(url.rsplit("/", 1)[-1], file.tell(), total)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        # An HTTP error status, no network, a timeout, a broken answer, a malformed address.
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it is the answer, too, and holds the connection
-        reason = getattr(error, "reason", None) or error
+        download(url, path, timeout=timeout, tell=tell and (lambda here, total: tell(name, here, total)))
+    except DownloadError as error:
         raise InputError(
-            f"{url}: cannot be fetched ({reason}); check the network, or get the file by other means "
+            f"{url}: cannot be fetched ({error.reason}); check the network, or get the file by other means "
             "and use `rpn2t weights import`"
         ) from error
 

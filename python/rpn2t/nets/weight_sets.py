@@ -21,6 +21,8 @@ from rpn2t.paths import models_dir, typed_path
 from rpn2t.system.files import sha256, write_whole
 
 SHIPPED = "shipped"
+AUTHORS = "authors"
+"""The set that `rpn2t weights fetch` makes."""
 SUMS = "SHA256SUMS"
 FILES = {"student": "zf_student.caffemodel", "teacher": "zf_teacher.caffemodel"}
 
@@ -71,7 +73,10 @@ def find_set(name_or_dir: str | Path) -> WeightSet:
     if found is None:
         folder = typed_path(str(name_or_dir))
         if not os.path.isdir(folder):
-            raise InputError(f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)})")
+            cure = "; `rpn2t weights fetch` downloads them" if str(name_or_dir) == AUTHORS else ""
+            raise InputError(
+                f"weights {name_or_dir}: no such set or folder (installed: {', '.join(sets)}){cure}"
+            )
         found = _open(folder.resolve().name, folder)
     if not found.files:
         raise InputError(f"weights {name_or_dir}: no {' or '.join(FILES.values())} in {found.folder}")

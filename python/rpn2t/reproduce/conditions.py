@@ -6,8 +6,7 @@ from pathlib import PurePath
 
 from rpn2t.benchmark.vot_supervised import REPETITIONS
 from rpn2t.config import Config, read_toml
-from rpn2t.nets.install import AUTHORS
-from rpn2t.nets.weight_sets import SHIPPED, installed_sets
+from rpn2t.nets.weight_sets import AUTHORS, SHIPPED, installed_sets
 from rpn2t.paths import configs_dir
 
 QUICK_FRAMES = 40

@@ -1,6 +1,6 @@
 """What a reproduction has to run: which tracker over which targets, and how much of it is left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rpn2t.benchmark.result_files import ResultFolder, run_labels
@@ -9,7 +9,7 @@ from rpn2t.reproduce.drawings import evenly
 from rpn2t.reproduce.exhibits import Exhibit
 from rpn2t.reproduce.measured import OURS, Measured
 from rpn2t.reproduce.places import Place
-from rpn2t.sequences.target import Target
+from rpn2t.sequences.target import Entry, Target
 
 
 @dataclass(frozen=True)
@@ -21,43 +21,58 @@ class Job:
         spec: the tracker.
         place: the data set.
         targets: those that are run, in the frames that are run.
+        coming: frames of those that are still to be fetched.
     """
 
     name: str
     spec: TrackerSpec
     place: Place
     targets: tuple[Target, ...]
+    coming: tuple[int, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, tuple[str, ...]]:
-        """What makes it the same job as another's."""
-        return self.name, self.place.dataset.store, tuple(target.name for target in self.targets)
+    def key(self) -> tuple[str, str]:
+        """What its results are called: another job of the same name shares them."""
+        return self.name, self.place.dataset.store
 
     def left(self, measured: Measured) -> list[int]:
         """Frames of each run that is not there yet; of VOT at most, since equal runs are not repeated."""
         place = self.place
         folder = ResultFolder(measured.results, place.dataset, place.experiment, self.name)
         labels = run_labels(place.experiment)[: measured.conditions.repetitions]
-        return [
+        there = [
             len(target)
             for target in self.targets
             for label in labels
             if not folder.boxes(target.entry, label).exists()
         ]
+        return there + [frames for frames in self.coming for _ in labels]
 
 
-def jobs_of(exhibit: Exhibit, measured: Measured) -> list[Job]:
-    """What an exhibit needs, as far as its data sets and networks are here."""
+def jobs_of(
+    exhibit: Exhibit, measured: Measured, coming: Mapping[str, Sequence[Entry]] | None = None
+) -> list[Job]:
+    """What an exhibit needs, as far as its data sets and networks are here.
+
+    Args:
+        exhibit: of the paper.
+        measured: what is here.
+        coming: data set -> targets that will be fetched first; what they need is counted.
+    """
     found = []
+    frames = measured.conditions.frames
     for run in exhibit.runs:
         place = measured.place(run.dataset)
-        targets = tuple(target.head(measured.conditions.frames) for target in place.targets)
-        if not targets:
-            continue
+        targets = [target.head(frames) for target in place.targets]
+        later = [
+            min(entry.rows or 0, frames or entry.rows or 0) for entry in (coming or {}).get(run.dataset, ())
+        ]
         if run.few is not None:
-            targets = tuple(evenly(targets, run.few))
-        for name, spec in _specs(run.comparison, measured).items():
-            found.append(Job(name, spec, place, targets))
+            later = later[: max(run.few - len(targets), 0)]
+            targets = evenly(targets, run.few)
+        if targets or later:
+            for name, spec in _specs(run.comparison, measured).items():
+                found.append(Job(name, spec, place, tuple(targets), tuple(later)))
     return found
 
 
@@ -72,8 +87,13 @@ def lacking_of(exhibit: Exhibit, measured: Measured) -> dict[str, str]:
 
 
 def without_repeats(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs, each once, in order."""
-    return list({job.key: job for job in jobs}.values())
+    """The jobs, those of one name once: the one with most targets has the others' in it."""
+    largest: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        other = largest.setdefault(job.key, job)
+        if len(job.targets) + len(job.coming) > len(other.targets) + len(other.coming):
+            largest[job.key] = job
+    return list(largest.values())
 
 
 def _specs(comparison: str | None, measured: Measured) -> dict[str, TrackerSpec]:

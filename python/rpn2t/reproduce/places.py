@@ -30,12 +30,14 @@ class Place:
         root: the folder of its sequences.
         targets: those that can be run, in all of their frames.
         absent: name of each other target -> why.
+        asked_for: whether any of it is meant.
     """
 
     dataset: DataSet
     root: Path
     targets: tuple[Target, ...]
     absent: dict[str, str]
+    asked_for: bool = True
 
     @property
     def experiment(self) -> Experiment:
@@ -76,7 +78,7 @@ def look(root: Path, name: str, sequences: tuple[str, ...] = ()) -> Place:
     dataset = whole.select(wanted) if wanted else whole
     folder = root_below(root, whole)
     if sequences and not wanted:
-        return Place(whole, folder, (), {entry.name: "not asked for" for entry in whole.entries})
+        return Place(whole, folder, (), {entry.name: "not asked for" for entry in whole.entries}, False)
     try:
         opened = dataset.open(folder, PROTOCOL)
     except InputError as error:

@@ -176,7 +176,10 @@ def root_of(name: str, root: str | None) -> str:
         InputError: no root is given, and the data set is no folder.
     """
     if root is None and name.lower() in _LISTS:
-        raise InputError(f"{name}: give --root DIR, the folder that holds its sequences")
+        raise InputError(
+            f"{name}: give --root DIR, the folder that holds its sequences; "
+            f"`rpn2t datasets fetch {name} --root DIR` downloads them"
+        )
     return root or name
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from rpn2t.benchmark.cluster import connected, worker_threads
 from rpn2t.cli.actions.benchmark import BenchmarkOptions, run_over
+from rpn2t.cli.actions.datasets import fetch_plan
 from rpn2t.cli.chosen_tracker import TrackerOptions
 from rpn2t.cli.console import duration, say
 from rpn2t.errors import InputError, one_line
+from rpn2t.fetch.plan import FetchPlan, plan_fetch
 from rpn2t.paths import typed_path
-from rpn2t.reproduce import fetching
 from rpn2t.reproduce.conditions import Conditions, best_weights
 from rpn2t.reproduce.exhibits import EXHIBITS, Exhibit, find_exhibits
 from rpn2t.reproduce.facts import facts
@@ -30,6 +31,8 @@ from rpn2t.system.files import exclusive, require_writable, write_whole
 
 RECORD = "reproduction.json"
 """What was made in a folder, so that a later report keeps it."""
+
+_FETCHED_AT_A_TIME = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,31 +128,37 @@ def _fetch_missing(options: ReproduceOptions, exhibits: Sequence[Exhibit], measu
     Raises:
         InputError: nobody can be asked, or nothing is there at all.
     """
-    wanted = [] if options.no_fetch or _takes_what_is_there(options) else _plans(exhibits, measured)
-    if wanted:
-        size = sum(plan.bytes for plan in wanted)
-        what = f"{sum(plan.count for plan in wanted)} sequences are missing, {size / 1e9:.1f} GB to fetch"
+    plans = _plans(options, exhibits, measured)
+    if plans:
+        count, size = sum(len(plan.items) for plan in plans), sum(plan.bytes for plan in plans)
+        what = f"{count} sequences are missing, about {size / 1e9:.2g} GB to fetch"
         if options.yes or _agreed(what, measured):
-            for plan in wanted:
-                plan.fetch(say)
-    data = {run.dataset for exhibit in exhibits for run in exhibit.runs}
-    if data and not any(measured.place(name).targets for name in data):
-        raise InputError(_nothing_there(sorted(data), measured))
+            for plan in plans:
+                say(f"{plan.dataset.name}: fetching {len(plan.items)} sequences from {plan.site.address}")
+                fetch_plan(plan, _FETCHED_AT_A_TIME)
+    names = _datasets(exhibits)
+    if names and not any(measured.place(name).targets for name in names):
+        raise InputError(_nothing_there(names, measured))
 
 
-def _takes_what_is_there(options: ReproduceOptions) -> bool:
-    return options.quick and options.sequences is None
+def _datasets(exhibits: Sequence[Exhibit]) -> list[str]:
+    """The data sets that are run for any of the exhibits."""
+    return sorted({run.dataset for exhibit in exhibits for run in exhibit.runs})
 
 
-def _plans(exhibits: Sequence[Exhibit], measured: Measured) -> list[fetching.Plan]:
-    """What could be fetched, for each data set of which something is missing."""
-    names = sorted({run.dataset for exhibit in exhibits for run in exhibit.runs})
+def _plans(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Measured) -> list[FetchPlan]:
+    """What is to be fetched, of each data set that lacks something.
+
+    Nothing for a quick look, which takes what is there, unless it names sequences.
+    """
+    if options.no_fetch or (options.quick and options.sequences is None):
+        return []
     plans = []
-    for name in names:
+    for name in _datasets(exhibits):
         place = measured.place(name)
-        if place.absent and (plan := fetching.plan(name, place)) is not None and plan.count:
-            plans.append(plan)
-    return plans
+        if place.asked_for:
+            plans.append(plan_fetch(name, place.root, [entry.name for entry in place.dataset.entries]))
+    return [plan for plan in plans if plan.items]
 
 
 def _agreed(what: str, measured: Measured) -> bool:
@@ -177,11 +186,11 @@ def _nothing_there(names: Sequence[str], measured: Measured) -> str:
 
 
 def _say_missing(exhibits: Sequence[Exhibit], measured: Measured) -> None:
-    for name in sorted({run.dataset for exhibit in exhibits for run in exhibit.runs}):
+    for name in _datasets(exhibits):
         place = measured.place(name)
-        say(f"{name}: {place.count} in {place.root}")
-        if measured.conditions.sequences and not place.targets:
+        if not place.asked_for:
             continue
+        say(f"{name}: {place.count} in {place.root}")
         for line in describe_absent(place.absent):
             say(f"  left out, {line}")
     for exhibit in exhibits:
@@ -298,15 +307,17 @@ def _earlier(folder: Path) -> list[str]:
 def _dry_run(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Measured) -> None:
     """Say what would be fetched and run, and about how long it would take."""
     _say_missing(exhibits, measured)
-    if not options.no_fetch and not _takes_what_is_there(options):
-        for plan in _plans(exhibits, measured):
-            say(f"{plan.dataset}: {plan.count} sequences would be fetched, {plan.bytes / 1e9:.1f} GB")
-    jobs = without_repeats(job for exhibit in exhibits for job in jobs_of(exhibit, measured))
+    plans = _plans(options, exhibits, measured)
+    for plan in plans:
+        size = f"about {plan.bytes / 1e9:.2g} GB"
+        say(f"{plan.dataset.name}: {len(plan.items)} sequences would be fetched, {size}")
+    coming = {plan.dataset.name: [entry for item in plan.items for entry in item.entries] for plan in plans}
+    jobs = without_repeats(job for exhibit in exhibits for job in jobs_of(exhibit, measured, coming))
     left = {job.key: job.left(measured) for job in jobs}
     for job in jobs:
         frames = left[job.key]
-        most = ", at most" if job.place.dataset.kind == "vot" else ""
-        say(f"{job.name} on {job.place.dataset.name}: {len(frames)} runs to do{most}, {sum(frames)} frames")
+        most = "at most " if job.place.experiment == "vot" else ""
+        say(f"{job.name} on {job.place.dataset.name}: {most}{len(frames)} runs to do, {sum(frames)} frames")
     jobs = [job for job in jobs if left[job.key]]
     if not jobs:
         say("there is nothing to run")

@@ -21,12 +21,16 @@ def list_results(results: str) -> None:
     """
     found = sorted(typed_path(results).glob(f"*/*/{MANIFEST}"))
     if not found:
-        raise InputError(f"{results}: holds no results of `rpn2t benchmark`; --results names their folder")
+        raise InputError(
+            f"{results}: holds no results of `rpn2t benchmark`, which makes them; "
+            "--results names another folder"
+        )
     for path in found:
         try:
             say(_line(path))
         except InputError as error:
             say(f"rpn2t: {error}", error=True)
+    say(f"compare them with: rpn2t evaluate DATASET --root DIR --results {results}")
 
 
 def _line(path: Path) -> str:

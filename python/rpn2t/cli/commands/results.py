@@ -5,15 +5,29 @@ import click
 from rpn2t.cli.options import EXPERIMENTS, PROTOCOL, RESULTS, Group
 
 
-@click.group(cls=Group)
-def results() -> None:
-    """List results, or export them to another toolkit's layout."""
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def results(context: click.Context) -> None:
+    """List results, or export them to another toolkit's layout.
+
+    \b
+    rpn2t results                                                 what is in the folder results
+    rpn2t results list --results DIR                              what is in another
+    rpn2t results export otb100 RPN2T --for pysot --output DIR    the boxes for another toolkit
+
+    Without a verb: list what is in the folder `results`.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(list_all)
 
 
 @results.command("list")
 @RESULTS
 def list_all(results: str) -> None:
-    """List what is there: experiment, tracker, runs, seconds a frame, and how it was made."""
+    """List what is there: experiment, tracker, runs, seconds a frame, and how it was made.
+
+    `rpn2t benchmark` makes results, and `rpn2t evaluate` compares them.
+    """
     from rpn2t.cli.actions.results import list_results
 
     list_results(results)
