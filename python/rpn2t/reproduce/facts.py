@@ -10,7 +10,6 @@ from rpn2t.errors import InputError
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.reproduce.exhibits import Exhibit
 from rpn2t.reproduce.measured import Measured
-from rpn2t.sequences.registry import describe_absent
 from rpn2t.system.cores import usable_cores
 from rpn2t.system.files import sha256
 from rpn2t.system.processor import cpu_name
@@ -43,7 +42,7 @@ def facts(measured: Measured, shown: Iterable[Exhibit], command: str) -> dict[st
 
 def _data(measured: Measured, name: str) -> str:
     place = measured.place(name)
-    lacking = "".join(f"; {line}" for line in describe_absent(place.absent))
+    lacking = "".join(f"; {line}" for line in place.left_out)
     return f"{place.count} in {place.root}{lacking}"
 
 

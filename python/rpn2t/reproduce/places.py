@@ -12,11 +12,13 @@ from pathlib import Path
 from rpn2t.benchmark.experiments import Experiment
 from rpn2t.errors import InputError
 from rpn2t.sequences.protocols import Protocol
-from rpn2t.sequences.registry import DataSet, find_dataset
+from rpn2t.sequences.registry import DataSet, describe_absent, find_dataset
 from rpn2t.sequences.target import Target
 
 PROTOCOL: Protocol = "otb"
 """Whose rules are followed: the paper evaluates by OTB's own toolkit."""
+
+_NOTHING = "nothing of the data set is there"
 
 _FOLDERS = {"otb": "otb", "vot": "vot2016"}
 
@@ -43,6 +45,13 @@ class Place:
     def experiment(self) -> Experiment:
         """How it is run: OTB in one pass, VOT by its own experiment."""
         return "vot" if self.dataset.kind == "vot" else "ope"
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is not here and why, in lines."""
+        if self.absent and set(self.absent.values()) == {_NOTHING}:
+            return ["all of it: nothing is there"]
+        return describe_absent(self.absent)
 
     @property
     def count(self) -> str:
@@ -81,8 +90,8 @@ def look(root: Path, name: str, sequences: tuple[str, ...] = ()) -> Place:
         return Place(whole, folder, (), {entry.name: "not asked for" for entry in whole.entries}, False)
     try:
         opened = dataset.open(folder, PROTOCOL)
-    except InputError as error:
-        return Place(dataset, folder, (), {entry.name: str(error) for entry in dataset.entries})
+    except InputError:
+        return Place(dataset, folder, (), dict.fromkeys((entry.name for entry in dataset.entries), _NOTHING))
     targets = tuple(target for target in opened.sequences if target.images)
     bare = {target.name: f"{target.name}: no images" for target in opened.sequences if not target.images}
     return Place(dataset, folder, targets, {**opened.absent, **bare})

@@ -25,7 +25,6 @@ from rpn2t.reproduce.pace import FRAMES, SIDE, SIZE, Pace, measure_pace, time_of
 from rpn2t.reproduce.page import Section, page
 from rpn2t.reproduce.pdf import as_pdf
 from rpn2t.reproduce.places import PROTOCOL, require_known
-from rpn2t.sequences.registry import describe_absent
 from rpn2t.system.container import command
 from rpn2t.system.files import exclusive, require_writable, write_whole
 
@@ -191,7 +190,7 @@ def _say_missing(exhibits: Sequence[Exhibit], measured: Measured) -> None:
         if not place.asked_for:
             continue
         say(f"{name}: {place.count} in {place.root}")
-        for line in describe_absent(place.absent):
+        for line in place.left_out:
             say(f"  left out, {line}")
     for exhibit in exhibits:
         for variant, why in lacking_of(exhibit, measured).items():
