@@ -320,7 +320,10 @@ def networks() -> dict[str, str]:
         "head/train_padded.prototxt": ("RPN2T_head_padded", head(batch, crop=0, train=True)),
         "head/deploy.prototxt": ("RPN2T_head_deploy", head(batch, crop=crop, train=False)),
         "head_box/train.prototxt": ("RPN2T_head_box", head(batch, crop=crop, train=True, boxes=True)),
-        "head_box/deploy.prototxt": ("RPN2T_head_box_deploy", head(batch, crop=crop, train=False, boxes=True)),
+        "head_box/deploy.prototxt": (
+            "RPN2T_head_box_deploy",
+            head(batch, crop=crop, train=False, boxes=True),
+        ),
         "head_map/train.prototxt": ("RPN2T_head_map", map_head(crop=crop, train=True)),
         "head_map/deploy.prototxt": ("RPN2T_head_map_deploy", map_head(crop=crop, train=False)),
     }

@@ -42,7 +42,7 @@ def make_mode(mode: str, config: Config, backbone: Backbone, proposal: ProposalW
     """
     if mode == "fast" and config.regression_weight:
         raise InputError(
-            f"regression_weight = {config.regression_weight:g}: only paper mode's head learns boxes by eq. 1; "
+            f"regression_weight = {config.regression_weight:g}: only paper mode's head learns boxes; "
             "add --mode paper"
         )
     kind = FastMode if mode == "fast" else PaperMode

@@ -21,7 +21,7 @@ from rpn2t.tracker.fast.head import FastHead
 from rpn2t.tracker.fast.region import Grids, RegionFeatures, SearchRegion
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry, Probabilities, ProposalWeights, require_finite
-from rpn2t.tracker.regression import BoxRegressor
+from rpn2t.tracker.regression import BoxRegressor, Regressor
 from rpn2t.tracker.sampling import epochs
 from rpn2t.tracker.schedule import Update
 
@@ -48,7 +48,7 @@ class FastMode:
     proposal_start = ""
     shape: tuple[int, int]
     head: FastHead
-    regressor: BoxRegressor
+    regressor: Regressor
     memory: deque[Lesson]
 
     def __init__(self, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> None:

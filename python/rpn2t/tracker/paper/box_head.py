@@ -1,10 +1,10 @@
 """Paper mode's head with eq. 1's regression term, which the paper tried and gave up (section 3.2, fig. 3).
 
-A third 1x1 layer says for each anchor how the target's box differs from it, as a region proposal network does.
-It learns online, by smooth L1, from every positive that the head learns from. Only the first frame's box was
-given. In a later frame the target is where the tracker believes it to be, so an error teaches further errors:
-the paper blames the growing box on that. The reported box is then read out of this layer, and no regression is
-trained on the first frame. prototxt/head_box/ holds the nets.
+A third 1x1 layer says for each anchor how the target's box differs from it, as a region proposal network's
+does. It learns online, by smooth L1, from every positive that the head learns from. Only the first frame's
+box was given. In a later frame the target is where the tracker believes it to be, so an error teaches further
+errors: the paper blames the growing box on that. The reported box is read out of this layer, and no ridge
+regression is trained on the first frame. prototxt/head_box/ holds the nets.
 """
 
 from typing import Any, ClassVar
@@ -63,7 +63,7 @@ class BoxHead(PaperHead):
         """Nothing: boxes are learned with the scores."""
 
     def predict(self, windows: Maps, boxes: Floats) -> Floats:
-        """Corrected boxes of shape (n, 4): the mean of what the matched anchors say, weighted by their IoU."""
+        """Corrected boxes of shape (n, 4): what the matched anchors say, a mean weighted by their IoU."""
         blobs = self.scoring_net.blobs
         self._device.set_batch(blobs["data"], len(windows))
         blobs["data"].data[: len(windows)] = windows
