@@ -12,6 +12,9 @@ from rpn2t.eval.otb import ablation as otb
 from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot import ablation as vot
 from rpn2t.eval.vot.scores import compute
+from rpn2t.nets.backbone import CLASSIFIERS
+from rpn2t.nets.classifiers import is_matched
+from rpn2t.nets.weight_sets import find_set
 from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import DataSet, root_of
 from rpn2t.sequences.target import Target
@@ -36,6 +39,7 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
         if names is not None:
             raise InputError(f"--variants {variant.name}: {why}")
         say(f"{variant.name} is left out: {why}")
+    _say_unmatched((variant for variant in variants if variant not in lacking), options.weights)
     failed = False
     for variant in variants:
         if variant in lacking:
@@ -50,6 +54,17 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
     _write(table(options, dataset, sequences, variants), ResultFolder(options.results, dataset, "ope", ""))
     if failed:
         raise SystemExit(1)
+
+
+def _say_unmatched(variants: Iterable[Variant], weights: str) -> None:
+    """Name the classification networks whose features have a scale of their own."""
+    for variant in variants:
+        name = variant.backbone
+        if name in CLASSIFIERS and not is_matched(name, find_set(weights)):
+            say(
+                f"note: {variant.name}: its conv5 is not at the student's magnitude, and scale may decide; "
+                f"`rpn2t weights match-backbone {name} SOURCE` brings it there"
+            )
 
 
 def _folder(variant: Variant) -> str:
