@@ -17,10 +17,11 @@ from rpn2t.eval.report.page import image
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot import tables as vot_tables
+from rpn2t.eval.vot.ablation import ablation_table as vot_variants
 from rpn2t.eval.vot.plots import ar_plot, eao_plot
 from rpn2t.reproduce.box_sizes import size_plot
 from rpn2t.reproduce.figure2 import figure2, label_maps, positions
-from rpn2t.reproduce.measured import OURS, Measured
+from rpn2t.reproduce.reproduction import OURS, Reproduction
 from rpn2t.sequences.registry import describe_absent
 from rpn2t.sequences.target import ATTRIBUTES, Target
 
@@ -45,7 +46,7 @@ class Drawn:
     findings: tuple[str, ...] = ()
 
 
-def matched_anchors(measured: Measured) -> Drawn:
+def matched_anchors(reproduction: Reproduction) -> Drawn:
     """Figure 2, from the label layer itself."""
     maps = label_maps()
     anchor, quality = map(positions, maps)
@@ -56,9 +57,9 @@ def matched_anchors(measured: Measured) -> Drawn:
     )
 
 
-def matching_iou(measured: Measured) -> Drawn:
+def matching_iou(reproduction: Reproduction) -> Drawn:
     """Figure 3: the matching IoU, how large the box gets, and frames."""
-    drawn, evaluation = _compared_variants(measured, "fig3")
+    drawn, evaluation = _compared_variants(reproduction, "fig3")
     shown = evenly(evaluation.sequences, _SHOWN_OF_VARIANTS)
     return replace(
         drawn,
@@ -72,28 +73,27 @@ def matching_iou(measured: Measured) -> Drawn:
     )
 
 
-def classifiers(measured: Measured) -> Drawn:
+def classifiers(reproduction: Reproduction) -> Drawn:
     """Section 3.1: other networks under the same tracker, on OTB and on VOT."""
-    drawn, _ = _compared_variants(measured, "section3.1")
+    drawn, _ = _compared_variants(reproduction, "section3.1")
     drawn = replace(drawn, html=drawn.html.replace("<!--PLOT-->", ""))
-    names = [name for name in measured.variants("section3.1") if measured.has("vot2016", name)]
+    names = [name for name in reproduction.variants("section3.1") if reproduction.has("vot2016", name)]
     if not names:
         return replace(drawn, differences=(*drawn.differences, "VOT2016 was not run."))
     try:
-        evaluation = measured.vot(names)
+        evaluation = reproduction.vot(names)
     except InputError as error:
         return replace(drawn, differences=(*drawn.differences, f"VOT2016 is not shown: {error}."))
-    table = vot_tables.overall(evaluation)
-    ours = replace(table, rows=table.rows[: len(table.rows) - table.reference], reference=0)
-    return replace(drawn, html=drawn.html + "<h4>VOT2016</h4>" + _table(ours))
+    table = vot_variants(evaluation, reproduction.variants("section3.1"), "")
+    return replace(drawn, html=f"{drawn.html}<h4>VOT2016</h4>{_table(table)}")
 
 
-def overall(measured: Measured) -> Drawn:
+def overall(reproduction: Reproduction) -> Drawn:
     """Figure 4: both plots on each list, and the published figures below ours."""
     parts, differences, findings = [], [], []
     for dataset in ("otb50", "otb100"):
         try:
-            evaluation = measured.otb(dataset)
+            evaluation = reproduction.otb(dataset)
         except InputError as error:
             differences.append(f"{dataset} is not shown: {error}.")
             continue
@@ -110,9 +110,9 @@ def overall(measured: Measured) -> Drawn:
     return Drawn("".join(parts), tuple(differences), tuple(findings))
 
 
-def scenarios(measured: Measured) -> Drawn:
+def scenarios(reproduction: Reproduction) -> Drawn:
     """Figure 5: the success plot of each attribute."""
-    evaluation = measured.otb("otb100")
+    evaluation = reproduction.otb("otb100")
     figures = {
         f"success, {ATTRIBUTES[name]}": plot(evaluation, "success", name) for name in evaluation.attributes
     }
@@ -130,10 +130,10 @@ def scenarios(measured: Measured) -> Drawn:
     )
 
 
-def qualitative(measured: Measured) -> Drawn:
+def qualitative(reproduction: Reproduction) -> Drawn:
     """Figure 6: frames with boxes."""
-    evaluation = measured.otb("otb100")
-    few = {target.name for target in evenly(measured.place("otb100").targets, FEW)}
+    evaluation = reproduction.otb("otb100")
+    few = {target.name for target in evenly(reproduction.place("otb100").targets, FEW)}
     shown = [target for target in evaluation.sequences if target.name in few]
     return Drawn(
         _strips(evaluation, shown),
@@ -145,16 +145,16 @@ def qualitative(measured: Measured) -> Drawn:
     )
 
 
-def challenge(measured: Measured) -> Drawn:
+def challenge(reproduction: Reproduction) -> Drawn:
     """Table 1: VOT2016's three measures."""
-    evaluation = measured.vot()
+    evaluation = reproduction.vot()
     table = vot_tables.overall(evaluation)
     figures = {
         "expected average overlap": eao_plot(evaluation),
         "accuracy and robustness": ar_plot(evaluation),
     }
     whole = evaluation.frames is None and not evaluation.absent
-    times = measured.conditions.repetitions
+    times = reproduction.conditions.repetitions
     once = [f"A sequence was run {times} time, not {REPETITIONS}."] if times < REPETITIONS else []
     return Drawn(
         _plots(figures) + _table(table),
@@ -170,25 +170,25 @@ def evenly(targets: Sequence[Target], count: int) -> list[Target]:
     return [targets[index * len(targets) // count] for index in range(count)]
 
 
-def _compared_variants(measured: Measured, comparison: str) -> tuple[Drawn, OtbEvaluation]:
+def _compared_variants(reproduction: Reproduction, comparison: str) -> tuple[Drawn, OtbEvaluation]:
     """Success plot and table of a comparison's variants that have results.
 
     <!--PLOT--> is the place of a second plot.
     """
-    variants = measured.variants(comparison)
-    names = [name for name in variants if measured.has("otb100", name)]
+    variants = reproduction.variants(comparison)
+    names = [name for name in variants if reproduction.has("otb100", name)]
     if OURS not in names:
         raise InputError(f"otb100: there are no results of {OURS} yet")
-    evaluation = measured.otb("otb100", names)
+    evaluation = reproduction.otb("otb100", names)
     lacking = {
-        name: variant.lacking(measured.conditions.weights)
+        name: variant.lacking(reproduction.conditions.weights, reproduction.conditions.mode)
         for name, variant in variants.items()
         if name not in names
     }
     differences = [*_otb_differences(evaluation)]
     differences += [f"{name} is not shown: {why or 'it has no results'}." for name, why in lacking.items()]
     differences.append("The paper's text gives no figures for this comparison.")
-    table = measured.variant_table(comparison, "otb100")
+    table = reproduction.variant_table(comparison, "otb100")
     success = image(plot(evaluation, "success"), "success of the variants")
     html = f'<div class="plots">{success}<!--PLOT--></div>{_table(table) if table else ""}'
     return Drawn(html, tuple(differences)), evaluation

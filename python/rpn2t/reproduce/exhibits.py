@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rpn2t.errors import InputError
 from rpn2t.reproduce import drawings
 from rpn2t.reproduce.drawings import Drawn
-from rpn2t.reproduce.measured import Measured
+from rpn2t.reproduce.reproduction import Reproduction
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Exhibit:
         title: what it shows, in the paper's caption or ours.
         quotes: what the paper says of it, word for word.
         runs: what is run for it. It is drawn if one of the data sets is here.
-        draw: makes it of what was measured.
+        draw: makes it of what was reproduction.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Exhibit:
     title: str
     quotes: tuple[str, ...]
     runs: tuple[Run, ...]
-    draw: Callable[[Measured], Drawn]
+    draw: Callable[[Reproduction], Drawn]
 
 
 EXHIBITS = (

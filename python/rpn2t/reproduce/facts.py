@@ -9,21 +9,21 @@ from rpn2t.benchmark.result_files import MANIFEST
 from rpn2t.errors import InputError
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.reproduce.exhibits import Exhibit
-from rpn2t.reproduce.measured import Measured
+from rpn2t.reproduce.reproduction import Reproduction
 from rpn2t.system.cores import usable_cores
 from rpn2t.system.files import sha256
 from rpn2t.system.processor import cpu_name
 
 
-def facts(measured: Measured, shown: Iterable[Exhibit], command: str) -> dict[str, str]:
+def facts(reproduction: Reproduction, shown: Iterable[Exhibit], command: str) -> dict[str, str]:
     """Name -> text, for the head of the page.
 
     Args:
-        measured: the reproduction.
+        reproduction: the reproduction.
         shown: what is on the page.
         command: that made it.
     """
-    conditions = measured.conditions
+    conditions = reproduction.conditions
     files = find_set(conditions.weights).files.values()
     names = {run.dataset for exhibit in shown for run in exhibit.runs}
     return {
@@ -31,25 +31,25 @@ def facts(measured: Measured, shown: Iterable[Exhibit], command: str) -> dict[st
         + (f", {conditions.seeds} seeds" if conditions.seeds else ""),
         "Weights": f"{conditions.weights}: "
         + ", ".join(f"{path.name} (sha256 {sha256(path)[:12]})" for path in files),
-        **{f"Data, {name}": _data(measured, name) for name in sorted(names)},
-        "Runs": _runs(measured),
+        **{f"Data, {name}": _data(reproduction, name) for name in sorted(names)},
+        "Runs": _runs(reproduction),
         "This machine": f"{cpu_name()}, {usable_cores()} cores",
         "Command": command,
-        "Results": f"{measured.results}; `rpn2t evaluate otb100 --root "
-        f"{measured.place('otb100').root} --results {measured.results}` draws all plots and tables of them",
+        "Results": f"{reproduction.results}; all plots and tables of them: `rpn2t evaluate otb100 --root "
+        f"{reproduction.place('otb100').root} --results {reproduction.results}`",
     }
 
 
-def _data(measured: Measured, name: str) -> str:
-    place = measured.place(name)
+def _data(reproduction: Reproduction, name: str) -> str:
+    place = reproduction.place(name)
     lacking = "".join(f"; {line}" for line in place.left_out)
     return f"{place.count} in {place.root}{lacking}"
 
 
-def _runs(measured: Measured) -> str:
+def _runs(reproduction: Reproduction) -> str:
     """How many runs there are, on which processors, when the last one ended."""
     runs: list[dict[str, Any]] = []
-    for path in sorted(measured.results.glob(f"*/*/{MANIFEST}")):
+    for path in sorted(reproduction.results.glob(f"*/*/{MANIFEST}")):
         try:
             runs += read_manifest(path)["runs"].values()
         except InputError:

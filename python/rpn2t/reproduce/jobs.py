@@ -7,8 +7,8 @@ from rpn2t.benchmark.result_files import ResultFolder, run_labels
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.reproduce.drawings import evenly
 from rpn2t.reproduce.exhibits import Exhibit
-from rpn2t.reproduce.measured import OURS, Measured
 from rpn2t.reproduce.places import Place
+from rpn2t.reproduce.reproduction import OURS, Reproduction
 from rpn2t.sequences.target import Entry, Target
 
 
@@ -35,11 +35,11 @@ class Job:
         """What its results are called: another job of the same name shares them."""
         return self.name, self.place.dataset.store
 
-    def left(self, measured: Measured) -> list[int]:
+    def left(self, reproduction: Reproduction) -> list[int]:
         """Frames of each run that is not there yet; of VOT at most, since equal runs are not repeated."""
         place = self.place
-        folder = ResultFolder(measured.results, place.dataset, place.experiment, self.name)
-        labels = run_labels(place.experiment)[: measured.conditions.repetitions]
+        folder = ResultFolder(reproduction.results, place.dataset, place.experiment, self.name)
+        labels = run_labels(place.experiment)[: reproduction.conditions.repetitions]
         there = [
             len(target)
             for target in self.targets
@@ -50,19 +50,19 @@ class Job:
 
 
 def jobs_of(
-    exhibit: Exhibit, measured: Measured, coming: Mapping[str, Sequence[Entry]] | None = None
+    exhibit: Exhibit, reproduction: Reproduction, coming: Mapping[str, Sequence[Entry]] | None = None
 ) -> list[Job]:
     """What an exhibit needs, as far as its data sets and networks are here.
 
     Args:
         exhibit: of the paper.
-        measured: what is here.
+        reproduction: what is here.
         coming: data set -> targets that will be fetched first; what they need is counted.
     """
     found = []
-    frames = measured.conditions.frames
+    frames = reproduction.conditions.frames
     for run in exhibit.runs:
-        place = measured.place(run.dataset)
+        place = reproduction.place(run.dataset)
         targets = [target.head(frames) for target in place.targets]
         later = [
             min(entry.rows or 0, frames or entry.rows or 0) for entry in (coming or {}).get(run.dataset, ())
@@ -71,17 +71,17 @@ def jobs_of(
             later = later[: max(run.few - len(targets), 0)]
             targets = evenly(targets, run.few)
         if targets or later:
-            for name, spec in _specs(run.comparison, measured).items():
+            for name, spec in _specs(run.comparison, reproduction).items():
                 found.append(Job(name, spec, place, tuple(targets), tuple(later)))
     return found
 
 
-def lacking_of(exhibit: Exhibit, measured: Measured) -> dict[str, str]:
-    """Name of each variant that cannot be run -> why: its network's weights are not installed."""
+def lacking_of(exhibit: Exhibit, reproduction: Reproduction) -> dict[str, str]:
+    """Name of each variant that cannot be run -> why: it lacks its weights, or is not for the mode."""
     found = {}
     for run in exhibit.runs:
-        for name, variant in measured.variants(run.comparison).items() if run.comparison else ():
-            if why := variant.lacking(measured.conditions.weights):
+        for name, variant in reproduction.variants(run.comparison).items() if run.comparison else ():
+            if why := variant.lacking(reproduction.conditions.weights, reproduction.conditions.mode):
                 found[name] = why
     return found
 
@@ -96,13 +96,13 @@ def without_repeats(jobs: Iterable[Job]) -> list[Job]:
     return list(largest.values())
 
 
-def _specs(comparison: str | None, measured: Measured) -> dict[str, TrackerSpec]:
+def _specs(comparison: str | None, reproduction: Reproduction) -> dict[str, TrackerSpec]:
     """Name -> tracker: the paper's, or the variants of a comparison whose networks are installed."""
     if comparison is None:
-        return {OURS: measured.spec}
-    weights = measured.conditions.weights
+        return {OURS: reproduction.spec}
+    conditions = reproduction.conditions
     return {
-        name: variant.of(measured.spec)
-        for name, variant in measured.variants(comparison).items()
-        if variant.lacking(weights) is None
+        name: variant.of(reproduction.spec)
+        for name, variant in reproduction.variants(comparison).items()
+        if variant.lacking(conditions.weights, conditions.mode) is None
     }

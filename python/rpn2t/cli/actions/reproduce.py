@@ -1,4 +1,4 @@
-"""What ``rpn2t reproduce`` does: fetch what is missing, run what is left, draw what was measured."""
+"""What ``rpn2t reproduce`` does: fetch what is missing, run what is left, draw what was reproduction."""
 
 import json
 import shlex
@@ -20,11 +20,11 @@ from rpn2t.reproduce.conditions import Conditions, best_weights
 from rpn2t.reproduce.exhibits import EXHIBITS, Exhibit, find_exhibits
 from rpn2t.reproduce.facts import facts
 from rpn2t.reproduce.jobs import Job, jobs_of, lacking_of, without_repeats
-from rpn2t.reproduce.measured import Measured
 from rpn2t.reproduce.pace import FRAMES, SIDE, SIZE, Pace, measure_pace, time_of
 from rpn2t.reproduce.page import Section, page
 from rpn2t.reproduce.pdf import as_pdf
 from rpn2t.reproduce.places import PROTOCOL, require_known
+from rpn2t.reproduce.reproduction import Reproduction
 from rpn2t.system.container import command
 from rpn2t.system.files import exclusive, require_writable, write_whole
 
@@ -75,17 +75,17 @@ def run_reproduce(options: ReproduceOptions) -> None:
     tracker = _tracker(options, conditions)
     spec = tracker.spec()
     spec.identity()  # weights that are not there are the first thing to hear of
-    measured = Measured(
+    reproduction = Reproduction(
         typed_path(options.root), folder / "results", conditions, spec, _words(options.beside)
     )
     say(f"{options.part}: {conditions.banner}")
     if options.dry_run:
-        _dry_run(options, exhibits, measured)
+        _dry_run(options, exhibits, reproduction)
         return
-    _fetch_missing(options, exhibits, measured)
-    _say_missing(exhibits, measured)
+    _fetch_missing(options, exhibits, reproduction)
+    _say_missing(exhibits, reproduction)
     with exclusive(folder / ".lock", "--output", f"{folder}: another run is writing there; wait for it"):
-        failed = _make(options, tracker, exhibits, measured, folder)
+        failed = _make(options, tracker, exhibits, reproduction, folder)
     if failed:
         raise SystemExit(1)
 
@@ -119,7 +119,9 @@ def _tracker(options: ReproduceOptions, conditions: Conditions) -> TrackerOption
 # What is there, and what is fetched
 
 
-def _fetch_missing(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Measured) -> None:
+def _fetch_missing(
+    options: ReproduceOptions, exhibits: Sequence[Exhibit], reproduction: Reproduction
+) -> None:
     """Fetch the sequences that are missing, after a question.
 
     A quick look takes what is there, unless sequences are named.
@@ -127,17 +129,17 @@ def _fetch_missing(options: ReproduceOptions, exhibits: Sequence[Exhibit], measu
     Raises:
         InputError: nobody can be asked, or nothing is there at all.
     """
-    plans = _plans(options, exhibits, measured)
+    plans = _plans(options, exhibits, reproduction)
     if plans:
         count, size = sum(len(plan.items) for plan in plans), sum(plan.bytes for plan in plans)
         what = f"{count} sequences are missing, about {size / 1e9:.2g} GB to fetch"
-        if options.yes or _agreed(what, measured):
+        if options.yes or _agreed(what, reproduction):
             for plan in plans:
                 say(f"{plan.dataset.name}: fetching {len(plan.items)} sequences from {plan.site.address}")
                 fetch_plan(plan, _FETCHED_AT_A_TIME)
     names = _datasets(exhibits)
-    if names and not any(measured.place(name).targets for name in names):
-        raise InputError(_nothing_there(names, measured))
+    if names and not any(reproduction.place(name).targets for name in names):
+        raise InputError(_nothing_there(names, reproduction))
 
 
 def _datasets(exhibits: Sequence[Exhibit]) -> list[str]:
@@ -145,7 +147,9 @@ def _datasets(exhibits: Sequence[Exhibit]) -> list[str]:
     return sorted({run.dataset for exhibit in exhibits for run in exhibit.runs})
 
 
-def _plans(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Measured) -> list[FetchPlan]:
+def _plans(
+    options: ReproduceOptions, exhibits: Sequence[Exhibit], reproduction: Reproduction
+) -> list[FetchPlan]:
     """What is to be fetched, of each data set that lacks something.
 
     Nothing for a quick look, which takes what is there, unless it names sequences.
@@ -154,13 +158,13 @@ def _plans(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Mea
         return []
     plans = []
     for name in _datasets(exhibits):
-        place = measured.place(name)
+        place = reproduction.place(name)
         if place.asked_for:
             plans.append(plan_fetch(name, place.root, [entry.name for entry in place.dataset.entries]))
     return [plan for plan in plans if plan.items]
 
 
-def _agreed(what: str, measured: Measured) -> bool:
+def _agreed(what: str, reproduction: Reproduction) -> bool:
     """Whether the person at the terminal wants it fetched.
 
     Raises:
@@ -168,32 +172,32 @@ def _agreed(what: str, measured: Measured) -> bool:
     """
     if not sys.stdin.isatty():
         raise InputError(
-            f"{what} into {measured.root}, and nobody is there to be asked: --yes fetches them, "
+            f"{what} into {reproduction.root}, and nobody is there to be asked: --yes fetches them, "
             "--no-fetch goes on with what is there"
         )
     import click
 
-    return click.confirm(f"{what} into {measured.root}. Fetch them?", default=True)
+    return click.confirm(f"{what} into {reproduction.root}. Fetch them?", default=True)
 
 
-def _nothing_there(names: Sequence[str], measured: Measured) -> str:
-    places = " and ".join(f"{name} in {measured.place(name).root}" for name in names)
+def _nothing_there(names: Sequence[str], reproduction: Reproduction) -> str:
+    places = " and ".join(f"{name} in {reproduction.place(name).root}" for name in names)
     cure = "`rpn2t datasets` says how they have to lie"
-    if measured.conditions.sequences:
+    if reproduction.conditions.sequences:
         cure = "--sequences names none that are there"
-    return f"--root {measured.root}: there is no sequence to run, looked for {places}; {cure}"
+    return f"--root {reproduction.root}: there is no sequence to run, looked for {places}; {cure}"
 
 
-def _say_missing(exhibits: Sequence[Exhibit], measured: Measured) -> None:
+def _say_missing(exhibits: Sequence[Exhibit], reproduction: Reproduction) -> None:
     for name in _datasets(exhibits):
-        place = measured.place(name)
+        place = reproduction.place(name)
         if not place.asked_for:
             continue
         say(f"{name}: {place.count} in {place.root}")
         for line in place.left_out:
             say(f"  left out, {line}")
     for exhibit in exhibits:
-        for variant, why in lacking_of(exhibit, measured).items():
+        for variant, why in lacking_of(exhibit, reproduction).items():
             say(f"{exhibit.name}: {variant} is left out: {why}")
 
 
@@ -204,20 +208,20 @@ def _make(
     options: ReproduceOptions,
     tracker: TrackerOptions,
     exhibits: Sequence[Exhibit],
-    measured: Measured,
+    reproduction: Reproduction,
     folder: Path,
 ) -> bool:
     """Run and draw each exhibit, and write the page after each; returns whether sequences failed."""
     earlier = _earlier(folder)
     sections = {
-        each: _draw(each, measured) for each in EXHIBITS if each.name in earlier and each not in exhibits
+        each: _draw(each, reproduction) for each in EXHIBITS if each.name in earlier and each not in exhibits
     }
     failed = False
     for exhibit in exhibits:
-        for job in jobs_of(exhibit, measured):
-            failed |= _run(options, tracker, job, measured)
-        sections[exhibit] = _draw(exhibit, measured)
-        html = _page(measured, [sections[each] for each in EXHIBITS if each in sections])
+        for job in jobs_of(exhibit, reproduction):
+            failed |= _run(options, tracker, job, reproduction)
+        sections[exhibit] = _draw(exhibit, reproduction)
+        html = _page(reproduction, [sections[each] for each in EXHIBITS if each in sections])
         write_whole(folder / "index.html", html)
         parts = [each.name for each in EXHIBITS if each in sections]
         write_whole(folder / RECORD, json.dumps({"parts": parts}) + "\n")
@@ -232,9 +236,9 @@ def _make(
     return failed
 
 
-def _run(options: ReproduceOptions, tracker: TrackerOptions, job: Job, measured: Measured) -> bool:
+def _run(options: ReproduceOptions, tracker: TrackerOptions, job: Job, reproduction: Reproduction) -> bool:
     """Run what is left of a job; returns whether sequences failed."""
-    asked = _benchmark(options, tracker, job, measured)
+    asked = _benchmark(options, tracker, job, reproduction)
     try:
         run_over(asked, job.spec, job.place.dataset, job.targets, job.name)
     except SystemExit as stop:
@@ -245,7 +249,7 @@ def _run(options: ReproduceOptions, tracker: TrackerOptions, job: Job, measured:
 
 
 def _benchmark(
-    options: ReproduceOptions, tracker: TrackerOptions, job: Job, measured: Measured
+    options: ReproduceOptions, tracker: TrackerOptions, job: Job, reproduction: Reproduction
 ) -> BenchmarkOptions:
     """The same as a command line of ``rpn2t benchmark``."""
     known = {each.name for each in fields(BenchmarkOptions)}
@@ -254,12 +258,12 @@ def _benchmark(
         **{each.name: getattr(tracker, each.name) for each in fields(TrackerOptions)},
         dataset=job.place.dataset.name,
         root=str(job.place.root),
-        results=str(measured.results),
+        results=str(reproduction.results),
         name=job.name,
         experiment="ope",
         sequences=None,
-        frames=measured.conditions.frames,
-        repetitions=measured.conditions.repetitions,
+        frames=reproduction.conditions.frames,
+        repetitions=reproduction.conditions.repetitions,
         workers=options.workers,
         threads=options.threads,
         scheduler=options.scheduler,
@@ -268,23 +272,23 @@ def _benchmark(
     )
 
 
-def _draw(exhibit: Exhibit, measured: Measured) -> Section:
+def _draw(exhibit: Exhibit, reproduction: Reproduction) -> Section:
     try:
-        return Section(exhibit, exhibit.draw(measured))
+        return Section(exhibit, exhibit.draw(reproduction))
     except InputError as error:
         return Section(exhibit, None, str(error))
 
 
-def _page(measured: Measured, sections: Sequence[Section]) -> str:
+def _page(reproduction: Reproduction, sections: Sequence[Section]) -> str:
     shown = [each.exhibit for each in sections]
-    return page(measured.conditions, facts(measured, shown, _command(measured, shown)), sections)
+    return page(reproduction.conditions, facts(reproduction, shown, _command(reproduction, shown)), sections)
 
 
-def _command(measured: Measured, shown: Sequence[Exhibit]) -> str:
+def _command(reproduction: Reproduction, shown: Sequence[Exhibit]) -> str:
     """The command that makes such a report."""
-    conditions = measured.conditions
+    conditions = reproduction.conditions
     part = shown[0].name if len(shown) == 1 else "all"
-    words = ["reproduce", part, "--root", str(measured.root), "--mode", conditions.mode]
+    words = ["reproduce", part, "--root", str(reproduction.root), "--mode", conditions.mode]
     words += ["--weights", conditions.weights, *["--quick"] * conditions.quick]
     words += ["--seed", str(conditions.seed)] * (conditions.seed > 0)
     words += ["--sequences", ",".join(conditions.sequences)] * bool(conditions.sequences)
@@ -303,16 +307,16 @@ def _earlier(folder: Path) -> list[str]:
 # What would run
 
 
-def _dry_run(options: ReproduceOptions, exhibits: Sequence[Exhibit], measured: Measured) -> None:
+def _dry_run(options: ReproduceOptions, exhibits: Sequence[Exhibit], reproduction: Reproduction) -> None:
     """Say what would be fetched and run, and about how long it would take."""
-    _say_missing(exhibits, measured)
-    plans = _plans(options, exhibits, measured)
+    _say_missing(exhibits, reproduction)
+    plans = _plans(options, exhibits, reproduction)
     for plan in plans:
         size = f"about {plan.bytes / 1e9:.2g} GB"
         say(f"{plan.dataset.name}: {len(plan.items)} sequences would be fetched, {size}")
     coming = {plan.dataset.name: [entry for item in plan.items for entry in item.entries] for plan in plans}
-    jobs = without_repeats(job for exhibit in exhibits for job in jobs_of(exhibit, measured, coming))
-    left = {job.key: job.left(measured) for job in jobs}
+    jobs = without_repeats(job for exhibit in exhibits for job in jobs_of(exhibit, reproduction, coming))
+    left = {job.key: job.left(reproduction) for job in jobs}
     for job in jobs:
         frames = left[job.key]
         most = "at most " if job.place.experiment == "vot" else ""

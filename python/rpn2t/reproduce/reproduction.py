@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rpn2t.benchmark.result_files import ResultFolder
 from rpn2t.benchmark.trackers import TrackerSpec
-from rpn2t.benchmark.variants import Variant
+from rpn2t.benchmark.variants import Variant, of_figure
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import scores as otb
 from rpn2t.eval.otb.ablation import ablation_table, measure
@@ -14,14 +14,13 @@ from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot import scores as vot
 from rpn2t.reproduce.conditions import Conditions
 from rpn2t.reproduce.places import PROTOCOL, Place, look
-from rpn2t.reproduce.variants import variants_of
 
 OURS = "RPN2T"
 """What the tracker of the paper is called among the results."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class Reproduction:
     """The results of a reproduction.
 
     Attributes:
@@ -48,7 +47,7 @@ class Measured:
 
     def variants(self, comparison: str) -> dict[str, Variant]:
         """Name of the results -> variant, of one of the paper's comparisons."""
-        return {self.name_of(each): each for each in variants_of(comparison)}
+        return {self.name_of(each): each for each in of_figure(comparison)}
 
     def otb(self, dataset: str, trackers: Sequence[str] = (OURS,)) -> otb.OtbEvaluation:
         """Trackers on a list of OTB.
