@@ -32,13 +32,19 @@ def test_a_quarter_of_fast_mode_s_numbers_is_a_configuration_of_its_own() -> Non
     assert quarter.centre_follows == fast.centre_follows
 
 
+def test_a_number_that_is_set_by_hand_is_not_quartered() -> None:
+    conditions = Conditions(mode="paper", weights="shipped", quick=True, changed=("candidates=16", "alpha=2"))
+    config = Config.for_mode("paper").with_settings(conditions.settings)
+    assert (config.candidates, config.alpha, config.negatives_first) == (16, 2, 1250)
+
+
 def test_the_banner_says_what_a_reader_must_not_overlook() -> None:
     quick = Conditions(mode="fast", weights="shipped", quick=True, sequences=("Deer",))
     for words in ("QUICK LOOK: first 40 frames", "fast mode, which is ours", "shipped weights", "only Deer"):
         assert words in quick.banner
     plain = Conditions(mode="paper", weights="authors")
     assert plain.banner == "paper mode; the authors' weights"
-    assert plain.differences == ["One seed 0; the paper names none."]
+    assert plain.differences == ["One seed, 0; the paper names none."]
     assert any("not the authors'" in line for line in quick.differences)
 
 

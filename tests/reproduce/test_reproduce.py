@@ -78,6 +78,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, bare: Path, tmp_path: Path) -> list[C
                 write_whole(folder.boxes(target.entry, label), run_text(run))
 
     monkeypatch.setattr(action, "run_over", run_over)
+    monkeypatch.setattr(
+        action, "as_pdf", lambda html: b"%PDF"
+    )  # seconds each; two tests put the real one back
     monkeypatch.setenv("RPN2T_HOME", str(bare))
     monkeypatch.chdir(tmp_path)
     return asked
@@ -117,7 +120,8 @@ def test_all_parts_are_run_once_and_drawn_in_the_paper_s_order(
     for words in (
         "QUICK LOOK", "fast mode, which is ours", "the shipped weights, which are our own", "2 of 100",
         "not there: Basketball", "published, not measured here", "Term 1 uses 12 of the 196 positions",
-        "vgg16 is not shown", "our approach not only outperformed", "1 of 60 sequences", "Deer, Skiing",
+        "Not shown, alexnet, caffenet, zf, vgg16, vgg19: the network", "Not shown, term1-box: not for fast",
+        "our approach not only outperformed", "1 of 60 sequences", "Deer, Skiing",
     ):  # fmt: skip
         assert words in text, words
     assert "http" not in re.sub(r'"data:[^"]*"', "", html).replace("http://www.w3.org", "")
@@ -126,7 +130,10 @@ def test_all_parts_are_run_once_and_drawn_in_the_paper_s_order(
     assert "index.html and report.pdf" in said
 
 
-def test_the_pdf_has_pages_with_the_banner_and_text(data: Path, tmp_path: Path, calls: list[Call]) -> None:
+def test_the_pdf_has_pages_with_the_banner_and_text(
+    data: Path, tmp_path: Path, calls: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(action, "as_pdf", as_pdf)
     assert reproduce_here("fig4", "--root", data, "--mode", "fast") == 0
     pages = PdfReader(tmp_path / "reproduction" / "fast-shipped" / "report.pdf").pages
     texts = [" ".join(page.extract_text().split()) for page in pages]
@@ -157,12 +164,14 @@ def test_only_the_sequences_that_are_asked_for_are_run(data: Path, tmp_path: Pat
     text = text_of(tmp_path / "reproduction" / "fast-shipped" / "index.html")
     assert "only Deer" in text
     assert "Not made: vot2016: none of its sequences" in text
+    assert "Not all of otb100 was run, so nothing can be said" in text
 
 
 def test_without_weasyprint_the_page_is_written_and_a_line_says_the_cure(
     data: Path, tmp_path: Path, calls: list[Call], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(action, "as_pdf", as_pdf)
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     assert reproduce_here("fig2", "--root", data) == 0
     folder = tmp_path / "reproduction" / "paper-shipped"

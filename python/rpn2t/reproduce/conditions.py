@@ -12,8 +12,6 @@ from rpn2t.paths import configs_dir
 QUICK_FRAMES = 40
 """First frames of each sequence in a quick look."""
 
-_PAPER_SEED = "seed {}; the paper names none"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
@@ -57,8 +55,12 @@ class Conditions:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The numbers that differ from the mode's own, as ``--set`` takes them."""
-        return (*(quarter_of(Config.for_mode(self.mode)) if self.quick else ()), *self.changed)
+        """The numbers that differ from the mode's own, as ``--set`` takes them; a changed one is no quarter."""
+        if not self.quick:
+            return self.changed
+        names = {_number(each) for each in self.changed}
+        quarters = quarter_of(Config.for_mode(self.mode))
+        return (*(each for each in quarters if _number(each) not in names), *self.changed)
 
     @property
     def banner(self) -> str:
@@ -94,9 +96,8 @@ class Conditions:
             )
         lines += [f"Set by hand: {', '.join(self.changed)}."] if self.changed else []
         lines += [f"Only these sequences were asked for: {', '.join(self.sequences)}."] * bool(self.sequences)
-        lines.append(f"One {_PAPER_SEED.format(self.seed)}." if self.seeds is None else
-                     f"{self.seeds} seeds from {self.seed} on; the paper names none.")  # fmt: skip
-        return lines
+        seeds = f"One seed, {self.seed}" if self.seeds is None else f"{self.seeds} seeds from {self.seed} on"
+        return [*lines, f"{seeds}; the paper names none."]
 
 
 def best_weights() -> str:
@@ -116,6 +117,11 @@ def quarter_of(config: Config) -> tuple[str, ...]:
 def _sample_numbers() -> Iterable[str]:
     """The numbers that ``--config quarter`` takes a quarter of."""
     return [name for name in read_toml(configs_dir() / "quarter.toml", "quarter") if name != "mode"]
+
+
+def _number(setting: str) -> str:
+    """The name in ``NAME=VALUE``."""
+    return setting.partition("=")[0].strip()
 
 
 def _weights_in_words(weights: str) -> str:

@@ -19,10 +19,13 @@ from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot import tables as vot_tables
 from rpn2t.eval.vot.ablation import ablation_table as vot_variants
 from rpn2t.eval.vot.plots import ar_plot, eao_plot
+from rpn2t.nets.backbone import CLASSIFIERS
+from rpn2t.nets.classifiers import is_matched
+from rpn2t.nets.weight_sets import find_set
 from rpn2t.reproduce.box_sizes import size_plot
 from rpn2t.reproduce.figure2 import figure2, label_maps, positions
 from rpn2t.reproduce.reproduction import OURS, Reproduction
-from rpn2t.sequences.registry import describe_absent
+from rpn2t.sequences.registry import describe_absent, find_dataset
 from rpn2t.sequences.target import ATTRIBUTES, Target
 
 FEW = 8
@@ -75,16 +78,21 @@ def matching_iou(reproduction: Reproduction) -> Drawn:
 
 def classifiers(reproduction: Reproduction) -> Drawn:
     """Section 3.1: other networks under the same tracker, on OTB and on VOT."""
-    drawn, _ = _compared_variants(reproduction, "section3.1")
-    drawn = replace(drawn, html=drawn.html.replace("<!--PLOT-->", ""))
+    drawn, evaluation = _compared_variants(reproduction, "section3.1")
+    unmatched = _unmatched(reproduction, [tracker.name for tracker in evaluation.trackers])
+    drawn = replace(
+        drawn,
+        html=drawn.html.replace("<!--PLOT-->", ""),
+        differences=(*drawn.differences, *unmatched),
+    )
     names = [name for name in reproduction.variants("section3.1") if reproduction.has("vot2016", name)]
     if not names:
         return replace(drawn, differences=(*drawn.differences, "VOT2016 was not run."))
     try:
-        evaluation = reproduction.vot(names)
+        on_vot = reproduction.vot(names)
     except InputError as error:
         return replace(drawn, differences=(*drawn.differences, f"VOT2016 is not shown: {error}."))
-    table = vot_variants(evaluation, reproduction.variants("section3.1"), "")
+    table = vot_variants(on_vot, reproduction.variants("section3.1"), "")
     return replace(drawn, html=f"{drawn.html}<h4>VOT2016</h4>{_table(table)}")
 
 
@@ -100,7 +108,7 @@ def overall(reproduction: Reproduction) -> Drawn:
         table = otb_tables.overall(evaluation)
         parts.append(f"<h4>{evaluation.dataset.title}</h4>{_both_plots(evaluation)}{_table(table)}")
         differences += _otb_differences(evaluation)
-        findings.append(_rank(dataset, table, evaluation.frames is None and not evaluation.absent))
+        findings.append(_rank(dataset, table, _is_whole(dataset, evaluation.names, evaluation.frames)))
     if not parts:
         raise InputError(differences[0].removesuffix("."))
     differences += [
@@ -153,7 +161,7 @@ def challenge(reproduction: Reproduction) -> Drawn:
         "expected average overlap": eao_plot(evaluation),
         "accuracy and robustness": ar_plot(evaluation),
     }
-    whole = evaluation.frames is None and not evaluation.absent
+    whole = _is_whole("vot2016", evaluation.sequences, evaluation.frames)
     times = reproduction.conditions.repetitions
     once = [f"A sequence was run {times} time, not {REPETITIONS}."] if times < REPETITIONS else []
     return Drawn(
@@ -180,18 +188,38 @@ def _compared_variants(reproduction: Reproduction, comparison: str) -> tuple[Dra
     if OURS not in names:
         raise InputError(f"otb100: there are no results of {OURS} yet")
     evaluation = reproduction.otb("otb100", names)
-    lacking = {
-        name: variant.lacking(reproduction.conditions.weights, reproduction.conditions.mode)
-        for name, variant in variants.items()
-        if name not in names
-    }
-    differences = [*_otb_differences(evaluation)]
-    differences += [f"{name} is not shown: {why or 'it has no results'}." for name, why in lacking.items()]
+    differences = [*_otb_differences(evaluation), *_not_shown(reproduction, comparison, names)]
     differences.append("The paper's text gives no figures for this comparison.")
     table = reproduction.variant_table(comparison, "otb100")
     success = image(plot(evaluation, "success"), "success of the variants")
     html = f'<div class="plots">{success}<!--PLOT--></div>{_table(table) if table else ""}'
     return Drawn(html, tuple(differences)), evaluation
+
+
+def _not_shown(reproduction: Reproduction, comparison: str, names: Sequence[str]) -> list[str]:
+    """Which variants have no results, a sentence for each reason."""
+    conditions = reproduction.conditions
+    by_reason: dict[str, list[str]] = {}
+    for name, variant in reproduction.variants(comparison).items():
+        if name in names:
+            continue
+        reason = "without results"
+        if variant.lacking(conditions.weights, conditions.mode):
+            network = "the network's weights are not installed (`rpn2t weights import-backbone`)"
+            reason = network if variant.backbone else f"not for {conditions.mode} mode"
+        by_reason.setdefault(reason, []).append(name)
+    return [f"Not shown, {', '.join(hidden)}: {reason}." for reason, hidden in by_reason.items()]
+
+
+def _unmatched(reproduction: Reproduction, names: Sequence[str]) -> list[str]:
+    """Which classification networks have features of another magnitude than the student's."""
+    weights = find_set(reproduction.conditions.weights)
+    found = [name for name in names if name in CLASSIFIERS and not is_matched(name, weights)]
+    cure = "`rpn2t weights match-backbone` brings it there"
+    return [
+        f"{name}: its conv5 is not at the student's magnitude, and scale may decide; {cure}."
+        for name in found
+    ]
 
 
 def _table(table: Table) -> str:
@@ -250,6 +278,11 @@ def _missing(absent: Mapping[str, str], there: Sequence[str], dataset: str) -> l
 
 def _notes(notes: Sequence[str]) -> list[str]:
     return [f"{note[:1].upper()}{note[1:]}." for note in notes]
+
+
+def _is_whole(dataset: str, names: Sequence[str], frames: int | None) -> bool:
+    """Whether all frames of all sequences are in the figures, as in published ones."""
+    return frames is None and len(names) == len(find_dataset(dataset).entries)
 
 
 def _rank(dataset: str, table: Table, whole: bool) -> str:

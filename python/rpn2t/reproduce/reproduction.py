@@ -1,7 +1,7 @@
 """What a reproduction has measured so far: its results, read by the project's own evaluations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rpn2t.benchmark.result_files import ResultFolder
@@ -46,8 +46,9 @@ class Reproduction:
         return OURS if variant is None or variant.of(self.spec) == self.spec else variant.name
 
     def variants(self, comparison: str) -> dict[str, Variant]:
-        """Name of the results -> variant, of one of the paper's comparisons."""
-        return {self.name_of(each): each for each in of_figure(comparison)}
+        """Name of the results -> variant called so, of one of the paper's comparisons."""
+        named = {self.name_of(each): each for each in of_figure(comparison)}
+        return {name: replace(each, name=name) for name, each in named.items()}
 
     def otb(self, dataset: str, trackers: Sequence[str] = (OURS,)) -> otb.OtbEvaluation:
         """Trackers on a list of OTB.
