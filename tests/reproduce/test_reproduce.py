@@ -331,26 +331,30 @@ def test_a_page_s_pdf_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_command_runs_goes_on_and_refuses_what_was_made_otherwise(
-    data: Path, tmp_path: Path, rpn2t: Run, tiny: dict[str, int], bare: Path
-) -> None:
+    data: Path, tmp_path: Path, rpn2t: Run, tiny: dict[str, int], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     """The real thing: a worker that tracks 40 frames, and a second command that tracks none."""
     words = (
-        "reproduce", "fig6", "--root", data, "--quick", "--mode", "fast", "--sequences", "Deer", "--no-fetch",
-        "--name", "mine", "--device", "cpu", *set_options(tiny),
+        "reproduce", "fig6", "--root", str(data), "--quick", "--mode", "fast", "--sequences", "Deer",
+        "--no-fetch", "--name", "mine", "--device", "cpu", *set_options(tiny),
     )  # fmt: skip
     done = rpn2t(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "index.html and report.pdf" in done.stdout
+    assert done.stderr == ""
     folder = tmp_path / "reproduction" / "mine"
     boxes = folder / "results" / "OTB2015" / "RPN2T" / "Deer.txt"
     assert len(boxes.read_text().splitlines()) == 40
     assert "candidates=16" in text_of(folder / "index.html")
     made = boxes.stat().st_mtime_ns
-    again = rpn2t(*words, cwd=tmp_path)
-    assert "1 runs are there, 0 to do" in again.stdout
+    monkeypatch.setattr(action, "as_pdf", lambda html: b"%PDF")
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 0
+    assert "1 runs are there, 0 to do" in capsys.readouterr().out
     assert boxes.stat().st_mtime_ns == made
-    other = rpn2t(*words, "--seed", 7, cwd=tmp_path)
-    assert other.returncode == 2
-    assert "holds results made with seed 0, now 7; give another --name" in other.stderr
+    assert main((*words, "--seed", "7")) == 2
+    assert "holds results made with seed 0, now 7; give another --name" in capsys.readouterr().err
 
 
 def test_pdf_without_its_library_is_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None:

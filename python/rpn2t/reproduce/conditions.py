@@ -55,7 +55,7 @@ class Conditions:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The numbers that differ from the mode's own, as ``--set`` takes them; a changed one is no quarter."""
+        """The numbers that differ from the mode's own, as ``--set`` takes them. What was changed stays."""
         if not self.quick:
             return self.changed
         names = {_number(each) for each in self.changed}
