@@ -9,6 +9,7 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.reproduce.conditions import Conditions, best_weights, quarter_of
 from rpn2t.reproduce.exhibits import EXHIBITS, find_exhibits
+from support import ROOT
 
 
 def test_the_command_names_the_parts_of_the_table_in_the_paper_s_order() -> None:
@@ -69,3 +70,8 @@ def test_the_authors_weights_are_taken_as_soon_as_they_are_installed(
     assert best_weights() == "shipped"  # an empty folder is no set
     (tmp_path / "weights" / "authors" / "zf_student.caffemodel").touch()
     assert best_weights() == "authors"
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "docker/build_caffe.sh"])
+def test_the_set_up_and_the_image_bring_what_the_pdf_needs(file: str) -> None:
+    assert {"libpango-1.0-0", "libpangoft2-1.0-0"} <= set((ROOT / file).read_text().split())
