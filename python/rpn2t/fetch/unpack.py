@@ -4,7 +4,10 @@ Archives of OTB have a folder of the sequence's name, those of VOT have none, an
 left (``__MACOSX``, ``Thumbs.db``). So a sequence begins at the folder in which a file lies that it must have.
 """
 
+import errno
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +24,10 @@ _SLACK = 1_000_000
 """Bytes that it may have besides, for text, which grows more."""
 _MOST = 100_000
 """Members that it may have. The longest sequence of OTB has 3,872 images."""
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, ValueError
+)  # fmt: skip
+"""What zipfile raises over damaged archives."""
 _DESKTOP = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -57,10 +64,13 @@ def unpack(archive: Path, folder: Path, must_have: Callable[[str], bool], stop: 
             for info, path in members:
                 if path.is_relative_to(base):
                     _write(opened, info, folder / path.relative_to(base), stop)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ArchiveError(f"it is damaged ({error or type(error).__name__})") from error
     except NotImplementedError as error:  # a compression, or a version, that zipfile does not know
         raise ArchiveError(f"it cannot be unpacked ({error})") from error
+    except _DAMAGED as error:
+        # A wrong number can also lead to a place before the file's beginning. Other OSErrors are the disk's.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise ArchiveError(f"it is damaged ({str(error) or type(error).__name__})") from error
 
 
 def _members(opened: zipfile.ZipFile, size: int) -> list[_Member]:
