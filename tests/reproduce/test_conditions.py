@@ -7,7 +7,9 @@ import pytest
 from rpn2t.cli.commands import reproduce as command
 from rpn2t.config import Config
 from rpn2t.errors import InputError
+from rpn2t.eval.report.tables import Table
 from rpn2t.reproduce.conditions import Conditions, best_weights, quarter_of
+from rpn2t.reproduce.drawings import _rank
 from rpn2t.reproduce.exhibits import EXHIBITS, find_exhibits
 from support import ROOT
 
@@ -75,3 +77,20 @@ def test_the_authors_weights_are_taken_as_soon_as_they_are_installed(
 @pytest.mark.parametrize("file", ["Dockerfile", "docker/build_caffe.sh"])
 def test_the_set_up_and_the_image_bring_what_the_pdf_needs(file: str) -> None:
     assert {"libpango-1.0-0", "libpangoft2-1.0-0"} <= set((ROOT / file).read_text().split())
+
+
+def test_a_finding_compares_ours_with_published_figures_only_if_all_was_run() -> None:
+    rows = (
+        ("RPN2T", "0.550 ± 0.003"),
+        ("RPN2T", ""),
+        ("MDNet", "0.678"),
+        ("SRDCF", "0.598"),
+        ("KCF", "0.477"),
+    )
+    table = Table("overall", "Overall", ("Tracker", "Success (AUC)"), rows, reference=4)
+    assert "nothing can be said" in _rank("otb100", table, False)
+    assert _rank("otb100", table, True).startswith(
+        "otb100: Success (AUC) 0.550 ± 0.003 is below the published figures of SRDCF."
+    )
+    best = Table("overall", "Overall", table.header, (("RPN2T", "0.600"), *rows[1:]), reference=4)
+    assert "above the published figures of all 2 others" in _rank("otb100", best, True)

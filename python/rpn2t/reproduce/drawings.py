@@ -1,5 +1,6 @@
 """What is drawn of each exhibit: the project's own plots, tables and frames, over what was measured here."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -224,7 +225,7 @@ def _unmatched(reproduction: Reproduction, names: Sequence[str]) -> list[str]:
 
 def _table(table: Table) -> str:
     """A table without the buttons that sort it, which paper has no use for."""
-    return report.table_html(table).replace('<button type="button">', "").replace("</button>", "")
+    return re.sub(r"</?button[^>]*>", "", report.table_html(table))
 
 
 def _both_plots(evaluation: OtbEvaluation) -> str:
@@ -285,6 +286,12 @@ def _is_whole(dataset: str, names: Sequence[str], frames: int | None) -> bool:
     return frames is None and len(names) == len(find_dataset(dataset).entries)
 
 
+def _number(cell: str) -> float:
+    """The number that a cell begins with; a spread may follow."""
+    found = re.match(r"[\d.]+", cell)
+    return float(found[0]) if found else float("nan")
+
+
 def _rank(dataset: str, table: Table, whole: bool) -> str:
     """Where the paper's tracker stands among the published figures, in a sentence.
 
@@ -295,10 +302,10 @@ def _rank(dataset: str, table: Table, whole: bool) -> str:
     """
     if not whole:
         return f"Not all of {dataset} was run, so nothing can be said of the paper's ranking."
-    ours = next(row for row in table.rows if row[0] == OURS)
+    ours = next(row for row in table.rows if row[0].startswith(OURS))
     published = table.rows[len(table.rows) - table.reference :]
     others = [row for row in published if row[1] and row[0] not in (OURS, "MDNet")]  # MDNet is not in fig. 4
-    above = [row[0] for row in others if float(row[1]) > float(ours[1])]
+    above = [row[0] for row in others if _number(row[1]) > _number(ours[1])]
     here = f"{dataset}: {table.header[1]} {ours[1]} is"
     if not above:
         return f"{here} above the published figures of all {len(others)} others, as in the paper."
