@@ -94,7 +94,7 @@ def classifiers(reproduction: Reproduction) -> Drawn:
     except InputError as error:
         return replace(drawn, differences=(*drawn.differences, f"VOT2016 is not shown: {error}."))
     table = vot_variants(on_vot, reproduction.variants("section3.1"), "")
-    return replace(drawn, html=f"{drawn.html}<h4>VOT2016</h4>{_table(table)}")
+    return replace(drawn, html=f"{drawn.html}<h4>VOT2016</h4>{_variants(table)}")
 
 
 def overall(reproduction: Reproduction) -> Drawn:
@@ -193,7 +193,7 @@ def _compared_variants(reproduction: Reproduction, comparison: str) -> tuple[Dra
     differences.append("The paper's text gives no figures for this comparison.")
     table = reproduction.variant_table(comparison, "otb100")
     success = image(plot(evaluation, "success"), "success of the variants")
-    html = f'<div class="plots">{success}<!--PLOT--></div>{_table(table) if table else ""}'
+    html = f'<div class="plots">{success}<!--PLOT--></div>{_variants(table) if table else ""}'
     return Drawn(html, tuple(differences)), evaluation
 
 
@@ -226,6 +226,11 @@ def _unmatched(reproduction: Reproduction, names: Sequence[str]) -> list[str]:
 def _table(table: Table) -> str:
     """A table without the buttons that sort it, which paper has no use for."""
     return re.sub(r"</?button[^>]*>", "", report.table_html(table))
+
+
+def _variants(table: Table) -> str:
+    """A table of variants, whose second column has words."""
+    return f'<div class="variants">{_table(table)}</div>'
 
 
 def _both_plots(evaluation: OtbEvaluation) -> str:

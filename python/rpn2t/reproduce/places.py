@@ -55,8 +55,10 @@ class Place:
 
     @property
     def count(self) -> str:
-        """``3 of 100 sequences``."""
-        return f"{len(self.targets)} of {len(self.dataset.entries)} sequences"
+        """``3 of 100 sequences``; of a part that was asked for, also how many there are in all."""
+        whole = len(find_dataset(self.dataset.name).entries)
+        part = "" if len(self.dataset.entries) == whole else f" that were asked for ({whole} in all)"
+        return f"{len(self.targets)} of {len(self.dataset.entries)} sequences{part}"
 
 
 def root_below(root: Path, dataset: DataSet) -> Path:
