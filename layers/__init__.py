@@ -1,6 +1,7 @@
 """RPN2T's Caffe layers in Python. A prototxt names them as ``module: "rpn2t.layers"``."""
 
 from rpn2t.layers.anchor_label import AnchorLabelLayer
+from rpn2t.layers.anchor_step import AnchorStepLayer
 from rpn2t.layers.anchor_target import AnchorTargetLayer
 from rpn2t.layers.map_windows import MapWindowsLayer
 from rpn2t.layers.proposal import ProposalLayer
@@ -9,6 +10,7 @@ from rpn2t.layers.smooth_l1_loss import SmoothL1LossLayer
 
 __all__ = [
     "AnchorLabelLayer",
+    "AnchorStepLayer",
     "AnchorTargetLayer",
     "MapWindowsLayer",
     "ProposalLayer",

@@ -79,8 +79,14 @@ def deploy(n: Any) -> Any:
     return n
 
 
-def alexnet(side: int) -> Any:
-    """AlexNet up to conv5, layer by layer as its public weights (bvlc_alexnet) have it."""
+def alexnet(side: int, *, pool_first: bool = False) -> Any:
+    """AlexNet up to conv5, layer by layer as its public weights (bvlc_alexnet) have it.
+
+    With `pool_first` it is CaffeNet (bvlc_reference_caffenet), which pools before it normalises.
+    """
+
+    def normalised(bottom: Any) -> Any:
+        return L.LRN(bottom, local_size=5, alpha=1e-4, beta=0.75)
 
     def pooled(bottom: Any) -> Any:
         return L.Pooling(bottom, pool=P.Pooling.MAX, kernel_size=3, stride=2)
@@ -88,14 +94,18 @@ def alexnet(side: int) -> Any:
     n = caffe.NetSpec()
     n.data = L.Input(shape={"dim": [1, 3, side, side]})
     n.conv1 = convolution(n.data, 96, 11, stride=4, pad=0)
-    n.relu1 = L.ReLU(n.conv1, in_place=True)
-    n.norm1 = L.LRN(n.relu1, local_size=5, alpha=1e-4, beta=0.75)
-    n.pool1 = pooled(n.norm1)
-    n.conv2 = convolution(n.pool1, 256, 5, group=2)
-    n.relu2 = L.ReLU(n.conv2, in_place=True)
-    n.norm2 = L.LRN(n.relu2, local_size=5, alpha=1e-4, beta=0.75)
-    n.pool2 = pooled(n.norm2)
-    n.conv3 = convolution(n.pool2, 384, 3)
+    n.relu1 = top = L.ReLU(n.conv1, in_place=True)
+    for number in (1, 2):
+        if number == 2:
+            n.conv2 = convolution(top, 256, 5, group=2)
+            n.relu2 = top = L.ReLU(n.conv2, in_place=True)
+        if pool_first:
+            n[f"pool{number}"] = top = pooled(top)
+            n[f"norm{number}"] = top = normalised(top)
+        else:
+            n[f"norm{number}"] = top = normalised(top)
+            n[f"pool{number}"] = top = pooled(top)
+    n.conv3 = convolution(top, 384, 3)
     n.relu3 = L.ReLU(n.conv3, in_place=True)
     n.conv4 = convolution(n.relu3, 384, 3, group=2)
     n.relu4 = L.ReLU(n.conv4, in_place=True)
@@ -178,8 +188,10 @@ def rpn(*, train: bool) -> Any:
     return n
 
 
-def head(batch: int, *, crop: int, train: bool) -> Any:
+def head(batch: int, *, crop: int, train: bool, boxes: bool = False) -> Any:
     """What follows conv5: a 3x3 layer and two sibling 1x1 layers (section 3.4).
+
+    With `boxes` a third one learns the box, by eq. 1's regression term.
 
     `crop` is how much of the map's rim the loss never reads. Without it the 3x3 layer pads and reads
     14 x 14 windows, as in the paper. With it, windows come one row and column short of `crop` and
@@ -203,13 +215,18 @@ def head(batch: int, *, crop: int, train: bool) -> Any:
     else:
         n.prob_anchor = L.Softmax(n.score_anchor)
         n.prob_quality = L.Softmax(n.score_quality)
+    if boxes:
+        n.box_step = convolution(n.relu_proposal1, 4, 1, param=score, **gaussian(cfg.score_std))
+    if boxes and train:
+        n.step = L.Input(shape={"dim": [batch, 4]})
+        box_loss(n, crop)
     return n
 
 
-def labels(n: Any, flag: Any, crop: int) -> None:
-    """Both terms' label maps of samples with these flags."""
+def label_settings(crop: int) -> dict[str, float]:
+    """What the layers of labels and of targets are told."""
     cfg = Config()
-    settings = {
+    return {
         "map_size": MAP_SIZE,
         "anchor_size": cfg.anchor_size,
         "stride": cfg.anchor_stride,
@@ -217,9 +234,25 @@ def labels(n: Any, flag: Any, crop: int) -> None:
         "margin": cfg.quality_margin,
         "crop": crop,
     }
+
+
+def labels(n: Any, flag: Any, crop: int) -> None:
+    """Both terms' label maps of samples with these flags."""
     n.label_anchor, n.label_quality = L.Python(
         flag, name="label", ntop=2, module="rpn2t.layers", layer="AnchorLabelLayer",
-        param_str=json.dumps(settings),
+        param_str=json.dumps(label_settings(crop)),
+    )  # fmt: skip
+
+
+def box_loss(n: Any, crop: int) -> None:
+    """Eq. 1's regression term: smooth L1, as the region proposal network's own; lambda is 1."""
+    n.target_step, n.weight_step = L.Python(
+        n.flag, n.step, name="target", ntop=2, module="rpn2t.layers", layer="AnchorStepLayer",
+        param_str=json.dumps(label_settings(crop)),
+    )  # fmt: skip
+    n.loss_boxes = L.Python(
+        n.box_step, n.target_step, n.weight_step, propagate_down=[True, False, False], loss_weight=1,
+        module="rpn2t.layers", layer="SmoothL1LossLayer", param_str=json.dumps({"sigma": 3}),
     )  # fmt: skip
 
 
@@ -280,11 +313,17 @@ def networks() -> dict[str, str]:
         # Of the sides that give a 14 x 14 map, those at which no layer rounds: the map's middle is the
         # patch's, as anchors want it. Context stays the paper's 16 px, one step of the map.
         "alexnet/deploy.prototxt": ("AlexNet", alexnet(243)),
+        "caffenet/deploy.prototxt": ("CaffeNet", alexnet(243, pool_first=True)),
         "vgg16/deploy.prototxt": ("VGG_16", vgg(224, 3)),
         "vgg19/deploy.prototxt": ("VGG_19", vgg(224, 4)),
         "head/train.prototxt": ("RPN2T_head", head(batch, crop=crop, train=True)),
         "head/train_padded.prototxt": ("RPN2T_head_padded", head(batch, crop=0, train=True)),
         "head/deploy.prototxt": ("RPN2T_head_deploy", head(batch, crop=crop, train=False)),
+        "head_box/train.prototxt": ("RPN2T_head_box", head(batch, crop=crop, train=True, boxes=True)),
+        "head_box/deploy.prototxt": (
+            "RPN2T_head_box_deploy",
+            head(batch, crop=crop, train=False, boxes=True),
+        ),
         "head_map/train.prototxt": ("RPN2T_head_map", map_head(crop=crop, train=True)),
         "head_map/deploy.prototxt": ("RPN2T_head_map_deploy", map_head(crop=crop, train=False)),
     }

@@ -30,7 +30,9 @@ BELOW = {
     "benchmark": "root system nets tracker sequences video run",
     "eval": "root system sequences benchmark",
     "toolkits": "root system sequences video run benchmark",
-    "cli": "root system nets tracker sequences fetch video run serve training benchmark eval toolkits",
+    "reproduce": "root system nets sequences benchmark eval",
+    "cli": "root system nets tracker sequences fetch video run serve training benchmark eval toolkits "
+    "reproduce",
     "layers": "root system nets tracker",
     "prototxt": "root nets tracker",
 }

@@ -50,14 +50,22 @@ def break_down(runs: Sequence[tuple[Floats, Floats]], protocol: Protocol) -> Bre
     def overlaps(change: Callable[[Floats, Floats], Floats]) -> Floats:
         return np.concatenate([metrics.overlaps(change(*run), run[1], protocol) for run in runs])
 
-    found = overlaps(lambda boxes, truth: boxes)
-    with_truth = found[found != -1]
     return Breakdown(
         true_centre=metrics.success_auc(overlaps(with_true_centre), protocol),
         true_size=metrics.success_auc(overlaps(with_true_size), protocol),
         true_aspect=metrics.success_auc(overlaps(with_true_aspect), protocol),
-        lost=float(np.mean(~(with_truth >= LOST_BELOW))) if len(with_truth) else 0.0,
+        lost=lost_share(overlaps(lambda boxes, truth: boxes)),
     )
+
+
+def lost_share(found: Floats) -> float:
+    """Share of the frames with a ground truth in which the object is lost; 0 if there is none.
+
+    Args:
+        found: the frames' overlaps, -1 where there is no ground truth.
+    """
+    with_truth = found[found != -1]
+    return float(np.mean(~(with_truth >= LOST_BELOW))) if len(with_truth) else 0.0
 
 
 def mean_breakdown(parts: Iterable[Breakdown]) -> Breakdown:

@@ -55,9 +55,12 @@ class Config:
     matching_iou: float = 0.7  # term 1 uses the anchors that match the target better than this
     quality_margin: int = 2  # rows and columns of the map's rim that term 2 leaves out
 
-    # Loss (eq. 2) and score
+    # Loss (eq. 2, and what was left of eq. 1) and score
     alpha: float = 1.0  # weight of term 1, the matched anchors
     beta: float = 10.0  # weight of term 2, the box quality
+    regression_weight: float = (
+        0.0  # lambda of eq. 1; above 0 the head learns the box, which the paper gave up
+    )
     score_weight_anchor: float = 0.45
     score_weight_quality: float = 0.55
 

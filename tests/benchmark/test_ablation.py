@@ -9,14 +9,14 @@ import pytest
 
 from rpn2t import Config
 from rpn2t.benchmark.trackers import TrackerSpec
-from rpn2t.benchmark.variants import VARIANTS, find_variants
+from rpn2t.benchmark.variants import VARIANTS, find_variants, of_figure
 from rpn2t.cli import main
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import Backbone, BackboneSpec, backbone_names
 from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.caffemodel import Layers, read_caffemodel, write_caffemodel
+from rpn2t.nets.classifiers import import_backbone
 from rpn2t.nets.device import choose_device
-from rpn2t.nets.install import import_backbone
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry
@@ -63,11 +63,42 @@ def test_each_variant_changes_what_it_says() -> None:
     term1, term2 = changed["term1"].config, changed["term2"].config
     assert (term1.alpha, term1.beta, term1.score_weight_anchor, term1.score_weight_quality) == (1, 0, 1, 0)
     assert (term2.alpha, term2.beta, term2.score_weight_anchor, term2.score_weight_quality) == (0, 10, 0, 1)
+    before = {name: config for name, config in changed.items() if name.startswith("term1")}
+    assert {spec.config.beta for spec in before.values()} == {0}
+    assert {spec.config.score_weight_quality for spec in before.values()} == {0}
+    assert [before[f"term1-{iou}"].config.matching_iou for iou in (0.5, 0.6, 0.8, 0.9)] == [
+        0.5,
+        0.6,
+        0.8,
+        0.9,
+    ]
+    assert {name for name, spec in changed.items() if spec.config.regression_weight} == {"term1-box"}
+    assert changed["term1-alpha11"].config == Config(**term1.to_dict() | {"alpha": 11.0})
     backbones = {name: spec.backbone for name, spec in changed.items() if spec.backbone != "student"}
     assert set(backbones.values()) == set(backbone_names()) - {"student"}
 
 
-@pytest.mark.parametrize(("name", "anchors"), [("iou-0.5", 40), ("iou-0.9", 4), ("full", 12)])
+def test_the_paper_s_comparisons_by_name() -> None:
+    named = {
+        name: [each.name for each in of_figure(name)]
+        for name in ("fig3", "section3.1", "section3.2", "section3.3")
+    }
+    assert named["fig3"] == [
+        "full", "term1-0.5", "term1-0.6", "term1", "term1-0.8", "term1-0.9", "term1-box", "term1-all",
+    ]  # fmt: skip
+    assert named["section3.1"] == ["full", "alexnet", "caffenet", "zf", "vgg16", "vgg19"]
+    assert {"full", "iou-0.5", "term1", "term1-alpha11", "term2"} < set(named["section3.2"])
+    assert named["section3.3"] == ["full", "teacher", "teacher-half", "undistilled"]
+    assert {name for names in named.values() for name in names} == {each.name for each in VARIANTS}
+    assert len({each.name for each in VARIANTS}) == len(VARIANTS)
+    with pytest.raises(InputError, match=r"fig4: no comparison of the paper's; there are fig3, section3\.1"):
+        of_figure("fig4")
+
+
+@pytest.mark.parametrize(
+    ("name", "anchors"),
+    [("iou-0.5", 40), ("iou-0.9", 4), ("full", 12), ("term1-0.5", 40), ("term1-all", 14 * 14)],
+)
 def test_the_regressor_keeps_its_positions(name: str, anchors: int) -> None:
     config = variant(name).of(TrackerSpec()).config
     geometry = HeadGeometry(config, 14)
@@ -95,7 +126,7 @@ def test_the_networks_give_square_maps(name: str) -> None:
     assert net.blobs["data"].data.shape[2] == spec.input_side
 
 
-@pytest.mark.parametrize("name", ["term1", "term2", "iou-0.9", "teacher-half", "undistilled"])
+@pytest.mark.parametrize("name", ["term1", "term1-box", "term1-all", "term2", "teacher-half", "undistilled"])
 def test_a_variant_tracks(name: str, clip: Clip, tiny: dict[str, int]) -> None:
     spec = TrackerSpec(config=Config(**tiny), device="cpu")
     tracker = variant(name).of(spec).make(0)
@@ -222,7 +253,7 @@ def test_the_command_compares_the_variants_and_goes_on(
     folder = tmp_path / "results" / "clips-ABLATION"
     table = (folder / "ablation.md").read_text()
     assert "1 sequences, first 3 frames, otb protocol, seed 0" in table
-    assert [line.split(" | ")[0] for line in table.splitlines()[4:]] == ["| full", "| term1"]
+    assert [line.split(" | ")[0] for line in table.splitlines()[4:6]] == ["| full", "| term1"]
     assert len((folder / "ablation.csv").read_text().splitlines()) == 3
     again = rpn2t(*arguments, cwd=tmp_path)
     assert again.stdout.count("1 runs are there, 0 to do") == 2
@@ -238,4 +269,4 @@ def test_a_variant_without_weights_is_refused_where_it_was_asked_for(
     assert main(["ablate", str(tmp_path / "clips"), "--variants", "vgg16", "--results", str(tmp_path)]) == 2
     assert "--variants vgg16: weights shipped: no vgg16.caffemodel" in capsys.readouterr().err
     assert main(["ablate", str(tmp_path / "clips"), "--variants", "full,nothing"]) == 2
-    assert "--variants nothing: no such variant; there are full, iou-0.5" in capsys.readouterr().err
+    assert "--variants nothing: no such variant; there are full, term1-0.5" in capsys.readouterr().err

@@ -271,7 +271,7 @@ def test_memory_is_bounded(mode) -> None:
     mode.see(image, state, 0.6)
     boxes, most = np.array([state]), Config.for_mode("fast").long_term_frames
     for _ in range(most + 5):
-        mode.remember(boxes, boxes)
+        mode.remember(state, boxes, boxes)
     assert len(mode.memory) == most
 
 

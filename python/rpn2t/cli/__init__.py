@@ -16,8 +16,8 @@ from rpn2t.system.foreign import import_complaint
 from rpn2t.system.threads import limit_pools, sleep_at_once
 
 _VERBS = (
-    "track", "serve", "frame", "convert", "benchmark", "evaluate", "ablate", "results", "trax", "datasets",
-    "train-rpn", "distill", "weights",
+    "track", "serve", "frame", "convert", "benchmark", "evaluate", "ablate", "reproduce", "results", "trax",
+    "datasets", "train-rpn", "distill", "weights",
 )  # fmt: skip
 
 

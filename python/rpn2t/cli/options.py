@@ -194,6 +194,10 @@ _RUNNING_OPTIONS = (
     grouped_option(
         RUN, "--frames", type=click.IntRange(min=2), metavar="N", help="Run only the first N frames of each."
     ),
+)
+
+
+_PLACE_OPTIONS = (
     grouped_option(
         RUN,
         "--seeds",
@@ -226,7 +230,12 @@ _RUNNING_OPTIONS = (
 
 def running_options(function: Decorated) -> Decorated:
     """Give a verb that runs over a data set the options that choose its sequences and its workers."""
-    return _with(_RUNNING_OPTIONS, function)
+    return _with((*_RUNNING_OPTIONS, *_PLACE_OPTIONS), function)
+
+
+def reproducing_options(function: Decorated) -> Decorated:
+    """Give a verb what the paper's evaluation leaves open: seed, device and workers."""
+    return _with((_seed_option(TRACKER), _device_option(TRACKER), *_PLACE_OPTIONS), function)
 
 
 def training_options(output: str) -> Callable[[Decorated], Decorated]:

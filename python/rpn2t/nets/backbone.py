@@ -26,7 +26,7 @@ from rpn2t.paths import prototxt_dir
 
 Maps = NDArray[np.float32]
 
-CLASSIFIERS = ("alexnet", "vgg16", "vgg19", "zf")
+CLASSIFIERS = ("alexnet", "caffenet", "vgg16", "vgg19", "zf")
 """The package's backbones that were trained to classify (section 3.1); users bring the weights."""
 
 

@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
-from rpn2t.nets.backbone import CLASSIFIERS, BackboneSpec, backbone_names
-from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.caffemodel import (
     RPN_CONV3X3,
     RPN_NAMES,
@@ -24,7 +22,6 @@ from rpn2t.nets.caffemodel import (
     Layers,
     check_zf,
     fit,
-    load_into,
     read_caffemodel,
     scale_conv5,
     write_caffemodel,
@@ -36,7 +33,6 @@ from rpn2t.nets.weight_sets import (
     WeightSet,
     find_set,
     is_set_name,
-    user_backbones_dir,
     user_weights_dir,
     write_sums,
 )
@@ -122,7 +118,7 @@ def _install(source: str | Path, place: Path, mean: Sequence[float]) -> Layers:
     if tuple(mean) == GREY and all(old in (name, None) for name, old in names.items()):
         shutil.copyfile(source, place)
         return zf
-    zf["conv1"] = _fold_mean(zf["conv1"], mean)
+    zf["conv1"] = fold_mean(zf["conv1"], mean)
     write_caffemodel(place, zf | rpn)
     return zf
 
@@ -135,7 +131,7 @@ def _rpn_shapes(name: str, arrays: Sequence[NDArray[np.float32]]) -> list[tuple[
     return [(*outputs, 256, 1, 1), outputs]
 
 
-def _fold_mean(arrays: Sequence[NDArray[np.float32]], mean: Sequence[float]) -> list[NDArray[np.float32]]:
+def fold_mean(arrays: Sequence[NDArray[np.float32]], mean: Sequence[float]) -> list[NDArray[np.float32]]:
     """Weights and bias of a first layer that now reads BGR minus 128 instead of BGR minus another mean.
 
     Beyond the edge of a frame or a patch the layer then sees grey 128 instead of that mean.
@@ -143,50 +139,6 @@ def _fold_mean(arrays: Sequence[NDArray[np.float32]], mean: Sequence[float]) -> 
     kernel, bias = arrays
     change = np.einsum("ocij,c->o", kernel, GREY_LEVEL - np.asarray(mean, np.float64))
     return [kernel, (bias + change).astype(np.float32)]
-
-
-IMAGENET_MEAN = (104.0, 117.0, 123.0)
-"""What networks trained on ImageNet in Caffe subtract: blue, green, red."""
-
-
-def import_backbone(
-    name: str, file: str | Path, mean: Sequence[float] = IMAGENET_MEAN, *, force: bool = False
-) -> Path:
-    """Install the weights of a classification network for the backbone of this name.
-
-    Patches are BGR minus 128. If a network subtracts another mean, the difference goes into the bias of its
-    first layer.
-
-    Args:
-        name: one of CLASSIFIERS: alexnet, vgg16, vgg19, zf.
-        file: a Caffe model with its layers.
-        mean: what the network subtracts: blue, green, red.
-        force: replace what is installed.
-
-    Returns:
-        The installed file.
-
-    Raises:
-        InputError: no such network, the file is not its weights, or something is installed already.
-    """
-    if name not in CLASSIFIERS:
-        what = "no classification network" if name in backbone_names() else "no such backbone"
-        raise InputError(
-            f"{name}: {what}; there are {', '.join(CLASSIFIERS)}, and `rpn2t weights import` takes ZF's "
-            "student and teacher"
-        )
-    spec = BackboneSpec.find(name)
-    place = user_backbones_dir() / spec.weights
-    if place.exists() and not force:
-        raise InputError(f"{name}: already installed in {place}; --force replaces it")
-    caffe = load_caffe()
-    net = caffe.Net(str(spec.folder / spec.prototxt), caffe.TEST)
-    load_into(net, read_caffemodel(file, only=net.params.keys()), source=file)
-    layers = {layer: [blob.data.copy() for blob in blobs] for layer, blobs in net.params.items()}
-    first = next(iter(layers))
-    layers[first] = _fold_mean(layers[first], mean)
-    write_caffemodel(place, layers)
-    return place
 
 
 def fetch_authors(
@@ -215,7 +167,7 @@ def fetch_authors(
         for file in files:
             path = folder / FILES[file.part]
             url = f"{base_url.rstrip('/')}/{file.name}"
-            _download(url, path, timeout, tell)
+            fetch_file(url, path, timeout, tell)
             if (found := git_blob_id(path)) != file.git_blob:
                 raise InputError(
                     f"{url}: not the authors' file, or not all of it "
@@ -258,14 +210,25 @@ def git_blob_id(path: str | Path) -> str:
     return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
 
 
-def _download(url: str, path: Path, timeout: float, tell: Tell | None) -> None:
+def fetch_file(url: str, path: Path, timeout: float, tell: Tell | None) -> None:
+    """Download a file.
+
+    Args:
+        url: its address.
+        path: where to write it.
+        timeout: seconds to wait for an answer, and for each piece of the file.
+        tell: called as it arrives.
+
+    Raises:
+        InputError: it cannot be fetched.
+    """
     name = url.rsplit("/", 1)[-1]
     try:
         download(url, path, timeout=timeout, tell=tell and (lambda here, total: tell(name, here, total)))
     except DownloadError as error:
         raise InputError(
             f"{url}: cannot be fetched ({error.reason}); check the network, or get the file by other means "
-            "and use `rpn2t weights import`"
+            "and use `rpn2t weights import` or `import-backbone`"
         ) from error
 
 

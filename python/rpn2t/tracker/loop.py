@@ -22,7 +22,6 @@ from rpn2t.tracker.candidates import (
 from rpn2t.tracker.head import Probabilities
 from rpn2t.tracker.modes import choose_mode, make_mode
 from rpn2t.tracker.observation import Observation, Observer, Term
-from rpn2t.tracker.regression import BoxRegressor
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
 from rpn2t.tracker.schedule import due_update, success_score
 from rpn2t.tracker.views import view_frame
@@ -117,7 +116,6 @@ class Tracker:
         self.device.activate()
         self._rng = np.random.default_rng(self.seed)
         self._mode.start(target, self.seed, self._rng)
-        self._regressor = BoxRegressor(self.config, self.backbone.map_size, self._mode.geometry.window_rim)
         self._smallest = target[2:]
         self._state = target
         self._shape = image.shape
@@ -128,7 +126,8 @@ class Tracker:
         near = self._regressor_samples(target, sampler)
         positives, negatives = self._first_samples(target, sampler)
         self._mode.see(image, target, self.config.translation)
-        self._learn_regressor(image, target, near)
+        if self._mode.regressor.fits_first_frame:
+            self._learn_regressor(image, target, near)
         self._mode.learn_first(positives, negatives)
         later = self._later_negatives(target, sampler, self.config.negatives_memory_first_iou)
         with stage(Stage.REMEMBER):
@@ -190,7 +189,7 @@ class Tracker:
             )  # fmt: skip
         if sure:
             with stage(Stage.REMEMBER):
-                mode.remember(*self._samples(sampler))
+                mode.remember(self._state, *self._samples(sampler))
         mode.learn(update)
         return reported, best.score
 
@@ -218,13 +217,13 @@ class Tracker:
             boxes.append(shown)
             goals.append(np.repeat(view.boxes(target), len(shown), axis=0))
         with stage(Stage.REGRESS):
-            self._regressor.fit(np.concatenate(maps), np.concatenate(boxes), np.concatenate(goals))
+            self._mode.regressor.fit(np.concatenate(maps), np.concatenate(boxes), np.concatenate(goals))
 
     def _regressed(self, boxes: Floats, best: Best) -> Box:
         """The mean of what the regressor makes of the best candidates."""
         maps, shown = self._mode.close_up(boxes, best)
         with stage(Stage.REGRESS):
-            return mean_box(self._regressor.predict(maps, shown), self.config.rounding)
+            return mean_box(self._mode.regressor.predict(maps, shown), self.config.rounding)
 
     def _terms(self, probabilities: Probabilities) -> tuple[Term, Term]:
         weights = self._mode.geometry.score_weights

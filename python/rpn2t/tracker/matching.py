@@ -83,6 +83,21 @@ def anchor_iou_map(map_size: int, anchor_size: int, stride: int) -> Floats:
     return iou
 
 
+def anchor_shifts(map_size: int, anchor_size: int, stride: int) -> Floats:
+    """Where every position's anchor stands: its centre's way from the target's, over the anchor's side.
+
+    Args:
+        map_size, anchor_size, stride: see :func:`anchor_iou_map`.
+
+    Returns:
+        Shape (2, map_size, map_size): to the right, and down; 0 at the central rows and columns.
+    """
+    from_middle = np.arange(map_size) - (map_size - 1) / 2
+    steps = np.sign(from_middle) * np.floor(np.abs(from_middle))
+    shifts: Floats = np.stack(np.meshgrid(steps, steps)) * (stride / anchor_size)
+    return shifts
+
+
 def match_anchors(map_size: int, anchor_size: int, stride: int, threshold: float, margin: int) -> Matching:
     """Both terms' positions.
 

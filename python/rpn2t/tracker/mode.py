@@ -16,6 +16,7 @@ from rpn2t.images import Image
 from rpn2t.nets.backbone import Maps
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.head import HeadGeometry, Probabilities
+from rpn2t.tracker.regression import Regressor
 from rpn2t.tracker.schedule import Update
 
 
@@ -27,16 +28,18 @@ class Mode(Protocol):
     Attributes:
         geometry: which positions of a box's map count, and how its score is made of them.
         proposal_start: how the head's 3x3 layer started, in words.
+        regressor: what corrects the target's box, made by :meth:`start`.
     """
 
     geometry: HeadGeometry
     proposal_start: str
+    regressor: Regressor
 
     def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
         """Forget the last target, if there was one, and make room for a new one.
 
         Args:
-            target: in the first frame; only its sides are used.
+            target: in the first frame.
             seed: of what is drawn while nets are made.
             rng: of what is drawn while it learns; shared with the loop.
         """
@@ -79,8 +82,13 @@ class Mode(Protocol):
             negatives: others than those.
         """
 
-    def remember(self, positives: Floats, negatives: Floats) -> None:
-        """Keep boxes of a later frame."""
+    def remember(self, target: Box, positives: Floats, negatives: Floats) -> None:
+        """Keep boxes of a later frame.
+
+        Args:
+            target: where the tracker believes it to be.
+            positives, negatives: boxes around it.
+        """
 
     def learn(self, update: Update) -> None:
         """Learn from what is remembered, as the update that is due says."""

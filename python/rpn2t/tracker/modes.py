@@ -36,6 +36,14 @@ def make_mode(mode: str, config: Config, backbone: Backbone, proposal: ProposalW
         config: the method's numbers.
         backbone: what makes the features.
         proposal: the head's 3x3 layer starts from it; None: from a gaussian.
+
+    Raises:
+        InputError: the configuration asks for what the mode cannot do.
     """
+    if mode == "fast" and config.regression_weight:
+        raise InputError(
+            f"regression_weight = {config.regression_weight:g}: only paper mode's head learns boxes; "
+            "add --mode paper"
+        )
     kind = FastMode if mode == "fast" else PaperMode
     return kind(config, backbone, proposal)

@@ -1,4 +1,9 @@
-"""Bounding-box regression from conv5 (R-CNN's, as MDNet uses it): trained once, on the first frame."""
+"""Bounding-box regression from conv5 (R-CNN's, as MDNet uses it): trained once, on the first frame.
+
+Only a head with eq. 1's regression term corrects boxes in another way (:mod:`rpn2t.tracker.paper.box_head`).
+"""
+
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +17,22 @@ from rpn2t.tracker.matching import anchor_iou_map
 _RIDGE = 0.001  # added to the targets' variances before whitening
 
 
+class Regressor(Protocol):
+    """What corrects the boxes of the best candidates.
+
+    Attributes:
+        fits_first_frame: whether it learns by :meth:`fit`, on boxes around the target in the first frame.
+    """
+
+    fits_first_frame: bool
+
+    def fit(self, windows: Maps, boxes: Floats, goals: ArrayLike) -> None:
+        """Learn to correct `boxes`, shape (n, 4), to `goals`, of that shape or one for all."""
+
+    def predict(self, windows: Maps, boxes: Floats) -> Floats:
+        """Corrected boxes of shape (n, 4)."""
+
+
 class BoxRegressor:
     """Ridge regression from conv5 at the anchors that match the target to the target's box.
 
@@ -20,6 +41,8 @@ class BoxRegressor:
     V diag(1 / sqrt(D + 0.001)) V' from the eigen-decomposition of their covariance. The bias is a
     column of ones and regularised like the others.
     """
+
+    fits_first_frame = True
 
     def __init__(self, config: Config, map_size: int, window_rim: int) -> None:
         """Regress from windows that lack `window_rim` of a `map_size` x `map_size` map's rim.

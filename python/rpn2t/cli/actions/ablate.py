@@ -3,14 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from rpn2t.benchmark.result_files import ablations_of
+from rpn2t.benchmark.result_files import ResultFolder, ablations_of
 from rpn2t.benchmark.variants import Variant, find_variants
 from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over, seed_places
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
-from rpn2t.eval.otb.ablation import ablation_table, measure
+from rpn2t.eval.otb import ablation as otb
+from rpn2t.eval.report.tables import Table
+from rpn2t.eval.vot import ablation as vot
+from rpn2t.eval.vot.scores import compute
+from rpn2t.nets.backbone import CLASSIFIERS
+from rpn2t.nets.classifiers import is_matched
+from rpn2t.nets.weight_sets import find_set
 from rpn2t.sequences.protocols import as_protocol
-from rpn2t.sequences.registry import DataSet
+from rpn2t.sequences.registry import DataSet, root_of
 from rpn2t.sequences.target import Target
 from rpn2t.system.files import write_whole
 
@@ -27,14 +33,13 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
     variants = find_variants(names)
     whole, sequences = open_dataset(options)
     dataset = ablations_of(whole)
-    if dataset.kind != "otb":
-        raise InputError(f"{options.dataset}: the comparisons are run on sequences in OTB's layout")
     spec = options.spec()
-    lacking = {variant: why for variant in variants if (why := variant.lacking(options.weights))}
+    lacking = {variant: why for variant in variants if (why := variant.lacking(options.weights, spec.mode))}
     for variant, why in lacking.items():
         if names is not None:
             raise InputError(f"--variants {variant.name}: {why}")
         say(f"{variant.name} is left out: {why}")
+    _say_unmatched((variant for variant in variants if variant not in lacking), options.weights)
     failed = False
     for variant in variants:
         if variant in lacking:
@@ -45,36 +50,82 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
             if stop.code != 1:
                 raise
             failed = True  # its sequences were named, and the other variants can still run
-    _write_table(options, dataset, sequences, variants)
+    table = _otb_table if dataset.kind == "otb" else _vot_table
+    _write(table(options, dataset, sequences, variants), ResultFolder(options.results, dataset, "ope", ""))
     if failed:
         raise SystemExit(1)
+
+
+def _say_unmatched(variants: Iterable[Variant], weights: str) -> None:
+    """Name the classification networks whose features have a scale of their own."""
+    for variant in variants:
+        name = variant.backbone
+        if name in CLASSIFIERS and not is_matched(name, find_set(weights)):
+            say(
+                f"note: {variant.name}: its conv5 is not at the student's magnitude, and scale may decide; "
+                f"`rpn2t weights match-backbone {name} SOURCE` brings it there"
+            )
 
 
 def _folder(variant: Variant) -> str:
     return f"ablate-{variant.name}"
 
 
-def _write_table(
+def _otb_table(
     options: BenchmarkOptions, dataset: DataSet, targets: tuple[Target, ...], variants: Iterable[Variant]
-) -> None:
+) -> Table | None:
+    """Success, precision, and what figure 3 shows, of the variants that have results."""
     places = {each: seed_places(options, dataset, _folder(each)) for each in variants}
     protocol = as_protocol(options.protocol)
     found = {
-        variant: [measure(folder, targets, protocol) for folder in seeds.values()]
+        variant: [otb.measure(folder, targets, protocol) for folder in seeds.values()]
         for variant, seeds in places.items()
     }
     found = {variant: seeds for variant, seeds in found.items() if all(seeds)}
     if not found:
-        return
-    first = next(iter(places.values()))
-    how = f"seed{'s' * (len(first) > 1)} {', '.join(map(str, first))}"
+        return None
     frames = f", first {options.frames} frames" if options.frames else ""
-    table = ablation_table(found, dataset.name, f"{frames}, {options.protocol} protocol, {how}")
+    how = f"{frames}, {options.protocol} protocol, {_seeds(options, dataset)}"
+    table = otb.ablation_table(found, dataset.name, how)
     if table is None:
         say("no sequence has results of every variant yet; there is no table")
+    return table
+
+
+def _vot_table(
+    options: BenchmarkOptions, dataset: DataSet, targets: tuple[Target, ...], variants: Iterable[Variant]
+) -> Table | None:
+    """Accuracy, robustness and EAO of the variants that have results."""
+    places = {_folder(each): seed_places(options, dataset, _folder(each)) for each in variants}
+    made = [
+        name
+        for name, seeds in places.items()
+        if any(any(folder.path.glob("baseline/*/*.txt")) for folder in seeds.values())
+    ]
+    if not made:
+        return None
+    results = next(iter(places[made[0]].values())).path.parent
+    try:
+        evaluation = compute(
+            root_of(options.dataset, options.root), results, dataset=options.dataset,
+            trackers=made, sequences=[target.name for target in targets], frames=options.frames,
+        )  # fmt: skip
+    except InputError as error:
+        say(f"there is no table: {error}")
+        return None
+    how = f", {_seeds(options, dataset)}"
+    return vot.ablation_table(evaluation, {_folder(each): each for each in variants}, how)
+
+
+def _seeds(options: BenchmarkOptions, dataset: DataSet) -> str:
+    seeds = seed_places(options, dataset, "")
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+
+
+def _write(table: Table | None, folder: ResultFolder) -> None:
+    if table is None:
         return
-    place = next(iter(first.values())).path.parent
-    write_whole(place / "ablation.md", table.markdown())
-    write_whole(place / "ablation.csv", table.csv())
+    write_whole(folder.path / "ablation.md", table.markdown())
+    write_whole(folder.path / "ablation.csv", table.csv())
     say(table.markdown())
-    say(f"written to {place / 'ablation.md'} and ablation.csv")
+    say(f"written to {folder.path / 'ablation.md'} and ablation.csv")

@@ -68,13 +68,22 @@ def fetch_missing(dataset: str, root: str, sequences: str | None, mirror: str | 
         about = f"about {plan.bytes / 1e6:.0f} MB by the number of frames"
         what += f", {count} to fetch from {plan.site.address}, {about}"
     say(what)
+    _report(plan, fetch_plan(plan, jobs), root)
+
+
+def fetch_plan(plan: FetchPlan, jobs: int) -> FetchOutcome:
+    """Download what a plan names, and show how far it is.
+
+    Raises:
+        InputError: the root cannot be written.
+        SystemExit: 128 + the signal that stopped it.
+    """
     try:
         with Interruption() as interruption, FetchProgress() as progress, interruption.allowed():
-            outcome = fetch(plan, jobs=jobs, say=progress.line, progress=progress.show)
+            return fetch(plan, jobs=jobs, say=progress.line, progress=progress.show)
     except Interrupted as stop:
         say(f"rpn2t: {stop}; what has arrived is kept, the same command goes on with the rest", error=True)
         raise SystemExit(128 + stop.signum) from None
-    _report(plan, outcome, root)
 
 
 def _report(plan: FetchPlan, outcome: FetchOutcome, root: str) -> None:

@@ -2,15 +2,20 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import click
 
 from rpn2t.errors import InputError
 from rpn2t.nets.caffemodel import check_zf, read_caffemodel
-from rpn2t.nets.install import AUTHORS_URL, fetch_authors, import_backbone, import_set, scale_set
-from rpn2t.nets.weight_sets import WeightSet, find_set, installed_sets, rpn_conv3x3, verify
+from rpn2t.nets.classifiers import fetch_backbone, identify, import_backbone, match_backbone
+from rpn2t.nets.install import AUTHORS_URL, fetch_authors, import_set, scale_set
+from rpn2t.nets.weight_sets import AUTHORS, WeightSet, find_set, installed_sets, rpn_conv3x3, verify
 from rpn2t.system.files import sha256
+from rpn2t.video.sources import open_source
+
+_FRAMES_TO_MATCH, _FRAMES_APART = 8, 10
 
 
 def list_installed() -> None:
@@ -91,22 +96,50 @@ def write_scaled(source: str, factor: float, output: str, half: bool) -> None:
 
 
 def install_backbone(name: str, file: str, mean: Sequence[float], force: bool) -> None:
-    """Install a classification network's weights; see :func:`rpn2t.nets.install.import_backbone`.
+    """Install a classification network's weights; see :func:`rpn2t.nets.classifiers.import_backbone`.
 
     Raises:
         InputError: there is no such network, the file does not fit, or something is installed already.
     """
-    click.echo(f"installed {name} as {import_backbone(name, file, mean, force=force)}")
+    place = import_backbone(name, file, mean, force=force)
+    known = identify(file)
+    what = f"the published {known.name}, by its SHA-1" if known else "no published file that is known"
+    click.echo(f"installed {name} as {place}: {what}")
+    _say_match(name)
+
+
+def scale_backbone(name: str, source: str, weights: str) -> None:
+    """Bring a classification network to the student's magnitude on some frames of a source.
+
+    Raises:
+        InputError: the network is not installed, or the source cannot be read.
+    """
+    with open_source(source) as opened:
+        frames = islice(opened.frames(), 0, _FRAMES_TO_MATCH * _FRAMES_APART, _FRAMES_APART)
+        images = [frame.image for frame in frames]
+    factor = match_backbone(name, images, find_set(weights))
+    click.echo(
+        f"{name}: conv5 times {factor:.4g}, so that on {len(images)} frames of {source} its feature vectors "
+        f"are as long as the student's of {weights}"
+    )
 
 
 def download(name: str, url: str | None, force: bool) -> None:
-    """Download the authors' weights; see :func:`rpn2t.nets.install.fetch_authors`.
+    """Download the authors' weights, or a classification network's.
 
     Raises:
-        InputError: they cannot be fetched, or are not the authors'.
+        InputError: they cannot be fetched, or are not what was published.
     """
     tell = _show_arrived if sys.stderr.isatty() else None
-    _say_installed(fetch_authors(url or AUTHORS_URL, name=name, force=force, tell=tell))
+    if name == AUTHORS:
+        _say_installed(fetch_authors(url or AUTHORS_URL, name=name, force=force, tell=tell))
+    else:
+        click.echo(f"installed {name} as {fetch_backbone(name, url, force=force, tell=tell)}")
+        _say_match(name)
+
+
+def _say_match(name: str) -> None:
+    click.echo(f"bring its conv5 to the student's magnitude with: rpn2t weights match-backbone {name} SOURCE")
 
 
 def _say_installed(made: WeightSet) -> None:

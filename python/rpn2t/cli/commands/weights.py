@@ -134,24 +134,51 @@ def scale(source: str, factor: float, output: str, half: bool) -> None:
 def import_backbone(name: str, file: str, mean: tuple[float, ...], force: bool) -> None:
     """Install a classification network's weights, for the comparison of section 3.1.
 
-    NAME is alexnet, zf, vgg16 or vgg19. FILE is a Caffe model of it: bvlc_alexnet.caffemodel,
-    ZF.v2.caffemodel of py-faster-rcnn, VGG_ILSVRC_16_layers.caffemodel or
-    VGG_ILSVRC_19_layers.caffemodel. Then `rpn2t track --backbone NAME` and `rpn2t ablate` can use it.
+    NAME is alexnet, caffenet, zf, vgg16 or vgg19. FILE is a Caffe model of it: bvlc_alexnet.caffemodel,
+    bvlc_reference_caffenet.caffemodel, VGG_ILSVRC_16_layers.caffemodel or VGG_ILSVRC_19_layers.caffemodel,
+    which are known by their SHA-1, or another one with these layers. No checksum of a ZF that was trained to
+    classify is known: ZF.v2.caffemodel of py-faster-rcnn has its layers, and CaffeNet can stand in for it.
+    Then `rpn2t track --backbone NAME` and `rpn2t ablate` can use it.
     """
     from rpn2t.cli.actions.weights import install_backbone
 
     install_backbone(name, file, mean, force)
 
 
-@weights.command("fetch")
-@click.argument("name", type=click.Choice(["authors"]), default="authors", metavar="[authors]")
-@click.option("--from", "url", metavar="URL", help="Take the two files from this folder (a mirror).")
-@click.option("--force", is_flag=True, help="Replace the set that was fetched before.")
-def fetch(name: str, url: str | None, force: bool) -> None:
-    """Download the authors' weights, as the set `authors`.
+@weights.command("match-backbone")
+@click.argument("name")
+@click.argument("source")
+@click.option(
+    "--weights", default="shipped", show_default=True, metavar="NAME|DIR", help="The set with the student."
+)
+def match_backbone(name: str, source: str, weights: str) -> None:
+    """Bring the conv5 of an installed classification network to the student's magnitude.
 
-    They are two files of the authors' public repository, github.com/jimmy-ren/RPN2T. Both must be byte for
-    byte the authors' (by their git blob ids); otherwise nothing is installed.
+    The head's learning rates suit the magnitude of the student's conv5. One factor on the network's last
+    convolution makes its feature vectors as long, as the root mean square over every tenth frame of SOURCE,
+    eight at most. SOURCE is whatever `rpn2t track` takes. `rpn2t ablate` says which networks lack it.
+    """
+    from rpn2t.cli.actions.weights import scale_backbone
+
+    scale_backbone(name, source, weights)
+
+
+@weights.command("fetch")
+@click.argument(
+    "name",
+    type=click.Choice(["authors", "alexnet", "caffenet", "vgg16", "vgg19"]),
+    default="authors",
+    metavar="[authors|alexnet|caffenet|vgg16|vgg19]",
+)
+@click.option("--from", "url", metavar="URL", help="Take the files from this folder (a mirror).")
+@click.option("--force", is_flag=True, help="Replace what is installed.")
+def fetch(name: str, url: str | None, force: bool) -> None:
+    """Download published weights: the authors', or those of a classification network.
+
+    The authors' are two files of their public repository, github.com/jimmy-ren/RPN2T, and become the set
+    `authors`. Both must be byte for byte the authors' (by their git blob ids). The others are BVLC's AlexNet
+    and CaffeNet and Oxford's VGGs, half a gigabyte each, which must have the SHA-1 that is known of them; see
+    `rpn2t weights import-backbone`. Otherwise nothing is installed.
     """
     from rpn2t.cli.actions.weights import download
 

@@ -21,6 +21,7 @@ from rpn2t.tracker.fast.head import FastHead
 from rpn2t.tracker.fast.region import Grids, RegionFeatures, SearchRegion
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry, Probabilities, ProposalWeights, require_finite
+from rpn2t.tracker.regression import BoxRegressor, Regressor
 from rpn2t.tracker.sampling import epochs
 from rpn2t.tracker.schedule import Update
 
@@ -38,7 +39,7 @@ class FastMode:
     """A :class:`rpn2t.tracker.mode.Mode` that looks at maps of whole regions.
 
     Attributes:
-        geometry, proposal_start: see the protocol.
+        geometry, proposal_start, regressor: see the protocol.
         shape: rows and columns of the maps that are remembered.
         head: scores windows on maps.
         memory: lessons of the frames in which the tracker was sure, the oldest forgotten first.
@@ -47,6 +48,7 @@ class FastMode:
     proposal_start = ""
     shape: tuple[int, int]
     head: FastHead
+    regressor: Regressor
     memory: deque[Lesson]
 
     def __init__(self, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> None:
@@ -64,6 +66,7 @@ class FastMode:
         channels = self._patches.shape[0]
         self.head = FastHead(self._config, self.geometry, channels, self._proposal, seed, self._device)
         self.proposal_start = self.head.proposal_start
+        self.regressor = BoxRegressor(self._config, self.geometry.map_size, self.geometry.window_rim)
         self.memory = deque(maxlen=self._config.long_term_frames)
 
     def see(self, image: Image, state: Box, translation: float) -> None:
@@ -100,9 +103,9 @@ class FastMode:
 
     def remember_first(self, positives: Floats, negatives: Floats) -> None:
         """Keep the first frame's map."""
-        self.remember(positives, negatives)
+        self.memory.append(self.lesson(positives, negatives))
 
-    def remember(self, positives: Floats, negatives: Floats) -> None:
+    def remember(self, target: Box, positives: Floats, negatives: Floats) -> None:
         """Keep a frame's map."""
         self.memory.append(self.lesson(positives, negatives))
 

@@ -3,12 +3,12 @@
 prototxt/head/ holds its nets.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rpn2t.boxes import Floats
+from rpn2t.boxes import Box, Floats
 from rpn2t.config import Config
 from rpn2t.nets.caffe import forward
 from rpn2t.nets.device import Device
@@ -34,6 +34,8 @@ class PaperHead:
 
     scoring_batch = 256
     """Windows in one forward pass of the scoring net."""
+    folder: ClassVar = "head"
+    """Of prototxt/, with its nets."""
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class PaperHead:
         self._device = device
         self.learning_batch = (config.batch_positives, config.batch_negatives)
         nets = make_nets(
-            "head", lambda net: _lay_over(net, config, geometry, channels), config, proposal, seed
+            self.folder, lambda net: self._lay_over(net, config, geometry, channels), config, proposal, seed
         )
         self.solver, self.scoring_net, self.proposal_start = nets
         self.net: Any = self.solver.net
@@ -104,6 +106,15 @@ class PaperHead:
             self.solver.step(1)
             return float(self.net.blobs["loss"].data.ravel()[0])
 
+    def note_target(self, windows: Windows, boxes: Floats, target: Box) -> None:
+        """Be told of positives where the target is: only a head that learns boxes asks.
+
+        Args:
+            windows: of n positives.
+            boxes: theirs, shape (n, 4), in the frame's px.
+            target: in that frame.
+        """
+
     def _score_batch(self, windows: Windows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         blobs, count = self.scoring_net.blobs, len(windows)
         self._device.set_batch(blobs["data"], count)
@@ -112,16 +123,16 @@ class PaperHead:
         # channel 0: the object
         return blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0]
 
-
-def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> None:
-    """Write this configuration's numbers into a committed net."""
-    layer = {each.name: each for each in net.layer}
-    train = "loss" in layer
-    batch = config.batch_positives + config.batch_negatives if train else PaperHead.scoring_batch
-    size = geometry.window_size
-    layer["data"].input_param.shape[0].dim[:] = [batch, channels, size, size]
-    layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
-    lay_over_learning(layer, config)
-    if train:
-        layer["flag"].input_param.shape[0].dim[:] = [batch]
-        label_settings(layer, config, geometry)
+    @staticmethod
+    def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> None:
+        """Write this configuration's numbers into a committed net."""
+        layer = {each.name: each for each in net.layer}
+        train = "loss" in layer
+        batch = config.batch_positives + config.batch_negatives if train else PaperHead.scoring_batch
+        size = geometry.window_size
+        layer["data"].input_param.shape[0].dim[:] = [batch, channels, size, size]
+        layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
+        lay_over_learning(layer, config)
+        if train:
+            layer["flag"].input_param.shape[0].dim[:] = [batch]
+            label_settings(layer, config, geometry)

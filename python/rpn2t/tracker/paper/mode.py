@@ -10,10 +10,12 @@ from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry, Probabilities, ProposalWeights
+from rpn2t.tracker.paper.box_head import BoxHead
 from rpn2t.tracker.paper.head import PaperHead
 from rpn2t.tracker.paper.learning import train_head, update_head
 from rpn2t.tracker.paper.memory import Memory, memory_capacity
 from rpn2t.tracker.paper.windows import Windows, WindowStore, cut_windows
+from rpn2t.tracker.regression import BoxRegressor, Regressor
 from rpn2t.tracker.schedule import Update
 
 
@@ -21,7 +23,7 @@ class PaperMode:
     """A :class:`rpn2t.tracker.mode.Mode` that looks at windows of conv5.
 
     Attributes:
-        geometry, proposal_start: see the protocol.
+        geometry, proposal_start, regressor: see the protocol.
         features: conv5 of boxes.
         head: scores windows.
         memory: windows of the frames in which the tracker was sure.
@@ -29,6 +31,7 @@ class PaperMode:
 
     proposal_start = ""
     head: PaperHead
+    regressor: Regressor
     memory: Memory
 
     def __init__(self, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> None:
@@ -40,8 +43,14 @@ class PaperMode:
     def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
         """Make the head, and room for what will be scored and remembered."""
         config, shape = self._config, self.features.shape
-        self._rng = rng
-        self.head = PaperHead(config, self.geometry, shape[0], self._proposal, seed, self._device)
+        self._rng, self._target = rng, target
+        kind = BoxHead if config.regression_weight else PaperHead
+        self.head = kind(config, self.geometry, shape[0], self._proposal, seed, self._device)
+        self.regressor = (
+            self.head
+            if isinstance(self.head, BoxHead)
+            else BoxRegressor(config, self.geometry.map_size, self.geometry.window_rim)
+        )
         self.proposal_start = self.head.proposal_start
         store = WindowStore(memory_capacity(config), shape)
         self.memory = Memory(store, config.long_term_frames, config.short_term_frames)
@@ -70,6 +79,7 @@ class PaperMode:
     def learn_first(self, positives: Floats, negatives: Floats) -> None:
         """SGD iterations with hard negative mining, as the paper."""
         self._learned = self._windows(positives, self.memory.store)
+        self.head.note_target(self._learned, positives, self._target)
         # 0.7 GB of the paper's 5,000, for this frame only
         passing = self._windows(negatives, WindowStore(len(negatives), self.features.shape))
         train_head(self.head, self._learned, passing, self._config.iterations_first, self._config, self._rng)
@@ -78,11 +88,13 @@ class PaperMode:
         """Keep the positives' windows, which are in the memory's store since they were learned."""
         self.memory.add(self._learned, self._windows(negatives, self.memory.store))
 
-    def remember(self, positives: Floats, negatives: Floats) -> None:
+    def remember(self, target: Box, positives: Floats, negatives: Floats) -> None:
         """Keep the windows of all these boxes."""
         self.memory.make_room()
         both = self._windows(np.concatenate([positives, negatives]), self.memory.store)
-        self.memory.add(both.take(slice(len(positives))), both.take(slice(len(positives), None)))
+        near, away = both.take(slice(len(positives))), both.take(slice(len(positives), None))
+        self.head.note_target(near, positives, target)
+        self.memory.add(near, away)
 
     def learn(self, update: Update) -> None:
         """Long term or short term."""

@@ -1,0 +1,1 @@
+"""The paper's evaluation made again: what it shows, run here, beside the paper's words."""
