@@ -296,6 +296,34 @@ def map_head(*, crop: int, train: bool) -> Any:
     return n
 
 
+def refinement() -> Any:
+    """How the target's box differs from a patch's (fast mode), by conv3 and conv5 of both.
+
+    The target's part comes first, so that it can be left as it is from frame to frame.
+    """
+    n = caffe.NetSpec()
+    size = MAP_SIZE - 2
+    for part in ("first", "now"):
+        for blob, channels, outputs in (("conv5", 256, 96), ("conv3", 384, 64)):
+            given = n[f"{part}_{blob}"] = L.Input(shape={"dim": [1, channels, size, size]})
+            n[f"{part}{blob[-1]}"] = convolution(given, outputs, 1)
+        n[f"{part}_both"] = L.Concat(n[f"{part}5"], n[f"{part}3"])
+        n[f"{part}_relu"] = L.ReLU(n[f"{part}_both"], in_place=True)
+        n[part] = convolution(n[f"{part}_relu"], 128, 3, pad=0)
+        n[f"{part}_relu2"] = L.ReLU(n[part], in_place=True)
+    n.product = L.Eltwise(n.now_relu2, n.first_relu2, operation=P.Eltwise.PROD)
+    n.joined = L.Concat(n.now_relu2, n.first_relu2, n.product)
+    n.both = convolution(n.joined, 128, 1)
+    n.both_relu = L.ReLU(n.both, in_place=True)
+    n.both2 = convolution(n.both_relu, 128, 3)
+    n.both2_relu = L.ReLU(n.both2, in_place=True)
+    n.pooled = L.Pooling(n.both2_relu, pool=P.Pooling.MAX, kernel_size=2, stride=2)
+    n.hidden = L.InnerProduct(n.pooled, num_output=256)
+    n.hidden_relu = L.ReLU(n.hidden, in_place=True)
+    n.box = L.InnerProduct(n.hidden_relu, num_output=4)
+    return n
+
+
 def networks() -> dict[str, str]:
     """Every generated file's text by its path below prototxt/."""
     cfg = Config()
@@ -326,6 +354,7 @@ def networks() -> dict[str, str]:
         ),
         "head_map/train.prototxt": ("RPN2T_head_map", map_head(crop=crop, train=True)),
         "head_map/deploy.prototxt": ("RPN2T_head_map_deploy", map_head(crop=crop, train=False)),
+        "refine/deploy.prototxt": ("RPN2T_refinement", refinement()),
     }
     texts = {}
     for path, (name, spec) in nets.items():

@@ -159,6 +159,17 @@ class Backbone:
             return rpn_conv3x3(weights)
         return find_conv3x3(self._layers, self.channels, source=self.weights_file)
 
+    def refiner(self, weights: WeightSet) -> Path | None:
+        """The weights of fast mode's refinement net on this backbone's features, or None.
+
+        The net learned on the features of the set's own student, and can read no others.
+        """
+        own = (
+            self.weights_file == weights.files.get("student")
+            and self.spec.folder == prototxt_dir() / "student"
+        )
+        return weights.files.get("refiner") if own else None
+
     def _checked_shapes(self) -> tuple[int, int]:
         spec, toml = self.spec, f"{self.spec.folder}/backbone.toml"
         for name in ("data", spec.feature):

@@ -178,9 +178,14 @@ def blas_report() -> dict[str, str | int | None]:
     return {"core": core.decode(), "threads": threads, "library": build.decode().strip()}
 
 
-def forward(net: Any) -> None:
-    """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host."""
-    net._forward(0, len(net.layers) - 1)
+def forward(net: Any, first: int = 0) -> None:
+    """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host.
+
+    Args:
+        net: a pycaffe net.
+        first: number of the layer to begin with; what those before it made is still there.
+    """
+    net._forward(first, len(net.layers) - 1)
 
 
 def read_message(path: Path, kind: str) -> Any:

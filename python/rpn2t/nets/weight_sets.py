@@ -2,7 +2,8 @@
 
 A set is a folder with ``zf_student.caffemodel`` (conv1 to conv5 of the tracker's features) and, in
 most, ``zf_teacher.caffemodel`` (conv1 to conv5 of the net the student was distilled from, and the
-region proposal network's 3x3 layer, from which the tracker's head starts). ``SHA256SUMS`` beside
+region proposal network's 3x3 layer, from which the tracker's head starts). A set may have
+``zf_refiner.caffemodel``, fast mode's refinement net, which fits its own student only. ``SHA256SUMS`` beside
 them says what they are meant to be. ``shipped`` is part of the package; ``rpn2t weights import`` and
 ``fetch`` add others to the user's folder.
 """
@@ -24,12 +25,16 @@ SHIPPED = "shipped"
 AUTHORS = "authors"
 """The set that `rpn2t weights fetch` makes."""
 SUMS = "SHA256SUMS"
-FILES = {"student": "zf_student.caffemodel", "teacher": "zf_teacher.caffemodel"}
+FILES = {
+    "student": "zf_student.caffemodel",
+    "teacher": "zf_teacher.caffemodel",
+    "refiner": "zf_refiner.caffemodel",
+}
 
 
 @dataclass(frozen=True)
 class WeightSet:
-    """A folder of weights. ``files`` has the parts that are there: ``student`` and ``teacher``."""
+    """A folder of weights. ``files`` has the parts that are there, of those in FILES."""
 
     name: str
     folder: Path

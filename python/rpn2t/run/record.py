@@ -39,6 +39,7 @@ def describe(tracker: Tracker) -> dict[str, Any]:
             "sha256": checksums(weight_files(tracker.backbone.spec, tracker.weights)),
         },
         "conv_proposal1_start": tracker.proposal_start,
+        "refinement": tracker.refinement,
         "configuration": tracker.config.to_dict(),
     }  # fmt: skip
 

@@ -18,10 +18,13 @@ class PatchFeatures:
 
     Attributes:
         batch: boxes in one forward pass.
-        shape: of a box's map, (channels, rows, columns).
+        channels: of conv5.
+        shape: of a box's map, (channels, rows, columns), with those of the detail.
     """
 
-    def __init__(self, backbone: Backbone, rim: int, batch: int | None = None) -> None:
+    def __init__(
+        self, backbone: Backbone, rim: int, batch: int | None = None, detail: str | None = None
+    ) -> None:
         """Make a net that shares the backbone's weights.
 
         Args:
@@ -29,11 +32,16 @@ class PatchFeatures:
             rim: rows and columns of conv5's map to leave out on every side: those that the head never reads.
             batch: boxes in one forward pass, which a GPU always makes whole. None: as many as suit the
                 device.
+            detail: a blob of the net with a map as large as the whole of conv5's. Its channels come after
+                conv5's in what :meth:`maps` returns.
         """
         self._context = backbone.spec.context
         self.net, self._feature = backbone.net_without_rim(rim, batch)
-        self.batch, channels, height, width = self.net.blobs[self._feature].shape
-        self.shape = (channels, height, width)
+        self.batch, self.channels, height, width = self.net.blobs[self._feature].shape
+        self._detail = detail
+        self._inside = slice(rim, rim + height)
+        more = self.net.blobs[detail].shape[1] if detail else 0
+        self.shape = (self.channels + more, height, width)
         self._device = backbone.device
 
     def batches(self, image: Image, boxes: ArrayLike) -> Iterator[tuple[slice, Blob]]:
@@ -54,12 +62,36 @@ class PatchFeatures:
         found = np.empty((len(boxes), *self.shape), dtype=np.float32)
         for part, blob in self.batches(image, boxes):
             with stage(Stage.COPY):
-                found[part] = blob.data[: part.stop - part.start]
+                self._read(found[part], blob)
         return found
+
+    def alone(self, image: Image, box: ArrayLike) -> Maps:
+        """The map of one box whose surroundings are blank, shape (*shape)."""
+        self._cut(image, as_boxes(box))
+        data = self.net.blobs["data"].data
+        inside = slice(self._context, data.shape[-1] - self._context)
+        target = data[0, :, inside, inside].copy()
+        data[0] = 0
+        data[0, :, inside, inside] = target
+        with stage(Stage.PATCHES):
+            forward(self.net)
+        found = np.empty((1, *self.shape), dtype=np.float32)
+        self._read(found, self.net.blobs[self._feature])
+        one: Maps = found[0]
+        return one
+
+    def _read(self, found: Maps, blob: Blob) -> None:
+        found[:, : self.channels] = blob.data[: len(found)]
+        if self._detail:
+            detail = self.net.blobs[self._detail].data
+            found[:, self.channels :] = detail[: len(found), :, self._inside, self._inside]
 
     def _run(self, image: Image, boxes: NDArray[np.float64]) -> None:
         with stage(Stage.PATCHES):
-            data = self.net.blobs["data"]
-            self._device.set_batch(data, len(boxes))
-            cut_into(data, image, boxes, self._context)
+            self._cut(image, boxes)
             forward(self.net)
+
+    def _cut(self, image: Image, boxes: NDArray[np.float64]) -> None:
+        data = self.net.blobs["data"]
+        self._device.set_batch(data, len(boxes))
+        cut_into(data, image, boxes, self._context)

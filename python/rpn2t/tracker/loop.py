@@ -95,7 +95,8 @@ class Tracker:
             self.backbone_name = backbone
             self.backbone = Backbone(BackboneSpec.find(backbone), self.weights, self.device)
             proposal = self.backbone.proposal(self.weights)
-            self._mode = make_mode(self.mode, self.config, self.backbone, proposal)
+            refiner = self.backbone.refiner(self.weights)
+            self._mode = make_mode(self.mode, self.config, self.backbone, proposal, refiner)
         self.observer: Observer | None = None
         self._learned = self._found = False
 
@@ -127,6 +128,7 @@ class Tracker:
         positives, negatives = self._first_samples(target, sampler)
         self._mode.see(image, target, self.config.translation)
         if self._mode.regressor.fits_first_frame:
+            self._mode.meet(image, target)
             self._learn_regressor(image, target, near)
         self._mode.learn_first(positives, negatives)
         later = self._later_negatives(target, sampler, self.config.negatives_memory_first_iou)
@@ -205,6 +207,11 @@ class Tracker:
     def proposal_start(self) -> str | None:
         """How the head's 3x3 layer started, in words; None before :meth:`init`."""
         return self._mode.proposal_start if self._learned else None
+
+    @property
+    def refinement(self) -> str:
+        """What has a part in the box's size beside the regressor, in words."""
+        return self._mode.refinement
 
     def _learn_regressor(self, image: Image, target: Box, near: Floats) -> None:
         """Learn to correct boxes near the target, each in one of the views of the frame."""

@@ -29,11 +29,13 @@ class Mode(Protocol):
         geometry: which positions of a box's map count, and how its score is made of them.
         proposal_start: how the head's 3x3 layer started, in words.
         regressor: what corrects the target's box, made by :meth:`start`.
+        refinement: what has a part in the box's size beside the regressor, in words.
     """
 
     geometry: HeadGeometry
     proposal_start: str
     regressor: Regressor
+    refinement: str
 
     def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
         """Forget the last target, if there was one, and make room for a new one.
@@ -53,8 +55,11 @@ class Mode(Protocol):
             translation: how far their centres are from its own, over the mean of its sides, at most.
         """
 
+    def meet(self, image: Image, target: Box) -> None:
+        """Take in how the target looks in the first frame, before the regressor learns."""
+
     def maps(self, image: Image, boxes: Floats) -> Maps:
-        """conv5 of boxes of an image, each from a patch of its own.
+        """conv5 of boxes of an image, each from a patch of its own, and what else the regressor reads.
 
         Returns:
             Shape (n, channels, size, size), without the rim of the map that the head never reads.

@@ -1,5 +1,7 @@
 """Which of the two modes tracks."""
 
+from pathlib import Path
+
 from rpn2t.config import MODES, Config
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import Backbone
@@ -28,7 +30,13 @@ def choose_mode(mode: str, device: str | Device) -> str:
     return "paper" if chosen.kind == "gpu" else "fast"
 
 
-def make_mode(mode: str, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> Mode:
+def make_mode(
+    mode: str,
+    config: Config,
+    backbone: Backbone,
+    proposal: ProposalWeights | None,
+    refiner: Path | None = None,
+) -> Mode:
     """The mode of this name, one of MODES.
 
     Args:
@@ -36,6 +44,7 @@ def make_mode(mode: str, config: Config, backbone: Backbone, proposal: ProposalW
         config: the method's numbers.
         backbone: what makes the features.
         proposal: the head's 3x3 layer starts from it; None: from a gaussian.
+        refiner: weights of fast mode's refinement net, if there are any.
 
     Raises:
         InputError: the configuration asks for what the mode cannot do.
@@ -45,5 +54,8 @@ def make_mode(mode: str, config: Config, backbone: Backbone, proposal: ProposalW
             f"regression_weight = {config.regression_weight:g}: only paper mode's head learns boxes; "
             "add --mode paper"
         )
-    kind = FastMode if mode == "fast" else PaperMode
-    return kind(config, backbone, proposal)
+    if mode == "fast":
+        return FastMode(config, backbone, proposal, refiner)
+    if config.refine_size:
+        raise InputError(f"refine_size = {config.refine_size:g}: only fast mode refines; add --mode fast")
+    return PaperMode(config, backbone, proposal)

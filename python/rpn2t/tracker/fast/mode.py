@@ -8,6 +8,7 @@ patch of its own, from which its box is regressed as in the paper.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from rpn2t.nets.backbone import Backbone, Maps
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.head import FastHead
+from rpn2t.tracker.fast.refinement import (
+    DETAIL,
+    WINDOW_RIM,
+    WINDOW_SIZE,
+    RefinedRegressor,
+    RefinementNet,
+)
 from rpn2t.tracker.fast.region import Grids, RegionFeatures, SearchRegion
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry, Probabilities, ProposalWeights, require_finite
@@ -39,7 +47,7 @@ class FastMode:
     """A :class:`rpn2t.tracker.mode.Mode` that looks at maps of whole regions.
 
     Attributes:
-        geometry, proposal_start, regressor: see the protocol.
+        geometry, proposal_start, regressor, refinement: see the protocol.
         shape: rows and columns of the maps that are remembered.
         head: scores windows on maps.
         memory: lessons of the frames in which the tracker was sure, the oldest forgotten first.
@@ -51,11 +59,21 @@ class FastMode:
     regressor: Regressor
     memory: deque[Lesson]
 
-    def __init__(self, config: Config, backbone: Backbone, proposal: ProposalWeights | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        backbone: Backbone,
+        proposal: ProposalWeights | None,
+        refiner: Path | None = None,
+    ) -> None:
         """Make what all targets share; see :func:`rpn2t.tracker.modes.make_mode`."""
         self.geometry = HeadGeometry(config, backbone.map_size)
-        self._patches = PatchFeatures(backbone, self.geometry.window_rim)
-        self._one_patch = PatchFeatures(backbone, self.geometry.window_rim, batch=1)
+        rim = self.geometry.window_rim
+        lacking = _unrefined(config, self.geometry, refiner)
+        self.refinement = f"none: {lacking}" if lacking else "the weights' net"
+        self._refiner = None if lacking or not refiner else RefinementNet(refiner, backbone.channels)
+        self._patches = PatchFeatures(backbone, rim, detail=DETAIL if self._refiner else None)
+        self._one_patch = PatchFeatures(backbone, rim, batch=1, detail=DETAIL if self._refiner else None)
         self._regions = RegionFeatures(backbone)
         self._config, self._proposal, self._device = config, proposal, backbone.device
 
@@ -63,10 +81,13 @@ class FastMode:
         """Make the head; the size of the target decides that of the maps."""
         self._rng = rng
         self.shape = self._regions.geometry.shape(target, self._config.translation)
-        channels = self._patches.shape[0]
+        channels = self._patches.channels
         self.head = FastHead(self._config, self.geometry, channels, self._proposal, seed, self._device)
         self.proposal_start = self.head.proposal_start
-        self.regressor = BoxRegressor(self._config, self.geometry.map_size, self.geometry.window_rim)
+        ridge = BoxRegressor(self._config, self.geometry.map_size, self.geometry.window_rim)
+        self.regressor = ridge
+        if self._refiner:
+            self.regressor = RefinedRegressor(ridge, self._refiner, channels, self._config.refine_size)
         self.memory = deque(maxlen=self._config.long_term_frames)
 
     def see(self, image: Image, state: Box, translation: float) -> None:
@@ -78,8 +99,13 @@ class FastMode:
         self._image = image
         self._region = self._regions.see(image, state, shape)
 
+    def meet(self, image: Image, target: Box) -> None:
+        """Show the target to the refinement net, if there is one."""
+        if self._refiner:
+            self._refiner.show(self._one_patch.alone(image, target))
+
     def maps(self, image: Image, boxes: Floats) -> Maps:
-        """conv5 of each box's patch."""
+        """conv5 of each box's patch, and what the refinement net reads beside it."""
         return self._patches.maps(image, boxes)
 
     def probabilities(self, boxes: Floats) -> Probabilities:
@@ -174,3 +200,16 @@ class FastMode:
         drawn = np.sort(self._rng.permutation(ends[-1])[:most])
         which = np.searchsorted(ends, drawn, side="right")
         return [part[drawn[which == i] - (ends[i] - len(part))] for i, part in enumerate(parts)]
+
+
+def _unrefined(config: Config, geometry: HeadGeometry, refiner: Path | None) -> str | None:
+    """Why the size is not refined; None if it is."""
+    if not config.refine_size:
+        return "refine_size is 0"
+    if refiner is None:
+        return "the weights bring no net for this backbone"
+    if (geometry.window_rim, geometry.window_size) != (WINDOW_RIM, WINDOW_SIZE):
+        return (
+            f"it reads {WINDOW_SIZE} x {WINDOW_SIZE} positions, and with these settings windows have others"
+        )
+    return None

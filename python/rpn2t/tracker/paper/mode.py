@@ -23,13 +23,14 @@ class PaperMode:
     """A :class:`rpn2t.tracker.mode.Mode` that looks at windows of conv5.
 
     Attributes:
-        geometry, proposal_start, regressor: see the protocol.
+        geometry, proposal_start, regressor, refinement: see the protocol.
         features: conv5 of boxes.
         head: scores windows.
         memory: windows of the frames in which the tracker was sure.
     """
 
     proposal_start = ""
+    refinement = "none: the paper has none"
     head: PaperHead
     regressor: Regressor
     memory: Memory
@@ -60,6 +61,9 @@ class PaperMode:
     def see(self, image: Image, state: Box, translation: float) -> None:
         """Keep the frame: patches are cut when boxes are known."""
         self._image = image
+
+    def meet(self, image: Image, target: Box) -> None:
+        """Nothing: the regressor sees the target in its samples."""
 
     def maps(self, image: Image, boxes: Floats) -> Maps:
         """conv5 of each box's patch."""

@@ -1,0 +1,127 @@
+"""How large the target is, told by a net that learned it from photographs (ours).
+
+The ridge regressor (:mod:`rpn2t.tracker.regression`) knows one picture, the first frame. Where the target has
+changed since, it errs in one direction, and the box stays too large or too small. This net has seen where
+thousands of objects end. It compares a patch with how the target looked in the first frame, and says R-CNN's
+four steps from the patch's box to the target's. Its errors and the regressor's are of other kinds: the mean
+of both sizes is better than either. The centre stays the regressor's. prototxt/refine/ holds the net, and
+tools/pretrain/refine.py trained it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rpn2t.boxes import Floats, decode, encode
+from rpn2t.nets.backbone import Maps
+from rpn2t.nets.caffe import forward, load_caffe
+from rpn2t.nets.caffemodel import load_into, read_caffemodel
+from rpn2t.paths import prototxt_dir
+from rpn2t.tracker.regression import BoxRegressor
+
+DETAIL = "conv3"
+"""The student's blob that the net reads beside conv5: it says more exactly where an edge lies."""
+WINDOW_RIM, WINDOW_SIZE = 1, 12
+"""Rim of the student's 14 x 14 maps that the net never saw, and what is left of them."""
+
+_SAMPLES = 40  # of the first frame, on which the net's own error is measured; each is a forward pass
+_OFFSET_SHARE = 0.5  # of that error that is taken off: it was measured on one frame only
+
+
+class RefinementNet:
+    """Says how the target's box differs from a patch's box, given how the target looked."""
+
+    def __init__(self, weights: Path, channels: int) -> None:
+        """Load the net.
+
+        Args:
+            weights: its caffemodel.
+            channels: of conv5; those of DETAIL come after them in all maps.
+
+        Raises:
+            InputError: a layer is missing, or does not fit.
+        """
+        self.net: Any = load_caffe().Net(str(prototxt_dir() / "refine/deploy.prototxt"), load_caffe().TEST)
+        load_into(self.net, read_caffemodel(weights), source=weights)
+        self._channels = channels
+        self._now = list(self.net._layer_names).index("now_conv5")  # what is computed anew in every frame
+
+    def show(self, target: Maps) -> None:
+        """Take in how the target looks.
+
+        Args:
+            target: conv5 and DETAIL of a patch whose surroundings are blank, (channels, size, size).
+        """
+        self._give("first", target)
+        forward(self.net)
+
+    def steps(self, windows: Maps) -> Floats:
+        """R-CNN's steps from each window's box to the target's, shape (n, 4)."""
+        found = np.empty((len(windows), 4))
+        for row, window in enumerate(windows):
+            self._give("now", window)
+            forward(self.net, self._now)
+            found[row] = self.net.blobs["box"].data[0]
+        return found
+
+    def _give(self, which: str, maps: Maps) -> None:
+        self.net.blobs[f"{which}_conv5"].data[0] = maps[: self._channels]
+        self.net.blobs[f"{which}_conv3"].data[0] = maps[self._channels :]
+
+
+class RefinedRegressor:
+    """The ridge regressor, whose size is averaged with the net's (a `Regressor` of rpn2t.tracker.regression).
+
+    Windows have the channels of conv5, and then those of DETAIL.
+    """
+
+    fits_first_frame = True
+
+    def __init__(self, ridge: BoxRegressor, net: RefinementNet, channels: int, share: float) -> None:
+        """Join both.
+
+        Args:
+            ridge: the regressor, of conv5 alone.
+            net: that has been shown the target before :meth:`fit`.
+            channels: of conv5.
+            share: of the net in the size.
+        """
+        self._ridge, self._net, self._channels, self._share = ridge, net, channels, share
+        self._offset: Floats | None = None
+
+    def fit(self, windows: Maps, boxes: Floats, goals: ArrayLike) -> None:
+        """Train the regressor on `boxes`, shape (n, 4), and see on some of them where the net errs.
+
+        The net may see another extent of the target than the given box has, a head with its hat or without.
+        No box: both stay the identity.
+        """
+        self._ridge.fit(windows[:, : self._channels], boxes, goals)
+        self._offset = None
+        if len(boxes):
+            some = slice(None, None, -(-len(boxes) // _SAMPLES))
+            self._offset = _settling(encode(boxes, goals)[some], self._net.steps(windows[some]))
+
+    def predict(self, windows: Maps, boxes: Floats) -> Floats:
+        """Corrected boxes of shape (n, 4)."""
+        corrected = self._ridge.predict(windows[:, : self._channels], boxes)
+        if self._offset is None:
+            return corrected
+        steps = encode(boxes, corrected)
+        own = self._net.steps(windows) - _OFFSET_SHARE * self._offset
+        steps[:, 2:] += self._share * (own[:, 2:] - steps[:, 2:])
+        return decode(boxes, steps)
+
+
+def _settling(wanted: Floats, found: Floats) -> Floats:
+    """What is found, of each of the four steps, where none is wanted: by the straight line through all, (4,).
+
+    A net that goes only part of the way is not wrong on the target itself, so the mean difference would not
+    do: samples are larger than the target more often than smaller.
+    """
+    about = wanted - wanted.mean(axis=0)
+    spread = (about**2).sum(axis=0)
+    slope = np.divide((about * found).sum(axis=0), spread, out=np.ones(4), where=spread > 1e-9)
+    offset: Floats = found.mean(axis=0) - slope * wanted.mean(axis=0)
+    return offset
