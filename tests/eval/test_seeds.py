@@ -13,7 +13,8 @@ from rpn2t.benchmark.result_files import seeds_of
 from rpn2t.benchmark.variants import find_variants
 from rpn2t.benchmark.vot_supervised import SupervisedRun, run_text
 from rpn2t.boxes import Floats
-from rpn2t.eval.otb.ablation import ablation_table
+from rpn2t.eval.otb.ablation import Measured, ablation_table
+from rpn2t.eval.otb.box_growth import BoxGrowth
 from rpn2t.eval.otb.curves import breakdown_plot, plot
 from rpn2t.eval.otb.evaluation import evaluate
 from rpn2t.eval.otb.metrics import OnePassScore
@@ -214,12 +215,20 @@ def test_no_two_runs_of_vot_share_a_seed() -> None:
 
 
 def test_the_ablation_table_has_means_over_seeds() -> None:
-    scores = [{"a": OnePassScore(0, auc, 0.5, 9), "b": OnePassScore(0, auc, 0.7, 9)} for auc in (0.4, 0.6)]
+    growth = BoxGrowth(1.0, 2.0)
+    scores = [
+        {
+            name: Measured(OnePassScore(0, auc, right, 9), 0.1, growth)
+            for name, right in (("a", 0.5), ("b", 0.7))
+        }
+        for auc in (0.4, 0.6)
+    ]
     full, term = find_variants("full,term1")
     table = ablation_table({full: scores, term: [{"b": scores[0]["b"]}] * 2}, "own", "")
     assert table is not None
-    assert table.rows[0][2:] == ("0.500 ± 0.141", "0.700 ± 0.000", "1")
-    assert "deviation" in table.notes[0]
+    figures = ("0.500 ± 0.141", "0.700 ± 0.000", "0.100 ± 0.000", "1.000 ± 0.000", "2.000 ± 0.000")
+    assert table.rows[0][2:] == (*figures, "1")
+    assert "deviation" in table.notes[-1]
 
 
 @pytest.fixture

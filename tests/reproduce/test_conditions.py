@@ -9,7 +9,7 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.eval.report.tables import Table
 from rpn2t.reproduce.conditions import Conditions, best_weights, quarter_of
-from rpn2t.reproduce.drawings import _rank
+from rpn2t.reproduce.drawings import _rank, published_table
 from rpn2t.reproduce.exhibits import EXHIBITS, find_exhibits
 from support import ROOT
 
@@ -94,3 +94,10 @@ def test_a_finding_compares_ours_with_published_figures_only_if_all_was_run() ->
     )
     best = Table("overall", "Overall", table.header, (("RPN2T", "0.600"), *rows[1:]), reference=4)
     assert "above the published figures of all 2 others" in _rank("otb100", best, True)
+
+
+def test_published_figures_are_at_hand_for_every_data_set() -> None:
+    tables = {name: published_table(name) for name in ("otb50", "otb100", "vot2016")}
+    assert all(len(table.rows) > 3 for table in tables.values())
+    assert tables["otb100"].rows[1] == ("SRDCF", "0.598", "0.789", "github.com/foolwood/benchmark_results")
+    assert ("C-COT", "0.331", "0.539", "0.238", "VOT2016 challenge") in tables["vot2016"].rows

@@ -119,7 +119,8 @@ def test_all_parts_are_run_once_and_drawn_in_the_paper_s_order(
     text = text_of(folder / "index.html")
     for words in (
         "QUICK LOOK", "fast mode, which is ours", "the shipped weights, which are our own", "2 of 100",
-        "not there: Basketball", "published, not measured here", "Term 1 uses 12 of the 196 positions",
+        "not there: Basketball", "ublished, not measured here", "SRDCF",
+        "Term 1 uses 12 of the 196 positions",
         "Not shown, alexnet, caffenet, zf, vgg16, vgg19: the network", "Not shown, term1-box: not for fast",
         "our approach not only outperformed", "1 of 60 sequences", "Deer, Skiing",
     ):  # fmt: skip

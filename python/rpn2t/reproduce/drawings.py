@@ -15,6 +15,7 @@ from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.otb.strips import can_draw, strip_of
 from rpn2t.eval.report import page as report
 from rpn2t.eval.report.page import image
+from rpn2t.eval.report.published import ORIGIN, published_rows
 from rpn2t.eval.report.strips import Scene, picture
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
@@ -108,7 +109,9 @@ def overall(reproduction: Reproduction) -> Drawn:
             differences.append(f"{dataset} is not shown: {error}.")
             continue
         table = otb_tables.overall(evaluation)
-        parts.append(f"<h4>{evaluation.dataset.title}</h4>{_both_plots(evaluation)}{_table(table)}")
+        parts.append(
+            f"<h4>{evaluation.dataset.title}</h4>{_both_plots(evaluation)}{_beside_published(table, dataset)}"
+        )
         differences += _otb_differences(evaluation)
         findings.append(_rank(dataset, table, _is_whole(dataset, evaluation.names, evaluation.frames)))
     if not parts:
@@ -167,7 +170,7 @@ def challenge(reproduction: Reproduction) -> Drawn:
     times = reproduction.conditions.repetitions
     once = [f"A sequence was run {times} time, not {REPETITIONS}."] if times < REPETITIONS else []
     return Drawn(
-        _plots(figures) + _table(table),
+        _plots(figures) + _beside_published(table, "vot2016"),
         (*_missing(evaluation.absent, evaluation.sequences, "vot2016"), *once, *_notes(evaluation.notes)),
         (_rank("vot2016", table, whole),),
     )
@@ -227,6 +230,28 @@ def _unmatched(reproduction: Reproduction, names: Sequence[str]) -> list[str]:
 def _table(table: Table) -> str:
     """A table without the buttons that sort it, which paper has no use for."""
     return re.sub(r"</?button[^>]*>", "", report.table_html(table))
+
+
+def _beside_published(table: Table, dataset: str) -> str:
+    """A table of ours, and the published figures below it if it has none of its own.
+
+    An evaluation may leave them out beside a part of a data set. Here the banner and the findings say that it
+    is a part.
+    """
+    return _table(table) + ("" if table.reference else _table(published_table(dataset)))
+
+
+def published_table(dataset: str) -> Table:
+    """The published figures on a data set, with where they stand."""
+    vot = dataset == "vot2016"
+    file, figures = ("vot_published.csv", _VOT_FIGURES) if vot else ("published.csv", _OTB_FIGURES)
+    found = [row for row in published_rows(file, dataset) if any(row[each] for each in figures)]
+    rows = tuple((row["tracker"], *(row[each] for each in figures), row["source"]) for row in found)
+    return Table("published", ORIGIN.capitalize(), ("Tracker", *figures.values(), "Source"), rows)
+
+
+_OTB_FIGURES = {"success_auc": "Success (AUC)", "precision_20": "Precision (20 px)"}
+_VOT_FIGURES = {"eao": "EAO", "accuracy": "Accuracy", "robustness": "Robustness"}
 
 
 def _variants(table: Table) -> str:

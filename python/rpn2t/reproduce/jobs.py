@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rpn2t.benchmark.result_files import ResultFolder, run_labels
+from rpn2t.benchmark.result_files import run_labels
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.reproduce.drawings import evenly
 from rpn2t.reproduce.exhibits import Exhibit
@@ -38,15 +38,16 @@ class Job:
     def left(self, reproduction: Reproduction) -> list[int]:
         """Frames of each run that is not there yet; of VOT at most, since equal runs are not repeated."""
         place = self.place
-        folder = ResultFolder(reproduction.results, place.dataset, place.experiment, self.name)
         labels = run_labels(place.experiment)[: reproduction.conditions.repetitions]
+        folders = reproduction.folders(place, self.name)
         there = [
             len(target)
+            for folder in folders
             for target in self.targets
             for label in labels
             if not folder.boxes(target.entry, label).exists()
         ]
-        return there + [frames for frames in self.coming for _ in labels]
+        return there + [frames for frames in self.coming for _ in labels for _ in folders]
 
 
 def jobs_of(

@@ -91,27 +91,27 @@ class Reproduction:
         """Whether a tracker has any results on a data set."""
         place = self.place(dataset)
         pattern = "baseline/*/*_001.txt" if place.experiment == "vot" else "*.txt"
-        return any(any(folder.path.glob(pattern)) for folder in self._folders(place, name))
+        return any(any(folder.path.glob(pattern)) for folder in self.folders(place, name))
 
-    def variant_table(self, comparison: str, dataset: str) -> Table | None:
-        """The paper's comparison as a table, over the sequences that every variant with results has."""
-        place = self.place(dataset)
-        targets = [target.head(self.conditions.frames) for target in place.targets]
-        found = {
-            variant: [measure(folder, targets, PROTOCOL) for folder in self._folders(place, name)]
-            for name, variant in self.variants(comparison).items()
-        }
-        found = {variant: seeds for variant, seeds in found.items() if all(seeds)}
-        first = f", first {self.conditions.frames} frames" if self.conditions.frames else ""
-        return ablation_table(found, dataset, f"{first}, {self.conditions.seeds_text}") if found else None
-
-    def _folders(self, place: Place, name: str) -> list[ResultFolder]:
+    def folders(self, place: Place, name: str) -> list[ResultFolder]:
         """A tracker's results, of each of its seeds."""
         first, count = self.conditions.seed, self.conditions.seeds
         names = [name]
         if count is not None:
             names = [seed_folder(name, seed) for seed in seeds_of(place.experiment, first, count)]
         return [ResultFolder(self.results, place.dataset, place.experiment, each) for each in names]
+
+    def variant_table(self, comparison: str, dataset: str) -> Table | None:
+        """The paper's comparison as a table, over the sequences that every variant with results has."""
+        place = self.place(dataset)
+        targets = [target.head(self.conditions.frames) for target in place.targets]
+        found = {
+            variant: [measure(folder, targets, PROTOCOL) for folder in self.folders(place, name)]
+            for name, variant in self.variants(comparison).items()
+        }
+        found = {variant: seeds for variant, seeds in found.items() if all(seeds)}
+        first = f", first {self.conditions.frames} frames" if self.conditions.frames else ""
+        return ablation_table(found, dataset, f"{first}, {self.conditions.seeds_text}") if found else None
 
     def _asked(self, place: Place) -> tuple[str, ...]:
         """The sequences that an evaluation is told to compare; none means all."""
