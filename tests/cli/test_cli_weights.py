@@ -33,15 +33,17 @@ def test_no_verb_lists_the_shipped_set(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == shown
     lines = shown.splitlines()
     assert lines[0].startswith("shipped  ")
-    assert lines[1].split()[:3] == ["zf_student.caffemodel", "14.9", "MB"]
-    assert lines[1].endswith("  ok")
-    assert lines[2].split()[:3] == ["zf_teacher.caffemodel", "17.3", "MB"]
-    assert lines[3] == "  3x3 layer: yes"
+    assert lines[1].split()[:3] == ["zf_refiner.caffemodel", "5.9", "MB"]
+    assert lines[2].split()[:3] == ["zf_student.caffemodel", "14.9", "MB"]
+    assert lines[2].endswith("  ok")
+    assert lines[3].split()[:3] == ["zf_teacher.caffemodel", "17.3", "MB"]
+    assert lines[4] == "  3x3 layer: yes"
 
 
 def test_verify_passes_on_the_shipped_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "verify"]) == 0
-    assert capsys.readouterr().out == "shipped/zf_student.caffemodel: ok\nshipped/zf_teacher.caffemodel: ok\n"
+    parts = ("refiner", "student", "teacher")
+    assert capsys.readouterr().out == "".join(f"shipped/zf_{part}.caffemodel: ok\n" for part in parts)
 
 
 def test_import_then_damage(home: Path, zf_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,6 +80,10 @@ def test_scale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before, after = (read_caffemodel(folder / name) for folder in (models_dir(), tmp_path / "twice"))
         np.testing.assert_array_equal(after["conv5"][0], 2 * before["conv5"][0])
         np.testing.assert_array_equal(after["conv4"][0], before["conv4"][0])
+    name = "zf_refiner.caffemodel"
+    before, after = (read_caffemodel(folder / name) for folder in (models_dir(), tmp_path / "twice"))
+    np.testing.assert_array_equal(after["now5"][0], before["now5"][0] / 2)
+    np.testing.assert_array_equal(after["now3"][0], before["now3"][0])
 
 
 def test_verify_reads_a_file_without_a_checksum(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -212,7 +212,9 @@ def test_aliases_are_second_to_the_layers_own_name(net: Any, net_layers: Layers)
 def test_shipped_set_is_whole() -> None:
     shipped = weight_sets.find_set("shipped")
     assert shipped.folder == models_dir()
-    assert weight_sets.verify(shipped) == dict.fromkeys(weight_sets.FILES.values(), "ok")
+    files = (*weight_sets.FILES.values(), "zf_refiner.caffemodel")
+    assert weight_sets.verify(shipped) == dict.fromkeys(files, "ok")
+    assert list(weight_sets.checked_layers(shipped.file("refiner"))) == list(caffemodel.REFINER_SHAPES)
     for part in ("student", "teacher"):
         layers = read_caffemodel(shipped.file(part))
         caffemodel.check_zf(layers, source=part)

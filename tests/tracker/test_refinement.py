@@ -78,8 +78,9 @@ def test_a_target_alone_has_blank_surroundings(patches, image):
     one = PatchFeatures.alone(patches, image, TARGET)
     data = patches.net.blobs["data"].data[0].copy()
     assert one.shape == patches.shape
-    assert not data[:, :16].any() and not data[:, -16:].any()
-    assert not data[:, :, :16].any() and not data[:, :, -16:].any()
+    rim = data.copy()
+    rim[:, 16:-16, 16:-16] = 0
+    assert not rim.any()
     assert data[:, 16:-16, 16:-16].any(axis=0).mean() > 0.9
     other = image.copy()
     other[:45], other[85:] = 255, 0  # far from the target
@@ -144,7 +145,7 @@ def test_the_nets_own_error_is_that_on_the_target_itself():
 
 def test_only_the_sets_own_student_is_refined(backbone, tmp_path):
     shipped = find_set("shipped")
-    assert backbone.refiner(shipped) == shipped.files["refiner"]
+    assert set(backbone.refiner(shipped)) >= {"first", "now", "both", "hidden", "box"}
     teacher = Backbone(BackboneSpec.find("student_undistilled"), shipped, choose_device("cpu"))
     assert teacher.refiner(shipped) is None
     bare = {part: path for part, path in shipped.files.items() if part != "refiner"}

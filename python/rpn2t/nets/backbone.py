@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rpn2t.config import read_toml
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
-from rpn2t.nets.caffemodel import RPN_CONV3X3, find_conv3x3, load_into, read_caffemodel
+from rpn2t.nets.caffemodel import RPN_CONV3X3, Layers, find_conv3x3, load_into, read_caffemodel
 from rpn2t.nets.device import Device
 from rpn2t.nets.weight_sets import WeightSet, rpn_conv3x3, user_backbones_dir
 from rpn2t.paths import prototxt_dir
@@ -159,16 +159,19 @@ class Backbone:
             return rpn_conv3x3(weights)
         return find_conv3x3(self._layers, self.channels, source=self.weights_file)
 
-    def refiner(self, weights: WeightSet) -> Path | None:
+    def refiner(self, weights: WeightSet) -> Layers | None:
         """The weights of fast mode's refinement net on this backbone's features, or None.
 
         The net learned on the features of the set's own student, and can read no others.
+
+        Raises:
+            InputError: the file cannot be read.
         """
         own = (
             self.weights_file == weights.files.get("student")
             and self.spec.folder == prototxt_dir() / "student"
         )
-        return weights.files.get("refiner") if own else None
+        return read_caffemodel(weights.files["refiner"]) if own and "refiner" in weights.files else None
 
     def _checked_shapes(self) -> tuple[int, int]:
         spec, toml = self.spec, f"{self.spec.folder}/backbone.toml"

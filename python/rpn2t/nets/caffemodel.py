@@ -22,6 +22,16 @@ ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
     "conv4": [(384, 384, 3, 3), (384,)],
     "conv5": [(256, 384, 3, 3), (256,)],
 }
+REFINER_SHAPES: dict[str, list[tuple[int, ...]]] = {
+    **{f"{part}5": [(96, 256, 1, 1), (96,)] for part in ("first", "now")},
+    **{f"{part}3": [(64, 384, 1, 1), (64,)] for part in ("first", "now")},
+    **{part: [(128, 160, 3, 3), (128,)] for part in ("first", "now")},
+    "both": [(128, 384, 1, 1), (128,)],
+    "both2": [(128, 128, 3, 3), (128,)],
+    "hidden": [(256, 3200), (256,)],
+    "box": [(4, 256), (4,)],
+}
+"""Fast mode's refinement net."""
 # The region proposal network's 3x3 layer: its name in the authors' files, then in py-faster-rcnn's.
 RPN_CONV3X3 = ("conv_proposal1", "rpn_conv/3x3", "rpn_conv1")
 # Its two 1x1 layers: their names here and in py-faster-rcnn's files, then in MATLAB Faster R-CNN's.
@@ -185,12 +195,28 @@ def check_zf(layers: Mapping[str, Sequence[NDArray[np.float32]]], *, source: str
     Raises:
         InputError: a layer is missing or has another shape; the first such layer is named.
     """
-    zf: Layers = {}
-    for name, shapes in ZF_SHAPES.items():
+    return _check(layers, ZF_SHAPES, source)
+
+
+def check_refiner(layers: Mapping[str, Sequence[NDArray[np.float32]]], *, source: str | Path) -> Layers:
+    """As :func:`check_zf`, of a file of fast mode's refinement net."""
+    return _check(layers, REFINER_SHAPES, source)
+
+
+def _check(
+    layers: Mapping[str, Sequence[NDArray[np.float32]]],
+    wanted: Mapping[str, list[tuple[int, ...]]],
+    source: str | Path,
+) -> Layers:
+    found: Layers = {}
+    for name, shapes in wanted.items():
         if name not in layers:
             raise InputError(f"{source}: has no layer {name} (it has {', '.join(layers)})")
-        zf[name] = fit(layers[name], shapes, where=f"{source}: layer {name}")
-    return zf
+        found[name] = fit(layers[name], shapes, where=f"{source}: layer {name}")
+    return found
+
+
+_REFINERS = ("first5", "now5")  # the refinement net's layers that read conv5
 
 
 def scale_conv5(
@@ -200,9 +226,10 @@ def scale_conv5(
 
     The head's learning rates are tuned to the magnitudes of the conv5 they were found with; this brings
     another net's there. conv5's weights and bias are multiplied by the factor, and the weights of the
-    region proposal network's 3x3 layer, under any of the names in ``RPN_CONV3X3``, are divided by it:
-    between the two is a ReLU, which a positive factor passes through. Other layers stay as they are; a
-    fully connected layer on conv5, of which the tracker has none, would now read scaled features.
+    region proposal network's 3x3 layer, under any of the names in ``RPN_CONV3X3``, and of the refinement
+    net's layers on conv5 are divided by it: before them is a ReLU, which a positive factor passes through.
+    Other layers stay as they are; a fully connected layer on conv5, of which the tracker has none, would now
+    read scaled features.
 
     Args:
         layers: weights by layer name, conv5 among them; unchanged.
@@ -215,7 +242,7 @@ def scale_conv5(
     if not 1e-6 <= factor <= 1e6:
         raise InputError(f"factor {factor}: give a number from 1e-6 to 1e6")
     # Of a layer's weights and of its bias; multiplied in double precision, so that all is rounded once.
-    factors = {"conv5": (factor, factor)} | dict.fromkeys(RPN_CONV3X3, (1 / factor, 1.0))
+    factors = {"conv5": (factor, factor)} | dict.fromkeys((*RPN_CONV3X3, *_REFINERS), (1 / factor, 1.0))
     return {
         name: _scaled(arrays, factors[name], f"{source}: layer {name}") if name in factors else list(arrays)
         for name, arrays in layers.items()

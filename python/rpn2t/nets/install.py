@@ -31,6 +31,7 @@ from rpn2t.nets.weight_sets import (
     AUTHORS,
     FILES,
     WeightSet,
+    checked_layers,
     find_set,
     is_set_name,
     user_weights_dir,
@@ -193,13 +194,12 @@ def scale_set(weights: WeightSet, factor: float, folder: str | Path, *, half: bo
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise InputError(f"{folder}: not an empty folder; give another --output")
     with _new_folder(place) as made:
-        for part, path in weights.files.items():
-            layers = read_caffemodel(path)
-            check_zf(layers, source=path)
-            scaled = scale_conv5(layers, factor, source=path)
+        for path in weights.files.values():
+            checked_layers(path)
+            scaled = scale_conv5(read_caffemodel(path), factor, source=path)
             if half:
                 scaled = {name: [each.astype(np.float16) for each in blobs] for name, blobs in scaled.items()}
-            write_caffemodel(made / FILES[part], scaled)
+            write_caffemodel(made / path.name, scaled)
     return find_set(place)
 
 

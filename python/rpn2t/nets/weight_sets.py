@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rpn2t.errors import InputError
-from rpn2t.nets.caffemodel import find_conv3x3, read_caffemodel
+from rpn2t.nets.caffemodel import Layers, check_refiner, check_zf, find_conv3x3, read_caffemodel
 from rpn2t.paths import models_dir, typed_path
 from rpn2t.system.files import sha256, write_whole
 
@@ -25,16 +25,13 @@ SHIPPED = "shipped"
 AUTHORS = "authors"
 """The set that `rpn2t weights fetch` makes."""
 SUMS = "SHA256SUMS"
-FILES = {
-    "student": "zf_student.caffemodel",
-    "teacher": "zf_teacher.caffemodel",
-    "refiner": "zf_refiner.caffemodel",
-}
+FILES = {"student": "zf_student.caffemodel", "teacher": "zf_teacher.caffemodel"}
+_ALL_FILES = {**FILES, "refiner": "zf_refiner.caffemodel"}
 
 
 @dataclass(frozen=True)
 class WeightSet:
-    """A folder of weights. ``files`` has the parts that are there, of those in FILES."""
+    """A folder of weights. ``files`` has the parts that are there: ``student``, ``teacher``, ``refiner``."""
 
     name: str
     folder: Path
@@ -43,7 +40,7 @@ class WeightSet:
     def file(self, part: str) -> Path:
         """Path of a part; InputError if the set has none."""
         if part not in self.files:
-            raise InputError(f"weights {self.name}: the set has no {FILES[part]} in {self.folder}")
+            raise InputError(f"weights {self.name}: the set has no {_ALL_FILES[part]} in {self.folder}")
         return self.files[part]
 
 
@@ -104,6 +101,16 @@ def verify(weights: WeightSet) -> dict[str, str]:
     return {name: _state(weights.folder / name, sums.get(name)) for name in sorted(names)}
 
 
+def checked_layers(path: Path) -> Layers:
+    """The layers of a set's file, those that its part has.
+
+    Raises:
+        InputError: it cannot be read, or a layer is missing or has another shape.
+    """
+    check = check_refiner if path.name == _ALL_FILES["refiner"] else check_zf
+    return check(read_caffemodel(path), source=path)
+
+
 def rpn_conv3x3(weights: WeightSet) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Initial weights (256, 256, 3, 3) and bias (256,) of the head's 3x3 layer, or None.
 
@@ -124,13 +131,13 @@ def rpn_conv3x3(weights: WeightSet) -> tuple[NDArray[np.float32], NDArray[np.flo
 
 def write_sums(folder: Path) -> None:
     """Write SHA256SUMS for the weights in a folder, as ``sha256sum`` does."""
-    files = (folder / name for name in FILES.values())
+    files = (folder / name for name in _ALL_FILES.values())
     lines = [f"{sha256(path)}  {path.name}\n" for path in files if path.exists()]
     write_whole(folder / SUMS, "".join(lines))
 
 
 def _open(name: str, folder: Path) -> WeightSet:
-    return WeightSet(name, folder, {p: folder / f for p, f in FILES.items() if (folder / f).is_file()})
+    return WeightSet(name, folder, {p: folder / f for p, f in _ALL_FILES.items() if (folder / f).is_file()})
 
 
 def _read_sums(path: Path) -> dict[str, str]:

@@ -1,10 +1,9 @@
 """Which of the two modes tracks."""
 
-from pathlib import Path
-
 from rpn2t.config import MODES, Config
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import Backbone
+from rpn2t.nets.caffemodel import Layers
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.tracker.fast.mode import FastMode
 from rpn2t.tracker.head import ProposalWeights
@@ -35,7 +34,7 @@ def make_mode(
     config: Config,
     backbone: Backbone,
     proposal: ProposalWeights | None,
-    refiner: Path | None = None,
+    refiner: Layers | None = None,
 ) -> Mode:
     """The mode of this name, one of MODES.
 

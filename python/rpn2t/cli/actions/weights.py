@@ -8,10 +8,17 @@ from pathlib import Path
 import click
 
 from rpn2t.errors import InputError
-from rpn2t.nets.caffemodel import check_zf, read_caffemodel
 from rpn2t.nets.classifiers import fetch_backbone, identify, import_backbone, match_backbone
 from rpn2t.nets.install import AUTHORS_URL, fetch_authors, import_set, scale_set
-from rpn2t.nets.weight_sets import AUTHORS, WeightSet, find_set, installed_sets, rpn_conv3x3, verify
+from rpn2t.nets.weight_sets import (
+    AUTHORS,
+    WeightSet,
+    checked_layers,
+    find_set,
+    installed_sets,
+    rpn_conv3x3,
+    verify,
+)
 from rpn2t.system.files import sha256
 from rpn2t.video.sources import open_source
 
@@ -63,7 +70,7 @@ def _fault(path: Path, state: str) -> str | None:
     if state in ("changed", "missing"):
         return state
     try:
-        check_zf(read_caffemodel(path), source=path)
+        checked_layers(path)
     except InputError as error:
         return str(error)
     return None

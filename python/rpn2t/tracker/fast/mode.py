@@ -8,7 +8,6 @@ patch of its own, from which its box is regressed as in the paper.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from rpn2t.boxes import Box, Floats, as_box, as_boxes
 from rpn2t.config import Config
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Backbone, Maps
+from rpn2t.nets.caffemodel import Layers
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.head import FastHead
@@ -64,7 +64,7 @@ class FastMode:
         config: Config,
         backbone: Backbone,
         proposal: ProposalWeights | None,
-        refiner: Path | None = None,
+        refiner: Layers | None = None,
     ) -> None:
         """Make what all targets share; see :func:`rpn2t.tracker.modes.make_mode`."""
         self.geometry = HeadGeometry(config, backbone.map_size)
@@ -202,7 +202,7 @@ class FastMode:
         return [part[drawn[which == i] - (ends[i] - len(part))] for i, part in enumerate(parts)]
 
 
-def _unrefined(config: Config, geometry: HeadGeometry, refiner: Path | None) -> str | None:
+def _unrefined(config: Config, geometry: HeadGeometry, refiner: Layers | None) -> str | None:
     """Why the size is not refined; None if it is."""
     if not config.refine_size:
         return "refine_size is 0"

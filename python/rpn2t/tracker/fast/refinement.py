@@ -8,7 +8,6 @@ of both sizes is better than either. The centre stays the regressor's. prototxt/
 tools/pretrain/refine.py trained it.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike
 from rpn2t.boxes import Floats, decode, encode
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import forward, load_caffe
-from rpn2t.nets.caffemodel import load_into, read_caffemodel
+from rpn2t.nets.caffemodel import Layers, load_into
 from rpn2t.paths import prototxt_dir
 from rpn2t.tracker.regression import BoxRegressor
 
@@ -33,18 +32,18 @@ _OFFSET_SHARE = 0.5  # of that error that is taken off: it was measured on one f
 class RefinementNet:
     """Says how the target's box differs from a patch's box, given how the target looked."""
 
-    def __init__(self, weights: Path, channels: int) -> None:
+    def __init__(self, layers: Layers, channels: int) -> None:
         """Load the net.
 
         Args:
-            weights: its caffemodel.
+            layers: its weights by name.
             channels: of conv5; those of DETAIL come after them in all maps.
 
         Raises:
             InputError: a layer is missing, or does not fit.
         """
         self.net: Any = load_caffe().Net(str(prototxt_dir() / "refine/deploy.prototxt"), load_caffe().TEST)
-        load_into(self.net, read_caffemodel(weights), source=weights)
+        load_into(self.net, layers, source="the refinement net")
         self._channels = channels
         self._now = list(self.net._layer_names).index("now_conv5")  # what is computed anew in every frame
 
