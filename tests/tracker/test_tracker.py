@@ -210,4 +210,6 @@ def test_describe_names_what_made_the_result(tracked) -> None:
     assert told["blas"]["core"]
     assert told["blas"]["threads"] >= 1
     assert told["conv_proposal1_start"] == "the weights' RPN 3x3 layer"
-    assert set(told["weights"]["sha256"]) == {"zf_student.caffemodel", "zf_teacher.caffemodel"}
+    parts = ("refiner", "student", "teacher")
+    assert list(told["weights"]["sha256"]) == [f"zf_{part}.caffemodel" for part in parts]
+    assert told["refinement"] == ("the weights' net" if mode == "fast" else "none: the paper has none")
