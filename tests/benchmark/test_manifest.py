@@ -63,5 +63,7 @@ def test_a_damaged_manifest_does_not_hide_the_others(
     list_results(str(tmp_path))
     said = capsys.readouterr()
     assert said.out.startswith("clips          B                1 runs, 0.5 s a frame (tracker kcf, ")
-    assert said.out.count("\n") == 1
+    assert said.out.splitlines()[1:] == [
+        f"compare them with: rpn2t evaluate DATASET --root DIR --results {tmp_path}"
+    ]
     assert [line.split(": ")[1].split("/")[-2] for line in said.err.splitlines()] == ["A", "C"]

@@ -212,5 +212,5 @@ def test_describe_names_what_made_the_result(tracked) -> None:
     assert told["conv_proposal1_start"] == "the weights' RPN 3x3 layer"
     parts = ("refiner", "student", "teacher")
     assert list(told["weights"]["sha256"]) == [f"zf_{part}.caffemodel" for part in parts]
-    reason = {"paper": "the paper has none", "fast": "refine_size is 0"}[tracked[0].mode]  # as support.TINY has it
-    assert told["refinement"] == f"none: {reason}"
+    refined = {"paper": "none: the paper has none", "fast": "the weights' net"}
+    assert told["refinement"] == refined[tracked[0].mode]
