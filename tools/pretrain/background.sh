@@ -1,6 +1,6 @@
 #!/bin/bash
 # Train in the background, giving way to everything else:
-# background.sh [propose.py] PYTHON SNAPSHOTS IMAGES [OPTION]...
+# background.sh [propose.py|refine.py] PYTHON SNAPSHOTS IMAGES [OPTION]...
 #
 # Starts pretrain.py, or the script that is named first, or goes on from the folder's last snapshot, and
 # writes its process id to `pid` in the folder above SNAPSHOTS. Does nothing if that process still runs.

@@ -4,8 +4,9 @@ python tools/pretrain/export.py SNAPSHOT.pt ZF.npz
 python tools/pretrain/export.py ZF.npz zf_teacher.caffemodel
 python tools/pretrain/export.py zf_teacher.caffemodel ZF.npz    (back: to train on)
 
-The region proposal layers go along where a file has them. In Caffe's files conv5 is larger by --conv5-scale,
-unless given by that of the shipped weights.
+The region proposal layers go along where a file has them. A file may have the refiner's layers instead
+(refine.py). In Caffe's files conv5 is larger by --conv5-scale, unless given by that of the shipped weights,
+and the kernels that read conv5 are smaller by it.
 Snapshots need PyTorch, Caffe's files need Caffe and rpn2t: with both in one Python, one step does it.
 """
 
@@ -20,18 +21,21 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 RPN = ("conv_proposal1", "rpn_cls_score", "rpn_bbox_pred")
+REFINER = ("first5", "first3", "first", "now5", "now3", "now", "both", "both2", "hidden", "box")
+NAMES = (*LAYERS, *RPN, *REFINER)
+READ_CONV5 = ("conv_proposal1", "first5", "now5")
 CONV5_SCALE = 3.0  # of the shipped weights
 
 
 def read(path: Path, conv5_scale: float = 1) -> Arrays:
-    """Folded weights, float32, of a snapshot's averaged net, an .npz file, or Caffe's with conv5 scaled."""
+    """Folded weights, float32, of pretrain.py's snapshot, an .npz file, or Caffe's with conv5 scaled."""
     if path.suffix == ".npz":
         with np.load(path) as file:
             return {name: file[name].astype(np.float32) for name in file.files}
     if path.suffix == ".caffemodel":
         from rpn2t.nets.caffemodel import read_caffemodel
 
-        return _arrays(layers(_arrays(read_caffemodel(path, only=[*LAYERS, *RPN])), 1 / conv5_scale))
+        return _arrays(layers(_arrays(read_caffemodel(path, only=NAMES)), 1 / conv5_scale))
     import torch
     from zf import folded
 
@@ -42,18 +46,20 @@ def read(path: Path, conv5_scale: float = 1) -> Arrays:
 def layers(arrays: Arrays, conv5_scale: float) -> dict[str, list[NDArray[Any]]]:
     """Caffe's layers: kernel and bias of each, those of conv5 times a factor.
 
-    The region proposal layers, where there are any, give what they gave: conv_proposal1 makes up for it.
+    The layers above conv5, where there are any, give what they gave: those that read it make up for it.
     """
-    names = [name for name in (*LAYERS, *RPN) if f"{name}_w" in arrays]
+    names = [name for name in NAMES if f"{name}_w" in arrays]
     found = {name: [arrays[f"{name}_w"], arrays[f"{name}_b"]] for name in names}
-    found["conv5"] = [array * np.float32(conv5_scale) for array in found["conv5"]]
-    if "conv_proposal1" in found:
-        found["conv_proposal1"][0] = found["conv_proposal1"][0] / np.float32(conv5_scale)
+    if "conv5" in found:
+        found["conv5"] = [array * np.float32(conv5_scale) for array in found["conv5"]]
+    for name in READ_CONV5:
+        if name in found:
+            found[name][0] = found[name][0] / np.float32(conv5_scale)
     return found
 
 
 def _arrays(layers: Mapping[str, Sequence[NDArray[Any]]]) -> Arrays:
-    names = [name for name in (*LAYERS, *RPN) if layers.get(name)]
+    names = [name for name in NAMES if layers.get(name)]
     return {f"{name}_{part}": layers[name][index] for name in names for index, part in enumerate("wb")}
 
 
