@@ -48,7 +48,7 @@ RUN apt-get update \
         ca-certificates python3 libpython3.11 \
         libboost-filesystem1.74.0 libboost-python1.74.0 libboost-thread1.74.0 \
         libgflags2.2 libgomp1 libgoogle-glog0v6 libhdf5-103-1 libhdf5-hl-100 libopenblas0-pthread libprotobuf32 \
-        libpango-1.0-0 libpangoft2-1.0-0 \
+        libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
     && apt-get clean \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --home-dir /tmp --no-create-home rpn2t

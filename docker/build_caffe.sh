@@ -43,7 +43,7 @@ apt_packages=(
   python3 python3-dev python3-venv g++ make cmake patch
   libboost-python-dev libboost-system-dev libboost-thread-dev libboost-filesystem-dev
   libprotobuf-dev protobuf-compiler libhdf5-dev libgoogle-glog-dev libgflags-dev libopenblas-dev
-  libpango-1.0-0 libpangoft2-1.0-0   # for the PDF of `rpn2t reproduce`
+  libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0   # for the PDF of `rpn2t reproduce`
 )
 readonly STOCK_PATCHES='000[12]-*.patch'
 

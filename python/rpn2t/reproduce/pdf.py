@@ -3,8 +3,8 @@
 from rpn2t.errors import InputError
 
 CURE = (
-    "install WeasyPrint (`pip install weasyprint`) and, on Debian, libpango-1.0-0 and libpangoft2-1.0-0; "
-    "index.html is whole, and a browser prints it too"
+    "install WeasyPrint (`pip install weasyprint`) and, on Debian, libpango-1.0-0, libpangoft2-1.0-0 and "
+    "libharfbuzz-subset0; index.html is whole, and a browser prints it too"
 )
 
 
