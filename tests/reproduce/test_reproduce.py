@@ -4,10 +4,12 @@ import json
 import re
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from pypdf import PdfReader
@@ -27,7 +29,7 @@ from rpn2t.reproduce.places import look
 from rpn2t.sequences.registry import DataSet
 from rpn2t.sequences.target import Target
 from rpn2t.system.files import write_whole
-from support import make_clip, set_options
+from support import ROOT, make_clip, set_options
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -329,6 +331,27 @@ def test_a_page_s_pdf_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("x")
     found = as_pdf(f'<p>Words</p><img src="file://{tmp_path}/secret.png" alt="">')
     assert "Words" in PdfReader(BytesIO(found)).pages[0].extract_text()
+
+
+def test_pictures_may_lie_across_the_end_of_a_page_of_the_pdf() -> None:
+    """WeasyPrint 70 stops in a grid of pictures there."""
+    template = (ROOT / "python/rpn2t/reproduce/report.html").read_text()
+    style = template[template.index("<style>") : template.index("</style>") + len("</style>")]
+    png = b64encode(cv2.imencode(".png", np.zeros((330, 440, 3), np.uint8))[1].tobytes()).decode()
+    picture = f'<button type="button" class="enlarge"><img src="data:image/png;base64,{png}" alt=""></button>'
+    for lines in range(0, 40, 4):
+        words = "<p>Words</p>" * lines
+        grids = f'<div class="plots">{picture * 8}</div><div class="strip">{picture * 5}</div>'
+        assert len(PdfReader(BytesIO(as_pdf(f"{style}{words}{grids}{words}{grids}"))).pages) > 1
+
+
+def test_a_fault_of_the_pdf_s_maker_costs_the_pdf_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("weasyprint.HTML.write_pdf", fail)
+    with pytest.raises(InputError, match=r"cannot lay it out \(AssertionError\); index\.html is whole"):
+        as_pdf("<p>Words</p>")
 
 
 def test_the_command_runs_goes_on_and_refuses_what_was_made_otherwise(

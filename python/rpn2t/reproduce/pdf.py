@@ -12,7 +12,7 @@ def as_pdf(html: str) -> bytes:
     """A page as a PDF. Nothing is loaded from elsewhere: the page holds all of its pictures.
 
     Raises:
-        InputError: WeasyPrint, or the Pango library that it needs, is not installed.
+        InputError: WeasyPrint, or the Pango library that it needs, is not installed, or it fails.
     """
     try:
         from weasyprint import HTML
@@ -21,5 +21,11 @@ def as_pdf(html: str) -> bytes:
         first = (str(error).splitlines() or [""])[0]
         raise InputError(f"report.pdf: cannot be made ({first}); {CURE}") from error
     fetcher = URLFetcher(allowed_protocols=["data"])
-    found: bytes = HTML(string=html, url_fetcher=fetcher, base_url=None).write_pdf()
+    try:
+        found: bytes = HTML(string=html, url_fetcher=fetcher, base_url=None).write_pdf()
+    except Exception as error:  # a fault of its layout must not cost the page
+        raise InputError(
+            f"report.pdf: WeasyPrint cannot lay it out ({type(error).__name__}); index.html is whole, and a "
+            "browser prints it"
+        ) from error
     return found
