@@ -65,7 +65,7 @@ test: setup ## run the tests
 
 test-page: setup ## test the page of `rpn2t serve` in Chromium, which comes by apt (a minute after the set-up)
 	@docker/build_caffe.sh --venv $(VENV) --apt-only --also chromium
-	@$(PYTHON) -m pytest tests/serve/test_page.py
+	@$(PYTHON) -m pytest tests/serve/test_page.py tests/serve/test_page_shared.py
 
 # The toolkit brings another OpenCV, so it has an environment of its own. RPN2T_SEQUENCES adds real sequences: a
 # folder that holds VOT2016/bag and VOT2018/book.
