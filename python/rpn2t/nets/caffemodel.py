@@ -23,9 +23,12 @@ ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
     "conv5": [(256, 384, 3, 3), (256,)],
 }
 REFINER_SHAPES: dict[str, list[tuple[int, ...]]] = {
-    **{f"{part}5": [(96, 256, 1, 1), (96,)] for part in ("first", "now")},
-    **{f"{part}3": [(64, 384, 1, 1), (64,)] for part in ("first", "now")},
-    **{part: [(128, 160, 3, 3), (128,)] for part in ("first", "now")},
+    "first5": [(96, 256, 1, 1), (96,)],
+    "first3": [(64, 384, 1, 1), (64,)],
+    "first": [(128, 160, 3, 3), (128,)],
+    "now5": [(96, 256, 1, 1), (96,)],
+    "now3": [(64, 384, 1, 1), (64,)],
+    "now": [(128, 160, 3, 3), (128,)],
     "both": [(128, 384, 1, 1), (128,)],
     "both2": [(128, 128, 3, 3), (128,)],
     "hidden": [(256, 3200), (256,)],
@@ -243,23 +246,33 @@ def scale_conv5(
         raise InputError(f"factor {factor}: give a number from 1e-6 to 1e6")
     # Of a layer's weights and of its bias; multiplied in double precision, so that all is rounded once.
     factors = {"conv5": (factor, factor)} | dict.fromkeys((*RPN_CONV3X3, *_REFINERS), (1 / factor, 1.0))
+    where = f"{source}: layer"
     return {
-        name: _scaled(arrays, factors[name], f"{source}: layer {name}") if name in factors else list(arrays)
+        name: scaled_layer(arrays, factors[name], f"{where} {name}") if name in factors else list(arrays)
         for name, arrays in layers.items()
     }
 
 
-def _scaled(
+def scaled_layer(
     arrays: Sequence[NDArray[np.float32]], factors: tuple[float, float], where: str
 ) -> list[NDArray[np.float32]]:
-    """A layer's weights and bias, each times its factor."""
+    """A layer's weights and bias, each times its factor, multiplied in double precision.
+
+    Args:
+        arrays: the weights and the bias.
+        factors: of each.
+        where: named in messages.
+
+    Raises:
+        InputError: it has other arrays, or its numbers get too large.
+    """
     if len(arrays) != 2:
         raise InputError(f"{where}: has {len(arrays)} arrays, not weights and a bias")
     with np.errstate(over="ignore"):
-        scaled = [np.asarray(a * np.float64(f), np.float32) for a, f in zip(arrays, factors, strict=True)]
-    if not all(np.isfinite(array).all() for array in scaled):
+        found = [np.asarray(a * np.float64(f), np.float32) for a, f in zip(arrays, factors, strict=True)]
+    if not all(np.isfinite(array).all() for array in found):
         raise InputError(f"{where}: its numbers get too large; give a smaller factor")
-    return scaled
+    return found
 
 
 def find_conv3x3(

@@ -23,7 +23,7 @@ from rpn2t.errors import InputError
 from rpn2t.images import Image
 from rpn2t.nets.backbone import CLASSIFIERS, Backbone, BackboneSpec, backbone_names
 from rpn2t.nets.caffe import load_caffe
-from rpn2t.nets.caffemodel import load_into, read_caffemodel, write_caffemodel
+from rpn2t.nets.caffemodel import load_into, read_caffemodel, scaled_layer, write_caffemodel
 from rpn2t.nets.device import choose_device
 from rpn2t.nets.install import Tell, fetch_file, fold_mean
 from rpn2t.nets.patch import cut_patches
@@ -195,7 +195,7 @@ def match_backbone(name: str, images: Iterable[Image], weights: WeightSet) -> fl
         raise InputError(f"{place}: its conv5 is {have:g} everywhere on these images; import other weights")
     factor = wanted / have
     last = list(layers)[-1]
-    layers[last] = [np.asarray(array * np.float64(factor), np.float32) for array in layers[last]]
+    layers[last] = scaled_layer(layers[last], (factor, factor), f"{place}: layer {last}")
     write_caffemodel(place, layers)
     record = {"sha256": sha256(place), "student": sha256(weights.file("student")), "factor": factor}
     write_whole(_record(place), json.dumps(record | {"images": len(seen)}, indent=1) + "\n")

@@ -195,8 +195,7 @@ def scale_set(weights: WeightSet, factor: float, folder: str | Path, *, half: bo
         raise InputError(f"{folder}: not an empty folder; give another --output")
     with _new_folder(place) as made:
         for path in weights.files.values():
-            checked_layers(path)
-            scaled = scale_conv5(read_caffemodel(path), factor, source=path)
+            scaled = scale_conv5(checked_layers(path), factor, source=path)
             if half:
                 scaled = {name: [each.astype(np.float16) for each in blobs] for name, blobs in scaled.items()}
             write_caffemodel(made / path.name, scaled)

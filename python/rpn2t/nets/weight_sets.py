@@ -102,13 +102,15 @@ def verify(weights: WeightSet) -> dict[str, str]:
 
 
 def checked_layers(path: Path) -> Layers:
-    """The layers of a set's file, those that its part has.
+    """All layers of a set's file, which has those of its part.
 
     Raises:
         InputError: it cannot be read, or a layer is missing or has another shape.
     """
+    layers = read_caffemodel(path)
     check = check_refiner if path.name == _ALL_FILES["refiner"] else check_zf
-    return check(read_caffemodel(path), source=path)
+    check(layers, source=path)
+    return layers
 
 
 def rpn_conv3x3(weights: WeightSet) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:

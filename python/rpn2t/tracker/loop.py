@@ -95,7 +95,7 @@ class Tracker:
             self.backbone_name = backbone
             self.backbone = Backbone(BackboneSpec.find(backbone), self.weights, self.device)
             proposal = self.backbone.proposal(self.weights)
-            refiner = self.backbone.refiner(self.weights)
+            refiner = self.backbone.refiner(self.weights) if self.config.refine_size else None
             self._mode = make_mode(self.mode, self.config, self.backbone, proposal, refiner)
         self.observer: Observer | None = None
         self._learned = self._found = False

@@ -42,7 +42,8 @@ class RefinementNet:
         Raises:
             InputError: a layer is missing, or does not fit.
         """
-        self.net: Any = load_caffe().Net(str(prototxt_dir() / "refine/deploy.prototxt"), load_caffe().TEST)
+        caffe = load_caffe()
+        self.net: Any = caffe.Net(str(prototxt_dir() / "refine/deploy.prototxt"), caffe.TEST)
         load_into(self.net, layers, source="the refinement net")
         self._channels = channels
         self._now = list(self.net._layer_names).index("now_conv5")  # what is computed anew in every frame
