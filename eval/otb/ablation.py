@@ -1,6 +1,6 @@
 """The table of the paper's comparisons: how good each variant is, on the sequences that all of them have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,22 @@ def measure(folder: ResultFolder, targets: Sequence[Target], protocol: Protocol)
         for target, file in files
         if file.exists() and target.is_measurable
     }
+
+
+def measure_all(
+    folders: Mapping[Variant, Iterable[ResultFolder]], targets: Sequence[Target], protocol: Protocol
+) -> dict[Variant, list[dict[str, Measured]]]:
+    """As :func:`measure`, of each seed of each variant. A variant that lacks one of its seeds is left out.
+
+    Args:
+        folders: variant -> the results of its seeds.
+        targets, protocol: see there.
+    """
+    found = {
+        variant: [measure(folder, targets, protocol) for folder in seeds]
+        for variant, seeds in folders.items()
+    }
+    return {variant: seeds for variant, seeds in found.items() if all(seeds)}
 
 
 def _measured(boxes: np.ndarray, target: Target, protocol: Protocol) -> Measured:

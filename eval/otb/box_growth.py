@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rpn2t.boxes import as_boxes
+from rpn2t.boxes import Floats, as_boxes
 from rpn2t.sequences.target import valid_truth
 
 END_SHARE = 0.1
@@ -32,6 +32,22 @@ class BoxGrowth:
     in_100_frames: float
 
 
+def area_ratio(boxes: Floats, truth: Floats) -> Floats:
+    """Area of each box over the truth's.
+
+    Args:
+        boxes: (n, 4), a tracker's.
+        truth: (n, 4).
+
+    Returns:
+        Shape (n,); NaN where either is no box.
+    """
+    usable = valid_truth(truth) & np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    ratio: Floats = np.full(len(boxes), np.nan)
+    ratio[usable] = boxes[usable, 2:].prod(axis=1) / truth[usable, 2:].prod(axis=1)
+    return ratio
+
+
 def box_growth(boxes: ArrayLike, truth: ArrayLike) -> BoxGrowth:
     """How a tracked box grows against the truth.
 
@@ -42,12 +58,11 @@ def box_growth(boxes: ArrayLike, truth: ArrayLike) -> BoxGrowth:
     Returns:
         NaN where fewer than two frames have a box and a ground truth with an area.
     """
-    tracked, wanted = as_boxes(boxes), as_boxes(truth)
-    usable = valid_truth(wanted) & np.isfinite(tracked).all(axis=1) & (tracked[:, 2:] > 0).all(axis=1)
-    frames = np.flatnonzero(usable)
+    areas = area_ratio(as_boxes(boxes), as_boxes(truth))
+    frames = np.flatnonzero(np.isfinite(areas))
     if len(frames) < 2:
         return BoxGrowth(float("nan"), float("nan"))
-    ratios = np.log(tracked[frames, 2:].prod(axis=1) / wanted[frames, 2:].prod(axis=1))
+    ratios = np.log(areas[frames])
     end = ratios[-max(round(END_SHARE * len(frames)), 1) :]
     slope = np.polyfit(frames, ratios, 1)[0]
     return BoxGrowth(float(np.exp(np.median(end))), float(np.exp(100 * slope)))

@@ -11,7 +11,7 @@ from rpn2t.eval.otb.curves import PLOTS, breakdown_plot, plot
 from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.otb.strips import can_draw, strip_of
 from rpn2t.eval.otb.tables import name_of
-from rpn2t.eval.report.page import counted, image, render, table_html
+from rpn2t.eval.report.page import counted, image, render, score_list, table_html
 from rpn2t.eval.report.strips import chosen_frames, html
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
@@ -92,14 +92,9 @@ def _sequences(evaluation: OtbEvaluation, strips: bool) -> Iterator[str]:
 
 
 def _scores(evaluation: OtbEvaluation, target: Target) -> str:
-    items = []
-    for number, tracker in enumerate(evaluation.trackers):
-        score = tracker.scores[target.name]
-        items.append(
-            f'<li><i style="background:{style_of(number).colour}"></i>{escape(tracker.name)} '
-            f"<b>{score.auc:.3f}</b> / {score.precision_20:.3f}</li>"
-        )
-    return f'<ul class="scores" title="success / precision">{"".join(items)}</ul>'
+    found = [(tracker.name, tracker.scores[target.name]) for tracker in evaluation.trackers]
+    rows = [(name, f"{score.auc:.3f}", f"{score.precision_20:.3f}") for name, score in found]
+    return score_list("success / precision", rows)
 
 
 def _overlap_plot(evaluation: OtbEvaluation, target: Target) -> str:

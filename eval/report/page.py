@@ -1,7 +1,7 @@
 """An HTML page in one file: it needs no other file, no network and no program but a browser."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
@@ -41,9 +41,29 @@ def render(
             f'<h2 id="{_anchor(name)}">{escape(name)}</h2>{text}' for name, text in sections.items()
         ),
     }
+    return filled(template, parts)
+
+
+def filled(template: str, parts: Mapping[str, str]) -> str:
+    """A page whose places are filled: ``<!--NAME-->`` with the text of this name."""
     for name, text in parts.items():
         template = template.replace(f"<!--{name}-->", text)
     return template
+
+
+def score_list(what: str, rows: Iterable[tuple[str, str, str]]) -> str:
+    """A sequence's scores, each tracker beside its colour.
+
+    Args:
+        what: both scores are, in words.
+        rows: of each tracker, in the order of their styles: its name and two scores. The first is in bold.
+    """
+    items = "".join(
+        f'<li><i style="background:{style_of(number).colour}"></i>{escape(name)} '
+        f"<b>{first}</b> / {second}</li>"
+        for number, (name, first, second) in enumerate(rows)
+    )
+    return f'<ul class="scores" title="{what}">{items}</ul>'
 
 
 def image(figure: Figure, alt: str) -> str:

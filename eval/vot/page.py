@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
 from rpn2t.benchmark.vot_supervised import ground_truth
-from rpn2t.eval.report.page import image, render, table_html
+from rpn2t.eval.report.page import image, render, score_list, table_html
 from rpn2t.eval.report.strips import Corners, Strip, box_corners, html, strip
-from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot.scores import VotEvaluation
 from rpn2t.eval.vot.tables import name_of
@@ -76,11 +75,6 @@ def _sequences(evaluation: VotEvaluation) -> Iterator[str]:
 
 
 def _scores(evaluation: VotEvaluation, target: Target) -> str:
-    items = []
-    for number, (name, scores) in enumerate(evaluation.trackers.items()):
-        score = scores[target.name]
-        items.append(
-            f'<li><i style="background:{style_of(number).colour}"></i>{escape(name)} '
-            f"<b>{score.accuracy:.3f}</b> / {score.failures:.3g}</li>"
-        )
-    return f'<ul class="scores" title="accuracy / failures">{"".join(items)}</ul>'
+    found = [(name, scores[target.name]) for name, scores in evaluation.trackers.items()]
+    rows = [(name, f"{score.accuracy:.3f}", f"{score.failures:.3g}") for name, score in found]
+    return score_list("accuracy / failures", rows)

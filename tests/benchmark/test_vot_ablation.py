@@ -39,7 +39,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, BenchmarkOptions]]:
             file = ResultFolder(options.results, dataset, "vot", name).boxes(sequence.entry, "001")
             write_whole(file, run_text(SupervisedRun(tuple(regions))))
 
-    monkeypatch.setattr("rpn2t.cli.actions.ablate.run_over", run_over)
+    monkeypatch.setattr("rpn2t.cli.actions.benchmark.run_over", run_over)
     return calls
 
 

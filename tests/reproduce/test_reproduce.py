@@ -21,7 +21,7 @@ from rpn2t.cli import main
 from rpn2t.cli.actions import reproduce as action
 from rpn2t.cli.actions.benchmark import BenchmarkOptions
 from rpn2t.errors import InputError
-from rpn2t.reproduce.box_sizes import area_ratio
+from rpn2t.eval.otb.box_growth import area_ratio
 from rpn2t.reproduce.drawings import evenly
 from rpn2t.reproduce.pace import Pace, made_box, made_frame, time_of
 from rpn2t.reproduce.pdf import as_pdf
@@ -79,7 +79,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, bare: Path, tmp_path: Path) -> list[C
             for label in run_labels("vot")[: options.repetitions]:
                 write_whole(folder.boxes(target.entry, label), run_text(run))
 
-    monkeypatch.setattr(action, "run_over", run_over)
+    monkeypatch.setattr("rpn2t.cli.actions.benchmark.run_over", run_over)
     monkeypatch.setattr(
         action, "as_pdf", lambda html: b"%PDF"
     )  # seconds each; two tests put the real one back
@@ -192,7 +192,7 @@ def test_a_part_whose_runs_failed_is_said_on_the_page_and_in_the_status(
     def fail(*_: object) -> None:
         raise SystemExit(1)
 
-    monkeypatch.setattr(action, "run_over", fail)
+    monkeypatch.setattr("rpn2t.cli.actions.benchmark.run_over", fail)
     with pytest.raises(SystemExit) as stop:
         reproduce_here("fig4", "--root", data, "--mode", "fast")
     assert stop.value.code == 1

@@ -108,6 +108,11 @@ class ResultFolder:
         self.experiment = experiment
 
     @property
+    def has_runs(self) -> bool:
+        """Whether there is a file of boxes of any run."""
+        return any(self.path.glob("baseline/*/*_001.txt" if self.experiment == "vot" else "*.txt"))
+
+    @property
     def manifest(self) -> Path:
         """manifest.json: seed, configuration, weights, versions, machine."""
         return self.path / MANIFEST
@@ -131,6 +136,23 @@ class ResultFolder:
             name = self.dataset.got10k_name(entry)
             return boxes.with_name(f"{name}_time.txt")
         return boxes.parent / "times" / f"{boxes.stem}_time.txt"
+
+
+def seed_results(
+    results: str | Path, dataset: DataSet, experiment: Experiment, tracker: str, first: int, count: int | None
+) -> dict[int, ResultFolder]:
+    """Seed -> the folder of its results.
+
+    Args:
+        results: the folder of all results.
+        dataset, experiment: what is run, and how.
+        tracker: its name.
+        first: the first seed.
+        count: how many seeds; None for one alone, whose folder is called as the tracker.
+    """
+    seeds = (first,) if count is None else seeds_of(experiment, first, count)
+    names = {seed: tracker if count is None else seed_folder(tracker, seed) for seed in seeds}
+    return {seed: ResultFolder(results, dataset, experiment, name) for seed, name in names.items()}
 
 
 def boxes_text(boxes: ArrayLike) -> str:

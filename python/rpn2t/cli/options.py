@@ -185,6 +185,16 @@ def tracker_options(function: Decorated) -> Decorated:
     return _with(_TRACKER_OPTIONS, function)
 
 
+REPETITIONS = grouped_option(
+    RUN,
+    "--repetitions",
+    type=click.IntRange(1, 15),
+    default=15,
+    show_default=True,
+    metavar="N",
+    help="Run VOT's experiment at most N times. If the first three runs agree, they are enough.",
+)
+
 _RUNNING_OPTIONS = (
     grouped_option(
         RUN, "--root", metavar="DIR", help="Folder of the sequences. Not needed if DATASET is a folder."
@@ -197,15 +207,16 @@ _RUNNING_OPTIONS = (
 )
 
 
+_SEEDS_OPTION = grouped_option(
+    RUN,
+    "--seeds",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Run N seeds, from --seed on, each into a folder NAME-seedS. `rpn2t evaluate` shows them as one "
+    "tracker, with mean and spread.  [default: one seed, in NAME]",
+)
+
 _PLACE_OPTIONS = (
-    grouped_option(
-        RUN,
-        "--seeds",
-        type=click.IntRange(1, 100),
-        metavar="N",
-        help="Run N seeds, from --seed on, each into a folder NAME-seedS. `rpn2t evaluate` shows them as one "
-        "tracker, with mean and spread.  [default: one seed, in NAME]",
-    ),
     grouped_option(
         _PLACE,
         "--workers",
@@ -230,12 +241,12 @@ _PLACE_OPTIONS = (
 
 def running_options(function: Decorated) -> Decorated:
     """Give a verb that runs over a data set the options that choose its sequences and its workers."""
-    return _with((*_RUNNING_OPTIONS, *_PLACE_OPTIONS), function)
+    return _with((*_RUNNING_OPTIONS, _SEEDS_OPTION, *_PLACE_OPTIONS), function)
 
 
 def reproducing_options(function: Decorated) -> Decorated:
-    """Give a verb what the paper's evaluation leaves open: seed, device and workers."""
-    return _with((_seed_option(TRACKER), _device_option(TRACKER), *_PLACE_OPTIONS), function)
+    """Give a verb what the paper's evaluation leaves open: seeds, device and workers."""
+    return _with((_seed_option(TRACKER), _SEEDS_OPTION, _device_option(TRACKER), *_PLACE_OPTIONS), function)
 
 
 def training_options(output: str) -> Callable[[Decorated], Decorated]:

@@ -213,6 +213,16 @@ def is_matched(name: str, weights: WeightSet) -> bool:
     return files == (sha256(place), sha256(weights.file("student")))
 
 
+UNMATCHED = "its conv5 is not at the student's magnitude, and scale may decide"
+BROUGHT = "brings it there"
+"""A note on such a network begins and ends with these; the command stands between."""
+
+
+def is_unmatched(backbone: str, weights: WeightSet) -> bool:
+    """Whether a backbone is a classification network whose features have a scale of their own."""
+    return backbone in CLASSIFIERS and not is_matched(backbone, weights)
+
+
 def feature_length(backbone: Backbone, images: Iterable[Image]) -> float:
     """How long a network's feature vectors are: the root mean square over the positions that the loss reads.
 

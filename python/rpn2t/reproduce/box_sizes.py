@@ -7,30 +7,14 @@ truth's area, over the course of the sequences.
 import numpy as np
 
 from rpn2t.boxes import Floats
+from rpn2t.eval.otb.box_growth import area_ratio
 from rpn2t.eval.otb.scores import OtbEvaluation, Tracked
 from rpn2t.eval.report.figures import look
 from rpn2t.eval.report.styles import style_of
-from rpn2t.sequences.target import valid_truth
 from rpn2t.system.plotting import Figure
 
 STEPS = 20
 """Equal parts of every sequence, however long it is."""
-
-
-def area_ratio(boxes: Floats, truth: Floats) -> Floats:
-    """Area of each box over the truth's.
-
-    Args:
-        boxes: (n, 4), a tracker's.
-        truth: (n, 4).
-
-    Returns:
-        Shape (n,); NaN where either is no box.
-    """
-    usable = valid_truth(truth) & np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
-    ratio: Floats = np.full(len(boxes), np.nan)
-    ratio[usable] = boxes[usable, 2:].prod(axis=1) / truth[usable, 2:].prod(axis=1)
-    return ratio
 
 
 def size_curve(evaluation: OtbEvaluation, tracker: Tracked) -> Floats:

@@ -1,7 +1,6 @@
 """What is drawn of each exhibit: the project's own plots, tables and frames, over what was measured here."""
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -13,22 +12,20 @@ from rpn2t.eval.otb import tables as otb_tables
 from rpn2t.eval.otb.curves import PLOTS, plot
 from rpn2t.eval.otb.scores import OtbEvaluation
 from rpn2t.eval.otb.strips import can_draw, strip_of
-from rpn2t.eval.report import page as report
-from rpn2t.eval.report.page import image
+from rpn2t.eval.report.page import image, table_html
 from rpn2t.eval.report.published import ORIGIN, published_rows
-from rpn2t.eval.report.strips import Scene, picture
+from rpn2t.eval.report.strips import html as strip_html
 from rpn2t.eval.report.styles import style_of
 from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot import tables as vot_tables
 from rpn2t.eval.vot.ablation import ablation_table as vot_variants
 from rpn2t.eval.vot.plots import ar_plot, eao_plot
-from rpn2t.nets.backbone import CLASSIFIERS
-from rpn2t.nets.classifiers import is_matched
+from rpn2t.nets.classifiers import BROUGHT, UNMATCHED, is_unmatched
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.reproduce.box_sizes import size_plot
 from rpn2t.reproduce.figure2 import figure2, label_maps, positions
 from rpn2t.reproduce.reproduction import OURS, Reproduction
-from rpn2t.sequences.registry import describe_absent, find_dataset
+from rpn2t.sequences.registry import describe_absent
 from rpn2t.sequences.target import ATTRIBUTES, Target
 
 FEW = 8
@@ -113,7 +110,7 @@ def overall(reproduction: Reproduction) -> Drawn:
             f"<h4>{evaluation.dataset.title}</h4>{_both_plots(evaluation)}{_beside_published(table, dataset)}"
         )
         differences += _otb_differences(evaluation)
-        findings.append(_rank(dataset, table, _is_whole(dataset, evaluation.names, evaluation.frames)))
+        findings.append(_rank(dataset, table, evaluation.is_whole))
     if not parts:
         raise InputError(differences[0].removesuffix("."))
     differences += [
@@ -130,7 +127,7 @@ def scenarios(reproduction: Reproduction) -> Drawn:
         f"success, {ATTRIBUTES[name]}": plot(evaluation, "success", name) for name in evaluation.attributes
     }
     listed = "".join(
-        _table(otb_tables.by_attribute(evaluation, score)) for score in otb_tables.SCORES if figures
+        table_html(otb_tables.by_attribute(evaluation, score)) for score in otb_tables.SCORES if figures
     )
     return Drawn(
         _plots(figures) + f'<div class="pair">{listed}</div>',
@@ -166,13 +163,12 @@ def challenge(reproduction: Reproduction) -> Drawn:
         "expected average overlap": eao_plot(evaluation),
         "accuracy and robustness": ar_plot(evaluation),
     }
-    whole = _is_whole("vot2016", evaluation.sequences, evaluation.frames)
     times = reproduction.conditions.repetitions
     once = [f"A sequence was run {times} time, not {REPETITIONS}."] if times < REPETITIONS else []
     return Drawn(
         _plots(figures) + _beside_published(table, "vot2016"),
         (*_missing(evaluation.absent, evaluation.sequences, "vot2016"), *once, *_notes(evaluation.notes)),
-        (_rank("vot2016", table, whole),),
+        (_rank("vot2016", table, evaluation.is_whole),),
     )
 
 
@@ -219,17 +215,8 @@ def _not_shown(reproduction: Reproduction, comparison: str, names: Sequence[str]
 def _unmatched(reproduction: Reproduction, names: Sequence[str]) -> list[str]:
     """Which classification networks have features of another magnitude than the student's."""
     weights = find_set(reproduction.conditions.weights)
-    found = [name for name in names if name in CLASSIFIERS and not is_matched(name, weights)]
-    cure = "`rpn2t weights match-backbone` brings it there"
-    return [
-        f"{name}: its conv5 is not at the student's magnitude, and scale may decide; {cure}."
-        for name in found
-    ]
-
-
-def _table(table: Table) -> str:
-    """A table without the buttons that sort it, which paper has no use for."""
-    return re.sub(r"</?button[^>]*>", "", report.table_html(table))
+    cure = f"`rpn2t weights match-backbone` {BROUGHT}"
+    return [f"{name}: {UNMATCHED}; {cure}." for name in names if is_unmatched(name, weights)]
 
 
 def _beside_published(table: Table, dataset: str) -> str:
@@ -238,7 +225,7 @@ def _beside_published(table: Table, dataset: str) -> str:
     An evaluation may leave them out beside a part of a data set. Here the banner and the findings say that it
     is a part.
     """
-    return _table(table) + ("" if table.reference else _table(published_table(dataset)))
+    return table_html(table) + ("" if table.reference else table_html(published_table(dataset)))
 
 
 def published_table(dataset: str) -> Table:
@@ -256,7 +243,7 @@ _VOT_FIGURES = {"eao": "EAO", "accuracy": "Accuracy", "robustness": "Robustness"
 
 def _variants(table: Table) -> str:
     """A table of variants, whose second column has words."""
-    return f'<div class="variants">{_table(table)}</div>'
+    return f'<div class="variants">{table_html(table)}</div>'
 
 
 def _both_plots(evaluation: OtbEvaluation) -> str:
@@ -278,19 +265,13 @@ def _strips(evaluation: OtbEvaluation, targets: Sequence[Target]) -> str:
     )
     rows = []
     for target in targets:
-        shown = "".join(map(_frame, strip_of(evaluation, target).scenes))
         scores = ", ".join(f"{each.name} {each.scores[target.name].auc:.3f}" for each in evaluation.trackers)
         about = f"<small>success AUC: {escape(scores)}</small>"
         rows.append(
             f'<div class="sequence"><h4>{escape(target.name)} {about}</h4>'
-            f'<div class="strip">{shown}</div></div>'
+            f"{strip_html(strip_of(evaluation, target))}</div>"
         )
     return f'<ul class="boxes">{legend}<li><i class="truth"></i>ground truth</li></ul>{"".join(rows)}'
-
-
-def _frame(scene: Scene) -> str:
-    data = b64encode(picture(scene)).decode()
-    return f'<img src="data:image/jpeg;base64,{data}" alt="frame {scene.row}">'
 
 
 def _otb_differences(evaluation: OtbEvaluation) -> list[str]:
@@ -310,11 +291,6 @@ def _missing(absent: Mapping[str, str], there: Sequence[str], dataset: str) -> l
 
 def _notes(notes: Sequence[str]) -> list[str]:
     return [f"{note[:1].upper()}{note[1:]}." for note in notes]
-
-
-def _is_whole(dataset: str, names: Sequence[str], frames: int | None) -> bool:
-    """Whether all frames of all sequences are in the figures, as in published ones."""
-    return frames is None and len(names) == len(find_dataset(dataset).entries)
 
 
 def _number(cell: str) -> float:

@@ -39,7 +39,7 @@ class Job:
         """Frames of each run that is not there yet; of VOT at most, since equal runs are not repeated."""
         place = self.place
         labels = run_labels(place.experiment)[: reproduction.conditions.repetitions]
-        folders = reproduction.folders(place, self.name)
+        folders = reproduction.folders(place.dataset, self.name)
         there = [
             len(target)
             for folder in folders

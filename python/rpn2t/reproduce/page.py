@@ -1,10 +1,12 @@
 """The report: one HTML page in the paper's order. A browser shows it, :mod:`.pdf` lays it out for paper."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
+from rpn2t.eval.report.page import filled
 from rpn2t.reproduce.conditions import Conditions
 from rpn2t.reproduce.drawings import Drawn
 from rpn2t.reproduce.exhibits import Exhibit
@@ -44,9 +46,12 @@ def page(conditions: Conditions, facts: Mapping[str, str], sections: Sequence[Se
         "DIFFERENCES": _list(conditions.differences),
         "SECTIONS": "".join(map(_section, sections)),
     }
-    for name, text in parts.items():
-        template = template.replace(f"<!--{name}-->", text)
-    return template
+    return filled(template, parts)
+
+
+def _without_buttons(html: str) -> str:
+    """The project's own tables and plots without what a click does, which paper has no use for."""
+    return re.sub(r"</?button[^>]*>", "", html)
 
 
 def _short(section: Section) -> str:
@@ -58,7 +63,9 @@ def _section(section: Section) -> str:
     quotes = "".join(f"<blockquote>{escape(quote)}</blockquote>" for quote in exhibit.quotes)
     differences = _list(drawn.differences) if drawn else ""
     finding = "".join(f'<p class="finding">{escape(each)}</p>' for each in (drawn.findings if drawn else ()))
-    here = drawn.html if drawn else f'<p class="missing">Not made: {escape(section.why)}.</p>'
+    here = (
+        _without_buttons(drawn.html) if drawn else f'<p class="missing">Not made: {escape(section.why)}.</p>'
+    )
     text = finding + (differences or "<p>See the head of the page.</p>")
     beside = f"<div><h3>What differs here</h3>{text}</div>"
     return (

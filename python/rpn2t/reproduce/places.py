@@ -43,8 +43,8 @@ class Place:
 
     @property
     def experiment(self) -> Experiment:
-        """How it is run: OTB in one pass, VOT by its own experiment."""
-        return "vot" if self.dataset.kind == "vot" else "ope"
+        """How it is run."""
+        return experiment_of(self.dataset)
 
     @property
     def left_out(self) -> list[str]:
@@ -59,6 +59,11 @@ class Place:
         whole = len(find_dataset(self.dataset.name).entries)
         part = "" if len(self.dataset.entries) == whole else f" that were asked for ({whole} in all)"
         return f"{len(self.targets)} of {len(self.dataset.entries)} sequences{part}"
+
+
+def experiment_of(dataset: DataSet) -> Experiment:
+    """How a data set is run: OTB in one pass, VOT by its own experiment."""
+    return "vot" if dataset.kind == "vot" else "ope"
 
 
 def root_below(root: Path, dataset: DataSet) -> Path:

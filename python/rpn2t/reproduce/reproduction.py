@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rpn2t.benchmark.result_files import ResultFolder, seed_folder, seeds_of
+from rpn2t.benchmark.result_files import ResultFolder, seed_results
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.benchmark.variants import Variant, of_figure
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import scores as otb
-from rpn2t.eval.otb.ablation import ablation_table, measure
+from rpn2t.eval.otb.ablation import ablation_table, measure_all
 from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot import scores as vot
 from rpn2t.reproduce.conditions import Conditions
-from rpn2t.reproduce.places import PROTOCOL, Place, look
+from rpn2t.reproduce.places import PROTOCOL, Place, experiment_of, look
+from rpn2t.sequences.registry import DataSet, find_dataset
 
 OURS = "RPN2T"
 """What the tracker of the paper is called among the results."""
@@ -89,27 +90,20 @@ class Reproduction:
 
     def has(self, dataset: str, name: str) -> bool:
         """Whether a tracker has any results on a data set."""
-        place = self.place(dataset)
-        pattern = "baseline/*/*_001.txt" if place.experiment == "vot" else "*.txt"
-        return any(any(folder.path.glob(pattern)) for folder in self.folders(place, name))
+        return any(folder.has_runs for folder in self.folders(find_dataset(dataset), name))
 
-    def folders(self, place: Place, name: str) -> list[ResultFolder]:
+    def folders(self, dataset: DataSet, name: str) -> list[ResultFolder]:
         """A tracker's results, of each of its seeds."""
         first, count = self.conditions.seed, self.conditions.seeds
-        names = [name]
-        if count is not None:
-            names = [seed_folder(name, seed) for seed in seeds_of(place.experiment, first, count)]
-        return [ResultFolder(self.results, place.dataset, place.experiment, each) for each in names]
+        return [*seed_results(self.results, dataset, experiment_of(dataset), name, first, count).values()]
 
     def variant_table(self, comparison: str, dataset: str) -> Table | None:
         """The paper's comparison as a table, over the sequences that every variant with results has."""
         place = self.place(dataset)
         targets = [target.head(self.conditions.frames) for target in place.targets]
-        found = {
-            variant: [measure(folder, targets, PROTOCOL) for folder in self.folders(place, name)]
-            for name, variant in self.variants(comparison).items()
-        }
-        found = {variant: seeds for variant, seeds in found.items() if all(seeds)}
+        variants = self.variants(comparison)
+        folders = {variant: self.folders(place.dataset, name) for name, variant in variants.items()}
+        found = measure_all(folders, targets, PROTOCOL)
         first = f", first {self.conditions.frames} frames" if self.conditions.frames else ""
         return ablation_table(found, dataset, f"{first}, {self.conditions.seeds_text}") if found else None
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
-from rpn2t.benchmark.result_files import ResultFolder, ablations_of
+from rpn2t.benchmark.result_files import ablations_of, store_name
 from rpn2t.benchmark.variants import Variant, find_variants
-from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_over, seed_places
+from rpn2t.cli.actions.benchmark import BenchmarkOptions, open_dataset, run_among_others, seed_places
 from rpn2t.cli.console import say
 from rpn2t.errors import InputError
 from rpn2t.eval.otb import ablation as otb
 from rpn2t.eval.report.tables import Table
 from rpn2t.eval.vot import ablation as vot
 from rpn2t.eval.vot.scores import compute
-from rpn2t.nets.backbone import CLASSIFIERS
-from rpn2t.nets.classifiers import is_matched
+from rpn2t.nets.classifiers import BROUGHT, UNMATCHED, is_unmatched
 from rpn2t.nets.weight_sets import find_set
+from rpn2t.paths import typed_path
 from rpn2t.sequences.protocols import as_protocol
 from rpn2t.sequences.registry import DataSet, root_of
 from rpn2t.sequences.target import Target
@@ -44,14 +45,10 @@ def run_ablation(options: BenchmarkOptions, names: str | None) -> None:
     for variant in variants:
         if variant in lacking:
             continue
-        try:
-            run_over(options, variant.of(spec), dataset, sequences, _folder(variant))
-        except SystemExit as stop:
-            if stop.code != 1:
-                raise
-            failed = True  # its sequences were named, and the other variants can still run
+        failed |= run_among_others(options, variant.of(spec), dataset, sequences, _folder(variant))
     table = _otb_table if dataset.kind == "otb" else _vot_table
-    _write(table(options, dataset, sequences, variants), ResultFolder(options.results, dataset, "ope", ""))
+    place = typed_path(options.results) / store_name(dataset, "ope")
+    _write(table(options, dataset, sequences, variants), place)
     if failed:
         raise SystemExit(1)
 
@@ -60,11 +57,8 @@ def _say_unmatched(variants: Iterable[Variant], weights: str) -> None:
     """Name the classification networks whose features have a scale of their own."""
     for variant in variants:
         name = variant.backbone
-        if name in CLASSIFIERS and not is_matched(name, find_set(weights)):
-            say(
-                f"note: {variant.name}: its conv5 is not at the student's magnitude, and scale may decide; "
-                f"`rpn2t weights match-backbone {name} SOURCE` brings it there"
-            )
+        if name and is_unmatched(name, find_set(weights)):
+            say(f"note: {variant.name}: {UNMATCHED}; `rpn2t weights match-backbone {name} SOURCE` {BROUGHT}")
 
 
 def _folder(variant: Variant) -> str:
@@ -76,12 +70,9 @@ def _otb_table(
 ) -> Table | None:
     """Success, precision, and what figure 3 shows, of the variants that have results."""
     places = {each: seed_places(options, dataset, _folder(each)) for each in variants}
-    protocol = as_protocol(options.protocol)
-    found = {
-        variant: [otb.measure(folder, targets, protocol) for folder in seeds.values()]
-        for variant, seeds in places.items()
-    }
-    found = {variant: seeds for variant, seeds in found.items() if all(seeds)}
+    found = otb.measure_all(
+        {variant: seeds.values() for variant, seeds in places.items()}, targets, as_protocol(options.protocol)
+    )
     if not found:
         return None
     frames = f", first {options.frames} frames" if options.frames else ""
@@ -97,11 +88,7 @@ def _vot_table(
 ) -> Table | None:
     """Accuracy, robustness and EAO of the variants that have results."""
     places = {_folder(each): seed_places(options, dataset, _folder(each)) for each in variants}
-    made = [
-        name
-        for name, seeds in places.items()
-        if any(any(folder.path.glob("baseline/*/*.txt")) for folder in seeds.values())
-    ]
+    made = [name for name, seeds in places.items() if any(each.has_runs for each in seeds.values())]
     if not made:
         return None
     results = next(iter(places[made[0]].values())).path.parent
@@ -122,10 +109,10 @@ def _seeds(options: BenchmarkOptions, dataset: DataSet) -> str:
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
-def _write(table: Table | None, folder: ResultFolder) -> None:
+def _write(table: Table | None, place: Path) -> None:
     if table is None:
         return
-    write_whole(folder.path / "ablation.md", table.markdown())
-    write_whole(folder.path / "ablation.csv", table.csv())
+    write_whole(place / "ablation.md", table.markdown())
+    write_whole(place / "ablation.csv", table.csv())
     say(table.markdown())
-    say(f"written to {folder.path / 'ablation.md'} and ablation.csv")
+    say(f"written to {place / 'ablation.md'} and ablation.csv")

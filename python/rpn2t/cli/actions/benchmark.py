@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rpn2t.benchmark.cluster import connected, worker_threads
 from rpn2t.benchmark.experiments import Experiment, as_otb_experiment
 from rpn2t.benchmark.manifest import Manifest
-from rpn2t.benchmark.result_files import ResultFolder, seed_folder, seeds_of
+from rpn2t.benchmark.result_files import ResultFolder, seed_results
 from rpn2t.benchmark.runner import Benchmark, execute
 from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.cli.chosen_tracker import TrackerOptions
@@ -102,6 +102,19 @@ def run_over(
     _report_failures(works)
 
 
+def run_among_others(
+    options: BenchmarkOptions, spec: TrackerSpec, dataset: DataSet, sequences: tuple[Target, ...], name: str
+) -> bool:
+    """As :func:`run_over`, where other runs follow; returns whether sequences failed, which were named."""
+    try:
+        run_over(options, spec, dataset, sequences, name)
+    except SystemExit as stop:
+        if stop.code != 1:
+            raise
+        return True
+    return False
+
+
 def seed_places(options: BenchmarkOptions, dataset: DataSet, name: str) -> dict[int, ResultFolder]:
     """Seed -> the folder of its results. Without ``--seeds`` there is one, which is called as the tracker.
 
@@ -109,14 +122,10 @@ def seed_places(options: BenchmarkOptions, dataset: DataSet, name: str) -> dict[
         InputError: there are no such seeds.
     """
     experiment = _experiment(options, dataset)
-    if options.seeds is None:
-        return {options.seed: ResultFolder(options.results, dataset, experiment, name)}
-    seeds = seeds_of(experiment, options.seed, options.seeds)
-    if seeds[-1] >= 2**32:
-        raise InputError(f"--seeds {options.seeds}: the last seed would be {seeds[-1]}; give a lower --seed")
-    return {
-        seed: ResultFolder(options.results, dataset, experiment, seed_folder(name, seed)) for seed in seeds
-    }
+    places = seed_results(options.results, dataset, experiment, name, options.seed, options.seeds)
+    if options.seeds is not None and (last := max(places)) >= 2**32:
+        raise InputError(f"--seeds {options.seeds}: the last seed would be {last}; give a lower --seed")
+    return places
 
 
 def _listed(seeds: Iterable[int]) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rpn2t.benchmark.cluster import connected, worker_threads
-from rpn2t.cli.actions.benchmark import BenchmarkOptions, run_over
+from rpn2t.cli.actions.benchmark import BenchmarkOptions, run_among_others
 from rpn2t.cli.actions.datasets import fetch_plan
 from rpn2t.cli.chosen_tracker import TrackerOptions
 from rpn2t.cli.console import duration, say
 from rpn2t.errors import InputError, one_line
+from rpn2t.eval.report.command_line import words
 from rpn2t.fetch.plan import FetchPlan, plan_fetch
 from rpn2t.paths import typed_path
 from rpn2t.reproduce.conditions import Conditions, best_weights
@@ -76,7 +77,7 @@ def run_reproduce(options: ReproduceOptions) -> None:
     spec = tracker.spec()
     spec.identity()  # weights that are not there are the first thing to hear of
     reproduction = Reproduction(
-        typed_path(options.root), folder / "results", conditions, spec, _words(options.beside)
+        typed_path(options.root), folder / "results", conditions, spec, words(options.beside or "")
     )
     say(f"{options.part}: {conditions.banner}")
     if options.dry_run:
@@ -98,12 +99,8 @@ def _conditions(options: ReproduceOptions) -> Conditions:
         seeds=options.seeds,
         quick=options.quick,
         changed=options.settings,
-        sequences=_words(options.sequences),
+        sequences=words(options.sequences or ""),
     )
-
-
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
 
 def _tracker(options: ReproduceOptions, conditions: Conditions) -> TrackerOptions:
@@ -239,13 +236,7 @@ def _make(
 def _run(options: ReproduceOptions, tracker: TrackerOptions, job: Job, reproduction: Reproduction) -> bool:
     """Run what is left of a job; returns whether sequences failed."""
     asked = _benchmark(options, tracker, job, reproduction)
-    try:
-        run_over(asked, job.spec, job.place.dataset, job.targets, job.name)
-    except SystemExit as stop:
-        if stop.code != 1:
-            raise
-        return True  # they were named, and the other jobs can still run
-    return False
+    return run_among_others(asked, job.spec, job.place.dataset, job.targets, job.name)
 
 
 def _benchmark(

@@ -4,21 +4,21 @@ from typing import Any
 
 import click
 
-from rpn2t.cli.options import PROTOCOL, RUN, GroupedCommand, grouped_option, running_options, tracker_options
+from rpn2t.cli.options import (
+    PROTOCOL,
+    REPETITIONS,
+    RUN,
+    GroupedCommand,
+    grouped_option,
+    running_options,
+    tracker_options,
+)
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("dataset")
 @grouped_option(RUN, "--variants", metavar="A,B", help="Run only these variants.  [default: all]")
-@grouped_option(
-    RUN,
-    "--repetitions",
-    type=click.IntRange(1, 15),
-    default=15,
-    show_default=True,
-    metavar="N",
-    help="Run VOT's experiment at most N times.",
-)
+@REPETITIONS
 @running_options
 @PROTOCOL
 @tracker_options

@@ -7,6 +7,7 @@ import click
 from rpn2t.cli.options import (
     EXPERIMENTS,
     PROTOCOL,
+    REPETITIONS,
     RUN,
     GroupedCommand,
     any_tracker_option,
@@ -28,15 +29,7 @@ from rpn2t.cli.options import (
     show_default=True,
     help="Of OTB: one pass, twenty starts, or twelve shifted boxes. VOT has its own.",
 )
-@grouped_option(
-    RUN,
-    "--repetitions",
-    type=click.IntRange(1, 15),
-    default=15,
-    show_default=True,
-    metavar="N",
-    help="Run VOT's experiment at most N times. If the first three runs agree, they are enough.",
-)
+@REPETITIONS
 @running_options
 @PROTOCOL
 @tracker_options
