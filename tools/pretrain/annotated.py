@@ -1,5 +1,6 @@
 """Photographs with boxes, and windows onto them: as `rpn2t train-rpn` shows them, and as the tracker does."""
 
+import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,33 @@ def decode(folder: Path, lines: list[dict[str, Any]], threads: int) -> Annotated
     photographs = crops.decode([folder / line["file"] for line in lines], 1 << 30, threads)
     boxes = [torch.tensor(line["boxes"], dtype=torch.float32).view(-1, 4) for line in lines]
     return Annotated(photographs, boxes, [line["source"] in COMPLETE for line in lines])
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a training on photographs with boxes the options that say where they are."""
+    add = parser.add_argument
+    add("--images", type=Path, required=True, help="folder of photographs")
+    add("--boxes", type=Path, help="their list [boxes.jsonl in that folder]")
+    add("--snapshots", type=Path, required=True, help="folder to write to, and to go on from")
+
+
+def read(folder: Path, list_of_boxes: Path | None, threads: int) -> tuple[Annotated, Annotated]:
+    """The photographs to train on and those held out; says how many there are.
+
+    Args:
+        folder: of the photographs.
+        list_of_boxes: None: boxes.jsonl in it.
+        threads: that read them.
+
+    Raises:
+        SystemExit: there are too few.
+    """
+    lines = find(folder, list_of_boxes or folder / "boxes.jsonl")
+    if not all(lines):
+        raise SystemExit(f"{folder}: too few photographs with boxes")
+    print(f"{len(lines[0])} photographs to train on, {len(lines[1])} held out", flush=True)
+    training, held_out = (decode(folder, each, threads) for each in lines)
+    return training, held_out
 
 
 def draw(seed: int, stream: int, start: int, count: int) -> Tensor:

@@ -7,7 +7,6 @@ Run again, it goes on where its last snapshot stood.
 
 import argparse
 import copy
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -129,12 +128,8 @@ class Trainer:
         return losses.detach()
 
     def _follow(self) -> None:
-        """Move the average towards the weights; at first, when they are worth nothing, faster."""
-        steps = self.seen / self.options.batch
-        share = 1 - min(AVERAGE, (1 + steps) / (10 + steps))
-        with torch.no_grad():
-            for mean, value in zip(_floats(self.average), _floats(self.pupil), strict=True):
-                mean.lerp_(value, share)
+        """Move the average towards the weights and what normalisation has gathered."""
+        runs.follow(_floats(self.average), _floats(self.pupil), self.seen / self.options.batch, AVERAGE)
 
     def state(self) -> dict[str, Any]:
         """Everything that a run goes on from."""
@@ -239,8 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.start:
             trainer.start_from(options.start)
         trainer.measure_statistics()
-        runs.run(trainer, folder, stop, every=options.every, keep=options.keep, minutes=options.minutes)
-    return 128 + stop.signum if stop.signum else 0
+        return runs.carry_on(trainer, folder, stop, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -256,14 +250,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--rate", type=float, default=1e-3, help="highest learning rate")
     add("--decay", type=float, default=0.05, help="weight decay")
     add("--device", default="cpu", help="cpu or cuda")
-    add("--threads", type=int, default=2)
-    add("--seed", type=int, default=0)
     add("--start", type=Path, help="another run's snapshot, or folded weights (.npz), to start from")
     add("--hold", type=int, default=0, help="crops over which the read-outs alone learn")
     add("--mix", type=float, default=0.5, help="share of the crops that are blended with another")
-    add("--every", type=float, default=10, help="minutes between snapshots")
-    add("--keep", type=int, default=250_000, help="crops between folded weights that are kept for good")
-    add("--minutes", type=float, default=math.inf, help="stop after so many")
+    runs.add_options(parser, keep=250_000, kept="crops between folded weights")
     return parser.parse_args(arguments)
 
 

@@ -281,10 +281,7 @@ class Trainer:
         for optimiser in self.optimisers:
             optimiser.step()
         self.seen += 1
-        share = 1 - min(AVERAGE, (1 + self.seen) / (10 + self.seen))
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mean.lerp_(value, share)
+        runs.follow(self.average.parameters(), self.net.parameters(), self.seen, AVERAGE)
         return torch.cat([scenes, closeups.detach()])
 
     def _fixed(self) -> list[tuple[str, Windows]]:
@@ -394,25 +391,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     folder = options.snapshots
     with runs.locked(folder):
-        lines = annotated.find(options.images, options.boxes or options.images / "boxes.jsonl")
-        if not all(lines):
-            raise SystemExit(f"{options.images}: too few photographs with boxes")
-        print(f"{len(lines[0])} photographs to train on, {len(lines[1])} held out", flush=True)
-        data, held_out = (annotated.decode(options.images, each, options.threads) for each in lines)
+        data, held_out = annotated.read(options.images, options.boxes, options.threads)
         stop = runs.Stop()
         trainer = Trainer(options, data, held_out)
         if (folder / runs.SNAPSHOT).exists():
             trainer.restore(runs.load(folder / runs.SNAPSHOT))
-        runs.run(trainer, folder, stop, every=options.every, keep=options.keep, minutes=options.minutes)
-    return 128 + stop.signum if stop.signum else 0
+        return runs.carry_on(trainer, folder, stop, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
-    add("--images", type=Path, required=True, help="folder of photographs")
-    add("--boxes", type=Path, help="their list [boxes.jsonl in that folder]")
-    add("--snapshots", type=Path, required=True, help="folder to write to, and to go on from")
+    annotated.add_options(parser)
     add("--start", type=Path, required=True, help="weights of all layers, .npz")
     add("--near", type=Path, help="weights whose conv5 is kept near [those of --start], .npz")
     add("--steps", type=int, default=10_000, help="length of the training and of its schedule")
@@ -425,11 +415,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--frozen", nargs="*", default=["conv1"], help="layers that do not learn")
     add("--bf16", action=argparse.BooleanOptionalAction, default=True, help="bfloat16 where it is faster")
     add("--recall", type=int, default=200, help="held-out photographs on which recall is measured")
-    add("--threads", type=int, default=2)
-    add("--seed", type=int, default=0)
-    add("--every", type=float, default=10, help="minutes between snapshots")
-    add("--keep", type=int, default=2000, help="steps between weights that are kept for good")
-    add("--minutes", type=float, default=math.inf, help="stop after so many")
+    runs.add_options(parser, keep=2000, kept="steps between weights")
     return parser.parse_args(arguments)
 
 

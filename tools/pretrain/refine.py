@@ -7,7 +7,6 @@ Run again, it goes on where its last snapshot stood.
 
 import argparse
 import copy
-import math
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -201,10 +200,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
         self.optimiser.step()
         self.seen += 1
-        share = 1 - min(AVERAGE, (1 + self.seen) / (10 + self.seen))
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mean.lerp_(value, share)
+        runs.follow(self.average.parameters(), self.net.parameters(), self.seen, AVERAGE)
         return torch.stack([distance.detach(), iou.detach()])
 
     def _next(self) -> Pairs:
@@ -275,11 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given and not given.is_file():
             raise SystemExit(f"{given}: no such file; export.py makes it of the .caffemodel")
     with runs.locked(folder):
-        lines = annotated.find(options.images, options.boxes or options.images / "boxes.jsonl")
-        if not all(lines):
-            raise SystemExit(f"{options.images}: too few photographs with boxes")
-        print(f"{len(lines[0])} photographs to train on, {len(lines[1])} held out", flush=True)
-        data, held_out = (annotated.decode(options.images, each, options.threads) for each in lines)
+        data, held_out = annotated.read(options.images, options.boxes, options.threads)
         for each, name in ((data, "to train on"), (held_out, "held out")):
             if not len(pairs.targets(each)):
                 raise SystemExit(f"{options.images}: no photograph {name} has a box of a target's size")
@@ -287,16 +279,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trainer = Trainer(options, data, held_out)
         if (folder / runs.SNAPSHOT).exists():
             trainer.restore(runs.load(folder / runs.SNAPSHOT))
-        runs.run(trainer, folder, stop, every=options.every, keep=options.keep, minutes=options.minutes)
-    return 128 + stop.signum if stop.signum else 0
+        return runs.carry_on(trainer, folder, stop, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
-    add("--images", type=Path, required=True, help="folder of photographs")
-    add("--boxes", type=Path, help="their list [boxes.jsonl in that folder]")
-    add("--snapshots", type=Path, required=True, help="folder to write to, and to go on from")
+    annotated.add_options(parser)
     add("--student", type=Path, required=True, help="weights of the student, .npz (export.py)")
     add("--start", type=Path, help="weights of the refiner to train on [drawn], .npz (export.py)")
     add("--steps", type=int, default=5400, help="length of the training and of its schedule [5400]")
@@ -304,11 +293,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--windows", type=int, default=4, help="boxes near each target [4]")
     add("--rate", type=float, default=1e-3, help="highest learning rate [0.001]")
     add("--bf16", action=argparse.BooleanOptionalAction, default=True, help="bfloat16 where it is faster")
-    add("--threads", type=int, default=2)
-    add("--seed", type=int, default=0)
-    add("--every", type=float, default=10, help="minutes between snapshots")
-    add("--keep", type=int, default=2000, help="steps between weights that are kept for good")
-    add("--minutes", type=float, default=math.inf, help="stop after so many")
+    runs.add_options(parser, keep=2000, kept="steps between weights")
     return parser.parse_args(arguments)
 
 

@@ -1,12 +1,13 @@
 """What every training here has in common: snapshots, a log, signals, the schedule of the learning rate."""
 
+import argparse
 import fcntl
 import json
 import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -93,6 +94,42 @@ def run(
             since, first, losses = time.monotonic(), training.seen, []
         if over:
             break
+
+
+def carry_on(training: Training, folder: Path, stop: Stop, options: argparse.Namespace) -> int:
+    """Run as the options of `add_options` say; returns the exit status, 128 and the number of a signal."""
+    run(training, folder, stop, every=options.every, keep=options.keep, minutes=options.minutes)
+    return 128 + stop.signum if stop.signum else 0
+
+
+def add_options(parser: argparse.ArgumentParser, *, keep: int, kept: str) -> None:
+    """Give a training the options that all have.
+
+    Args:
+        parser: of its command line.
+        keep: how much lies between weights that are kept for good.
+        kept: what that is, in words.
+    """
+    add = parser.add_argument
+    add("--threads", type=int, default=2)
+    add("--seed", type=int, default=0)
+    add("--every", type=float, default=10, help="minutes between snapshots")
+    add("--keep", type=int, default=keep, help=f"{kept} that are kept for good")
+    add("--minutes", type=float, default=math.inf, help="stop after so many")
+
+
+def follow(means: Iterable[Tensor], values: Iterable[Tensor], steps: float, most: float) -> None:
+    """Move an average towards the weights, in place; at first, when they are worth nothing, faster.
+
+    Args:
+        means, values: of the average and of the net.
+        steps: that were made.
+        most: what is left of the average in a step, in the end.
+    """
+    share = 1 - min(most, (1 + steps) / (10 + steps))
+    with torch.no_grad():
+        for mean, value in zip(means, values, strict=True):
+            mean.lerp_(value, share)
 
 
 def log(training: Training, folder: Path, speed: float | None, losses: dict[str, float] | None) -> None:
