@@ -20,6 +20,7 @@ from helpers.tracking import (
     add_clip_options,
     add_mode_option,
     carry_out,
+    changed,
     note_lost,
     parser_of,
     positive,
@@ -48,7 +49,7 @@ class LongVideo:
         self.options = options
         self.machine = describe_machine(options.threads)
         clip = Clip(options.size, options.target, options.turn)
-        self.subject = Subject(options.mode, options.device, options.settings, clip)
+        self.subject = Subject(options.mode, options.device, options.settings, clip, options.bf16)
         _ = self.subject.config  # refuses wrong settings before anything starts
         self.start: dict[str, float] = {}
         self.later: list[dict[str, float]] = []
@@ -62,7 +63,7 @@ class LongVideo:
         what = (
             f"{options.mode.capitalize()} mode, frames of {options.size} px, target of {options.target} px."
         )
-        print_heading(self.machine, options.settings, what)
+        print_heading(self.machine, changed(options), what)
         print(table([HEADER]), flush=True)
         with (
             Worker(self.subject.engine(options.threads)) as worker,

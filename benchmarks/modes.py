@@ -22,6 +22,7 @@ from helpers.tracking import (
     Track,
     add_clip_options,
     carry_out,
+    changed,
     check_intervals,
     note_lost,
     parser_of,
@@ -66,7 +67,9 @@ class Comparison:
         self.options = options
         self.machine = describe_machine(options.threads)
         clip = Clip(options.size, options.target)
-        self.subjects = {mode: Subject(mode, options.device, options.settings, clip) for mode in MODES}
+        self.subjects = {
+            mode: Subject(mode, options.device, options.settings, clip, options.bf16) for mode in MODES
+        }
         self.frames = {mode: getattr(options, f"{mode}_frames") for mode in MODES}
         self.intervals = {mode: subject.config.update_interval for mode, subject in self.subjects.items()}
         for mode, subject in self.subjects.items():
@@ -119,7 +122,7 @@ class Comparison:
         ratios = {name: _ratio(summary["fast"][name], summary["paper"][name]) for name in QUANTITIES}
         counts = " and ".join(f"{self.frames[mode]} in {mode} mode" for mode in MODES)
         what = f"Frames of {options.size} px, target of {options.target} px; after the first {counts}"
-        print_heading(self.machine, options.settings, f"{what}, learning included.", len(self.rounds))
+        print_heading(self.machine, changed(options), f"{what}, learning included.", len(self.rounds))
         rows = [["", *MODES, RATIO]]
         for name, quantity in QUANTITIES.items():
             ratio = f"{ratios[name]['best']:.3g} ({ratios[name]['median']:.3g})"

@@ -20,6 +20,7 @@ from helpers.tracking import (
     Track,
     add_mode_option,
     carry_out,
+    changed,
     check_intervals,
     note_lost,
     parser_of,
@@ -56,7 +57,7 @@ class Costs:
             *((each, FIXED_TARGET) for each in options.frame_sizes),
             *((FIXED_FRAME, each) for each in options.targets),
         ]
-        base = Subject(options.mode, options.device, options.settings, Clip(*pairs[0]))
+        base = Subject(options.mode, options.device, options.settings, Clip(*pairs[0]), options.bf16)
         check_intervals(base, options.frames, "--frames")
         self.subjects = {named(*pair): replace(base, clip=Clip(*pair)) for pair in pairs}
         self.tracks: dict[str, list[Track]] = {name: [] for name in self.subjects}
@@ -87,7 +88,7 @@ class Costs:
             return
         what = f"{options.mode.capitalize()} mode, {options.frames} frames after the first"
         rounds = max(map(len, self.tracks.values()))
-        print_heading(self.machine, options.settings, f"{what}, learning included.", rounds)
+        print_heading(self.machine, changed(options), f"{what}, learning included.", rounds)
         print(f"By the size of the frames, target of {FIXED_TARGET} px:\n")
         print(_by_size("frames, px", self.by_frame, summary))
         print(f"\nBy the size of the target, frames of {FIXED_FRAME} px:\n")

@@ -65,12 +65,17 @@ def zf(side: int, *, conv1_stride: int, pooling: bool, batch: int = 1, **learns:
     n.norm2 = top = normalise(n.relu2)
     if pooling:
         n.pool2 = top = L.Pooling(top, pool=P.Pooling.MAX, kernel_size=3, stride=2, pad=1)
-    n.conv3 = convolution(top, 384, 3, **learns)
+    _upper_zf(n, top, **learns)
+    return n
+
+
+def _upper_zf(n: Any, bottom: Any, **learns: Any) -> None:
+    """conv3 to conv5 of the ZF net."""
+    n.conv3 = convolution(bottom, 384, 3, **learns)
     n.relu3 = L.ReLU(n.conv3, in_place=True)
     n.conv4 = convolution(n.relu3, 384, 3, **learns)
     n.relu4 = L.ReLU(n.conv4, in_place=True)
     n.conv5 = convolution(n.relu4, 256, 3, **learns)
-    return n
 
 
 def deploy(n: Any) -> Any:
@@ -297,16 +302,18 @@ def map_head(*, crop: int, train: bool) -> Any:
 
 
 def refinement() -> Any:
-    """How the target's box differs from a patch's (fast mode), by conv3 and conv5 of both.
+    """How the target's box differs from a patch's (fast mode), by the student's conv2 of both.
 
-    The target's part comes first, so that it can be left as it is from frame to frame.
+    Features of its own come first, then the target's arm, so that it can be left out from frame to frame.
     """
     n = caffe.NetSpec()
     size = MAP_SIZE - 2
+    n.conv2 = L.Input(shape={"dim": [1, 256, size, size]})
+    _upper_zf(n, n.conv2)
+    n.relu5 = L.ReLU(n.conv5, in_place=True)
     for part in ("first", "now"):
-        for blob, channels, outputs in (("conv5", 256, 96), ("conv3", 384, 64)):
-            given = n[f"{part}_{blob}"] = L.Input(shape={"dim": [1, channels, size, size]})
-            n[f"{part}{blob[-1]}"] = convolution(given, outputs, 1)
+        for blob, outputs in (("conv5", 96), ("conv3", 64)):
+            n[f"{part}{blob[-1]}"] = convolution(n[f"relu{blob[-1]}"], outputs, 1)
         n[f"{part}_both"] = L.Concat(n[f"{part}5"], n[f"{part}3"])
         n[f"{part}_relu"] = L.ReLU(n[f"{part}_both"], in_place=True)
         n[part] = convolution(n[f"{part}_relu"], 128, 3, pad=0)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,9 @@ class Counter:
     @property
     def found(self) -> bool:
         return self.steps != 2
+
+    def another(self) -> "Counter":
+        return replace(self, steps=0)
 
 
 @dataclass(frozen=True)

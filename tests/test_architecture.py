@@ -135,5 +135,5 @@ def test_the_core_needs_nothing_but_numpy() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module is not None:
                 needed.add(node.module.split(".")[0])
     assert needed - {"rpn2t", "numpy"} == {
-        "collections", "dataclasses", "enum", "json", "math", "typing"
+        "collections", "copy", "dataclasses", "enum", "itertools", "json", "math", "typing"
     }  # fmt: skip

@@ -134,6 +134,8 @@ def test_modes_side_by_side(quick: list[str], tmp_path: Path) -> None:
         assert about["tracker"]["blas"]["threads"] in (1, None)
         found = report["summary"][mode]
         assert found["frame"]["best"] == pytest.approx(1000 * np.mean(track["seconds"]))
+        assert found["median"]["best"] == pytest.approx(1000 * np.median(track["seconds"]))
+        assert found["slow"]["best"] == pytest.approx(1000 * np.percentile(track["seconds"], 95))
         assert found["rate"]["best"] == pytest.approx(1 / np.mean(track["seconds"]))
         assert found["overlap"]["best"] == pytest.approx(np.mean(track["overlaps"]))
         assert found["overlap"]["best"] > 0.2  # the target is in sight

@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, Protocol
 
+import numpy as np
+
 from helpers.clips import Clip, Size
 from helpers.machine import headline
 from helpers.reports import add_output_option, check_output
@@ -32,12 +34,14 @@ class Subject:
         device: see :class:`rpn2t.Tracker`.
         settings: ``name=value`` texts; none if the mode's defaults are measured.
         clip: what is tracked.
+        bf16: see :class:`rpn2t.Tracker`.
     """
 
     mode: str
     device: str
     settings: list[str]
     clip: Clip
+    bf16: bool = False
 
     @property
     def config(self) -> Config:
@@ -111,10 +115,17 @@ class Quantity:
         return f"{summary['best']:{self.form}} ({summary['median']:{self.form}})"
 
 
+def slow(seconds: Sequence[float]) -> float:
+    """The 95th percentile."""
+    return float(np.percentile(seconds, 95))
+
+
 QUANTITIES = {
     "load": Quantity("load Caffe, networks and weights, s", lambda track: track.load, min, ".2f"),
     "first": Quantity("first frame, s", lambda track: track.first, min, ".2f"),
     "frame": Quantity("a later frame, ms", lambda track: 1000 * mean(track.seconds), min, ".1f"),
+    "median": Quantity("its median, ms", lambda track: 1000 * median(track.seconds), min, ".1f"),
+    "slow": Quantity("its 95th percentile, ms", lambda track: 1000 * slow(track.seconds), min, ".1f"),
     "rate": Quantity("frames a second", lambda track: 1 / mean(track.seconds), max, ".3g"),
     "peak": Quantity("peak of resident memory, MB", lambda track: track.peak, max, ".0f"),
     "overlap": Quantity("mean overlap with the truth", lambda track: mean(track.overlaps), min, ".2f"),
@@ -148,6 +159,7 @@ def parser_of(description: str | None, question: str) -> argparse.ArgumentParser
         default=[],
         help="change a number of the method, to try the script; a measurement takes the defaults",
     )
+    parser.add_argument("--bf16", action="store_true", help="as that of `rpn2t track`")
     add_output_option(parser, question)
     return parser
 
@@ -191,6 +203,11 @@ def check_intervals(subject: Subject, frames: int, option: str) -> None:
     interval = subject.config.update_interval
     if frames % interval:
         raise InputError(f"{option} {frames}: give a multiple of {interval}, the frames between two updates")
+
+
+def changed(options: argparse.Namespace) -> list[str]:
+    """What of `parser_of`'s options is not as in the defaults."""
+    return [*options.settings, *(["--bf16"] if options.bf16 else [])]
 
 
 def print_heading(machine: dict[str, Any], settings: list[str], what: str, rounds: int | None = None) -> None:

@@ -30,12 +30,15 @@ from rpn2t.tracker.loop import Tracker  # noqa: E402
 class Track:
     """What the requests are about."""
 
-    def __init__(self, mode: str, device: str, settings: list[str], clip: dict[str, Any]) -> None:
+    def __init__(
+        self, mode: str, device: str, settings: list[str], clip: dict[str, Any], bf16: bool = False
+    ) -> None:
         """Load the tracker, timed."""
         sizes = {name: Size(**clip[name]) for name in ("frame", "target")}
         self._clip = Clip(**(clip | sizes))
         started = perf_counter()
-        self._tracker = Tracker(Config.for_mode(mode).with_settings(settings), mode=mode, device=device)
+        config = Config.for_mode(mode).with_settings(settings)
+        self._tracker = Tracker(config, mode=mode, device=device, bf16=bf16)
         self._load = perf_counter() - started
         self._steps: Iterator[Step] = iter(())
 

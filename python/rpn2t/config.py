@@ -141,7 +141,11 @@ class Config:
     mining_pool: int = 1024  # negatives scored to find a batch's hardest
 
     # Only for fast mode (docs/fast.md), whose other numbers differ from these in data/configs/fast.toml
+    search_reach: float = 0.0  # how far to look for a lost target, in its sides; 0: not at all
+    search_score: float = 0.7  # of a place at which it is believed to be
+    search_patience: int = 2  # failed frames in a row before it is looked for
     refine_size: float = 0.0  # share of the refinement net in the regressed size; fast mode has 0.5
+    iterations_a_frame: int = 0  # of an update; the rest waits for the next frames; 0: all at once
     position_groups: int = 10  # of a window, on each axis, which the 1x1 layers tell apart
     batch_maps: int = 4  # frames that an iteration of an update learns from
     survey_maps: int = 12  # of the first frame, besides the target's own region
@@ -162,7 +166,7 @@ class Config:
                 raise InputError(f"{field.name} = {value}: must be at least 1")
             if field.name.endswith("_iou") and value >= 1:
                 raise InputError(f"{field.name} = {value}: an IoU threshold lies in [0, 1)")
-        for name, most in (("rounding", 1), ("regressor_views", 4), ("refine_size", 1)):
+        for name, most in (("rounding", 1), ("regressor_views", 4), ("refine_size", 1), ("search_reach", 3)):
             if getattr(self, name) > most:
                 raise InputError(f"{name} = {getattr(self, name)}: must be at most {most}")
         if self.best_candidates > self.candidates:

@@ -45,6 +45,9 @@ class Counter:
     def found(self) -> bool:
         return self.steps != 2
 
+    def another(self) -> "Counter":
+        return Counter()
+
 
 @pytest.fixture
 def track(

@@ -195,6 +195,27 @@ def test_the_cpu_has_no_tf32() -> None:
     assert device.notes == ("--tf32 has no effect on the CPU",)
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_bf16_is_for_cpus_that_have_it(monkeypatch: pytest.MonkeyPatch, able: bool) -> None:
+    calls: list[bool] = []
+    caffe = SimpleNamespace(has_bf16=lambda: able, set_mode_cpu=lambda: None, set_bf16=calls.append)
+    monkeypatch.setattr(device_module, "load_caffe", lambda: caffe)
+    device = choose_device("cpu", bf16=True)
+    assert device == Device("cpu", bf16=able)
+    words = "--bf16 has no effect: this CPU has neither AVX512-BF16 nor AMX"
+    assert device.notes == (() if able else (words,))
+    device.activate()
+    choose_device("cpu").activate()
+    assert calls == [able, False]
+
+
+def test_a_gpu_has_no_bf16(fake: Callable[..., FakeCuda]) -> None:
+    fake()
+    device = choose_device("gpu:0", bf16=True)
+    assert device == Device("gpu")
+    assert device.notes == ("--bf16 has no effect on a GPU",)
+
+
 def test_a_gpu_is_activated_with_its_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
     caffe = SimpleNamespace(

@@ -36,6 +36,9 @@ class Counter:
     def found(self) -> bool:
         return self.steps % 3 != 0 or self.steps == 0
 
+    def another(self) -> "Counter":
+        return Counter()
+
 
 def frames(sweep: Sweep, count: int = 10, without: tuple[int, ...] = ()) -> Iterator[Frame]:
     indices = range(sweep.start, min(count, sweep.stop or count))

@@ -65,12 +65,12 @@ class Ridge:
         return decode(boxes, np.tile([0.1, -0.1, 0.2, -0.2], (len(boxes), 1)))
 
 
-def test_conv3_comes_after_conv5_at_the_same_positions(backbone, patches, image):
+def test_conv2_comes_after_conv5_at_the_same_positions(backbone, patches, image):
     maps = patches.maps(image, [TARGET])
-    assert maps.shape == (1, 256 + 384, 12, 12)
+    assert maps.shape == (1, 256 + 256, 12, 12)
     alone = PatchFeatures(backbone, 1).maps(image, [TARGET])
     np.testing.assert_array_equal(maps[:, :256], alone)
-    whole = patches.net.blobs["conv3"].data[:1]
+    whole = patches.net.blobs["conv2"].data[:1]
     np.testing.assert_array_equal(maps[:, 256:], whole[:, :, 1:13, 1:13])
 
 
@@ -91,10 +91,27 @@ def test_only_what_is_new_is_computed_and_it_is_the_same(patches, refiner, image
     refiner.show(patches.alone(image, TARGET))
     windows = patches.maps(image, [TARGET, (66.0, 50.0, 40.0, 30.0)])
     found = refiner.steps(windows)
-    refiner._give("now", windows[1])
-    refiner.net.forward()
-    np.testing.assert_array_equal(refiner.net.blobs["box"].data[0], found[1].astype(np.float32))
+    np.testing.assert_array_equal(refiner.steps(windows[1:]), found[1:])
     assert not np.array_equal(found[0], found[1])
+    # the whole net, where the target's arm is given the target's features
+    target = refiner.net.blobs["first"].data.copy()
+    refiner._give(windows[1])
+    refiner.net.forward(end="relu5")
+    refiner.net.forward(start="now5")
+    np.testing.assert_array_equal(refiner.net.blobs["box"].data[0], found[1].astype(np.float32))
+    np.testing.assert_array_equal(refiner.net.blobs["first"].data, target)
+
+
+def test_another_has_the_weights_and_its_own_target(patches, refiner, image):
+    windows = patches.maps(image, [TARGET])
+    refiner.show(patches.alone(image, TARGET))
+    found = refiner.steps(windows)
+    other = refiner.another()
+    other.show(patches.alone(image, (20.0, 20.0, 40.0, 30.0)))
+    assert not np.array_equal(other.steps(windows), found)
+    np.testing.assert_array_equal(refiner.steps(windows), found)
+    other.show(patches.alone(image, TARGET))
+    np.testing.assert_array_equal(other.steps(windows), found)
 
 
 def test_the_shipped_net_sees_whether_a_box_is_too_large_and_where_its_middle_is(patches, refiner, image):

@@ -29,8 +29,10 @@ from torch.nn import functional
 from zf import GEOMETRY
 
 WEIGHTS = "refiner.npz"
-SHOWN = slice(1, 13)  # of the 14 positions along a side of conv3 and conv5: the rim is left out
+SHOWN = slice(1, 13)  # of the 14 positions along a side of conv2: the rim is left out
 SIZES = {"5": 256, "3": 384}  # channels of conv5 and conv3
+OWN = ("conv3", "conv4", "conv5")  # begin as the student's
+OWN_RATE = 0.3  # of theirs, as a share of the others'
 STEPS = 2.0  # weight of the steps' loss beside the overlap's
 DECAY, LARGEST_GRADIENT = 0.01, 1.0
 AVERAGE = 0.999  # of the moving average of weights, a step
@@ -41,37 +43,42 @@ TRAINING, MEASURING = 1, 2  # streams of random numbers
 Maps = tuple[Tensor, Tensor]  # conv3 and conv5 after their ReLU, (n, 384, 12, 12) and (n, 256, 12, 12)
 
 
+def convolution(arrays: export.Arrays, name: str) -> nn.Conv2d:
+    """A layer of prototxt/student with its weights."""
+    inputs, outputs, kernel, stride, pad = GEOMETRY[name]
+    layer = nn.Conv2d(inputs, outputs, kernel, 4 if name == "conv1" else stride, pad)
+    layer.load_state_dict(
+        {part: torch.from_numpy(arrays[f"{name}_{part[0]}"].copy()) for part in ("weight", "bias")}
+    )
+    return layer
+
+
 class Student(nn.Module):  # type: ignore[misc]
-    """conv1 to conv5 of prototxt/student, which do not learn."""
+    """conv1 and conv2 of prototxt/student, which do not learn."""
 
     def __init__(self, arrays: export.Arrays) -> None:
         super().__init__()
-        for name, (inputs, outputs, kernel, stride, pad) in GEOMETRY.items():
-            layer = nn.Conv2d(inputs, outputs, kernel, 4 if name == "conv1" else stride, pad)
-            parts = {
-                part: torch.from_numpy(arrays[f"{name}_{part[0]}"].copy()) for part in ("weight", "bias")
-            }
-            layer.load_state_dict(parts)
-            setattr(self, name, layer)
+        self.conv1, self.conv2 = (convolution(arrays, name) for name in ("conv1", "conv2"))
         self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
-    def forward(self, patches: Tensor) -> Maps:
-        """What the refiner reads of patches (n, 3, 107, 107), BGR minus 128."""
-        x, maps = patches.contiguous(memory_format=torch.channels_last), {}
-        for name in GEOMETRY:
-            x = maps[name] = functional.relu(self.get_submodule(name)(x))
-        return maps["conv3"][:, :, SHOWN, SHOWN], maps["conv5"][:, :, SHOWN, SHOWN]
+    def forward(self, patches: Tensor) -> Tensor:
+        """What the refiner reads of patches (n, 3, 107, 107), BGR minus 128: conv2, (n, 256, 12, 12)."""
+        x = patches.contiguous(memory_format=torch.channels_last)
+        maps: Tensor = functional.relu(self.conv2(functional.relu(self.conv1(x))))
+        return maps[:, :, SHOWN, SHOWN]
 
 
 class Refiner(nn.Module):  # type: ignore[misc]
-    """The net of prototxt/refine: two arms, of the first patch and of now's, and what compares them.
+    """The net of prototxt/refine: features of its own, two arms on them, and what compares these.
 
-    Its layers have Caffe's names. conv3 and conv5 differ in size. Each is divided by its own, a buffer, which
-    `arrays` folds into the layers that read the maps.
+    One arm is of the first patch, and one of now's. Its layers have Caffe's names. conv3 and conv5 differ in
+    size. Each is divided by its own, a buffer, which `arrays` folds into the layers that read the maps.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, student: export.Arrays) -> None:
         super().__init__()
+        for name in OWN:
+            setattr(self, name, convolution(student, name))
         for arm in ("first", "now"):
             setattr(self, f"{arm}5", nn.Conv2d(SIZES["5"], 96, 1))
             setattr(self, f"{arm}3", nn.Conv2d(SIZES["3"], 64, 1))
@@ -86,14 +93,22 @@ class Refiner(nn.Module):  # type: ignore[misc]
             self.box.weight.mul_(0.1)
             self.box.bias.zero_()
 
-    def forward(self, first: Maps, now: Maps) -> Tensor:
+    def forward(self, first: Tensor, now: Tensor) -> Tensor:
         """R-CNN's steps from boxes to their targets, (n, 4), n a multiple of the number of first patches."""
-        was, seen = self._arm("first", first), self._arm("now", now)
+        conv3, conv5 = self.look(torch.cat([first, now]))
+        count = len(first)
+        was = self._arm("first", (conv3[:count], conv5[:count]))
+        seen = self._arm("now", (conv3[count:], conv5[count:]))
         was = was.repeat_interleave(len(seen) // len(was), 0)
         x = functional.relu(self.both(torch.cat([seen, was, seen * was], 1)))
         x = functional.max_pool2d(functional.relu(self.both2(x)), 2)
         steps: Tensor = self.box(functional.relu(self.hidden(x.flatten(1)))).float()
         return steps
+
+    def look(self, conv2: Tensor) -> Maps:
+        """Its features."""
+        conv3 = functional.relu(self.conv3(conv2))
+        return conv3, functional.relu(self.conv5(functional.relu(self.conv4(conv3))))
 
     def _arm(self, arm: str, maps: Maps) -> Tensor:
         """(n, 128, 10, 10) of a patch's maps."""
@@ -111,8 +126,10 @@ class Refiner(nn.Module):  # type: ignore[misc]
             self.get_buffer(f"size{which}").fill_(float(size))
 
     def load(self, arrays: export.Arrays) -> None:
-        """Take the weights that `arrays` gives, whatever the sizes were."""
-        for name in export.REFINER:
+        """Take the weights that `arrays` gives, whatever the sizes were; of OWN, those that are there."""
+        for name in (*OWN, *export.REFINER):
+            if name in OWN and f"{name}_w" not in arrays:
+                continue
             layer = self.get_submodule(name)
             with torch.no_grad():
                 layer.weight.copy_(torch.from_numpy(arrays[f"{name}_w"]) * self._divisor(name))
@@ -120,12 +137,12 @@ class Refiner(nn.Module):  # type: ignore[misc]
 
     def _divisor(self, name: str) -> Tensor | float:
         """What the maps that a layer reads are divided by."""
-        return self.get_buffer(f"size{name[-1]}") if name[-1] in SIZES else 1.0
+        return self.get_buffer(f"size{name[-1]}") if name in export.REFINER and name[-1] in SIZES else 1.0
 
     def arrays(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
         """The weights for maps as they are: ``<layer>_w`` and ``<layer>_b``."""
         found = {}
-        for name in export.REFINER:
+        for name in (*OWN, *export.REFINER):
             layer = self.get_submodule(name)
             found[f"{name}_w"] = (layer.weight.detach() / self._divisor(name)).contiguous().numpy()
             found[f"{name}_b"] = layer.bias.detach().clone().numpy()
@@ -152,22 +169,27 @@ class Trainer:
         self.options, self.data = options, data
         self.targets = pairs.targets(data)
         self.seen, self.length = 0, options.steps
-        self.student = Student(export.read(options.student, export.CONV5_SCALE))
+        student = export.read(options.student, export.CONV5_SCALE)
+        self.student = Student(student)
         self.fixed = _fixed(held_out)
         torch.manual_seed(options.seed)
-        self.net = Refiner().to(memory_format=torch.channels_last)
-        self.net.scale(self.look(self.fixed[0].now))
+        self.net = Refiner(student).to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            self.net.scale(self.net.look(self.look(self.fixed[0].now).float()))
         if options.start:
             self.net.load(export.read(options.start, export.CONV5_SCALE))
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), weight_decay=DECAY)
+        own = [each for name in OWN for each in self.net.get_submodule(name).parameters()]
+        others = [each for each in self.net.parameters() if all(each is not mine for mine in own)]
+        groups = [{"params": others, "share": 1.0}, {"params": own, "share": OWN_RATE}]
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=DECAY)
         self.drawer = ThreadPoolExecutor(1)
         self.ahead: Future[Pairs] | None = None
 
-    def look(self, patches: Tensor) -> Maps:
+    def look(self, patches: Tensor) -> Tensor:
         """The student's maps."""
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.options.bf16):
-            maps: Maps = self.student(patches)
+            maps: Tensor = self.student(patches)
         return maps
 
     def say(self, net: Refiner, shown: Pairs) -> Tensor:
@@ -192,7 +214,7 @@ class Trainer:
         """Train on the pairs of a step; returns the mean distance of its steps, and the mean IoU."""
         shown = self._next()
         for group in self.optimiser.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = group["share"] * self.rate()
         steps = self.say(self.net, shown)
         distance, iou = (steps - shown.steps).abs().mean(), overlap(steps, shown.steps).mean()
         self.optimiser.zero_grad()

@@ -32,6 +32,7 @@ class TrackerSpec:
         backbone: one that comes with the package, or a folder.
         device: auto, cpu or gpu:N.
         tf32: TF32 on a GPU.
+        bf16: bfloat16 on a CPU.
     """
 
     tracker: str = "rpn2t"
@@ -41,6 +42,7 @@ class TrackerSpec:
     backbone: str = "student"
     device: str = "auto"
     tf32: bool = False
+    bf16: bool = False
 
     @property
     def title(self) -> str:
@@ -67,6 +69,7 @@ class TrackerSpec:
                 device=self.device,
                 seed=seed,
                 tf32=self.tf32,
+                bf16=self.bf16,
             )
         if self.tracker in BASELINES:
             return OpenCVTracker(self.tracker, seed)
@@ -118,6 +121,7 @@ class TrackerSpec:
             "backbone": self.backbone,
             "device": self.device,
             "tf32": self.tf32,
+            "bf16": self.bf16,
             "sha256": checksums(files),
             "configuration": self.config.to_dict(),
         }

@@ -19,6 +19,7 @@ class TrackerOptions:
     seed: int = 0
     device: str = "auto"
     tf32: bool = False
+    bf16: bool = False
     weights: str = "shipped"
     backbone: str = "student"
     config: str | None = None
@@ -43,6 +44,7 @@ class TrackerOptions:
             backbone=self.backbone,
             device=self.device,
             tf32=self.tf32,
+            bf16=self.bf16,
         )
 
 

@@ -149,6 +149,12 @@ _TRACKER_OPTIONS = (
     ),
     grouped_option(
         TRACKER,
+        "--bf16",
+        is_flag=True,
+        help="Let a CPU with AVX512-BF16 or AMX compute in bfloat16: faster, but less exact.",
+    ),
+    grouped_option(
+        TRACKER,
         "--weights",
         default="shipped",
         show_default=True,

@@ -45,7 +45,7 @@ class Blob(Protocol):
 
 
 _OMP_PAUSE_HARD = 2
-_OURS = ("Blob", "copy_rows", "resize_crops", "set_tf32")
+_OURS = ("Blob", "copy_rows", "resize_crops", "set_bf16", "set_tf32")
 """What our build of Caffe has and others have not."""
 
 _PROTOBUF_CHOICE = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
@@ -178,14 +178,15 @@ def blas_report() -> dict[str, str | int | None]:
     return {"core": core.decode(), "threads": threads, "library": build.decode().strip()}
 
 
-def forward(net: Any, first: int = 0) -> None:
+def forward(net: Any, first: int = 0, last: int | None = None) -> None:
     """Run a net and leave its results where they are; pycaffe's own `forward` brings them to the host.
 
     Args:
         net: a pycaffe net.
         first: number of the layer to begin with; what those before it made is still there.
+        last: number of the layer to end with; None: that of the net.
     """
-    net._forward(first, len(net.layers) - 1)
+    net._forward(first, len(net.layers) - 1 if last is None else last)
 
 
 def read_message(path: Path, kind: str) -> Any:

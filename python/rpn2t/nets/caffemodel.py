@@ -23,6 +23,7 @@ ZF_SHAPES: dict[str, list[tuple[int, ...]]] = {
     "conv5": [(256, 384, 3, 3), (256,)],
 }
 REFINER_SHAPES: dict[str, list[tuple[int, ...]]] = {
+    **{name: ZF_SHAPES[name] for name in ("conv3", "conv4", "conv5")},
     "first5": [(96, 256, 1, 1), (96,)],
     "first3": [(64, 384, 1, 1), (64,)],
     "first": [(128, 160, 3, 3), (128,)],

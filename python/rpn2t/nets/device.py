@@ -30,13 +30,15 @@ _NO_FORK = (
 class Device:
     """Where Caffe computes: ``cpu``, or ``gpu`` with the GPU's index (0 is the first).
 
-    ``tf32`` lets a GPU round the factors of convolutions and matrix products to TF32. ``notes`` say what
-    the user should know of the choice, a line each. ``process`` is the process that chose it.
+    ``tf32`` lets a GPU round the factors of convolutions and matrix products to TF32, and ``bf16`` lets a CPU
+    round those of convolutions to bfloat16. ``notes`` say what the user should know of the choice, a line
+    each. ``process`` is the process that chose it.
     """
 
     kind: Literal["cpu", "gpu"]
     index: int = 0
     tf32: bool = False
+    bf16: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
     process: int = field(default_factory=os.getpid, compare=False)
 
@@ -55,6 +57,7 @@ class Device:
         caffe = load_caffe()
         if self.kind == "cpu":
             caffe.set_mode_cpu()
+            caffe.set_bf16(self.bf16)
         else:
             caffe.set_device(self.index)
             caffe.set_mode_gpu()
@@ -70,12 +73,12 @@ class Device:
             blob.reshape(count, *blob.shape[1:])
 
 
-def choose_device(spec: str = "auto", tf32: bool = False) -> Device:
+def choose_device(spec: str = "auto", tf32: bool = False, bf16: bool = False) -> Device:
     """Device for ``auto`` (the first GPU if it works, else the CPU), ``cpu`` or ``gpu:N``.
 
     Args:
         spec: one of these.
-        tf32: see :class:`Device`; the CPU knows no TF32, which its notes then say.
+        tf32, bf16: see :class:`Device`. Its notes say so if one has no effect there.
 
     Raises:
         InputError: ``spec`` is none of these, or names a GPU that Caffe cannot use.
@@ -88,13 +91,17 @@ def choose_device(spec: str = "auto", tf32: bool = False) -> Device:
     if match and problem:
         raise InputError(f"device {spec}: {problem}, or use --device cpu")
     if spec != "cpu" and not problem:
-        return Device("gpu", index, tf32)
+        said = ("--bf16 has no effect on a GPU",) if bf16 else ()
+        return Device("gpu", index, tf32, notes=said)
     notes = []
     if problem and has_cuda():
         notes.append(f"the CPU is used, no GPU: {problem}")
     if tf32:
         notes.append("--tf32 has no effect on the CPU")
-    return Device("cpu", notes=tuple(notes))
+    if bf16 and not load_caffe().has_bf16():
+        bf16 = False
+        notes.append("--bf16 has no effect: this CPU has neither AVX512-BF16 nor AMX")
+    return Device("cpu", bf16=bf16, notes=tuple(notes))
 
 
 def has_cuda() -> bool:

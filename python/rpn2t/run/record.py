@@ -27,6 +27,7 @@ def describe(tracker: Tracker) -> dict[str, Any]:
         "seed": tracker.seed,
         "device": str(tracker.device),
         "tf32": tracker.device.tf32,
+        "bf16": tracker.device.bf16,
         "blas": blas_report(),
         "threads": thread_limit(),
         "machine": {

@@ -9,11 +9,11 @@ corrections, passes backwards. The loops know nothing of files, pictures or prog
 their steps takes care of these.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from rpn2t.boxes import Box, as_box
 from rpn2t.errors import InputError
@@ -44,6 +44,13 @@ class Finder(FrameTracker, Protocol):
     @property
     def found(self) -> bool:
         """Whether the last box's score reached the tracker's threshold."""
+
+
+class ObjectFinder(Finder, Protocol):
+    """A tracker that is one of several, each with an object of its own."""
+
+    def another(self) -> Self:
+        """One like it for another object."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,14 @@ def run(
             seconds = perf_counter() - started
         yield Step(frame, found, score, seconds, status="given" if first else "found")
         first = False
+
+
+Each = TypeVar("Each", bound=ObjectFinder)
+
+
+def one_each(objects: Sequence[str], tracker: Each) -> dict[str, Each]:
+    """A tracker for each object: this one for the first, and others like it, which share its backbone."""
+    return {name: tracker.another() if number else tracker for number, name in enumerate(objects)}
 
 
 def follow(

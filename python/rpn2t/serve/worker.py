@@ -18,7 +18,7 @@ from rpn2t.run.formats.source_info import SourceInfo
 from rpn2t.run.pictures import draw
 from rpn2t.run.plan import Plan, Sweep
 from rpn2t.run.rows import Row
-from rpn2t.run.session import Finder, follow
+from rpn2t.run.session import Finder, ObjectFinder, follow, one_each
 from rpn2t.video.frames import Frame, Source
 from rpn2t.video.sources import open_source
 from rpn2t.video.writer import VideoWriter
@@ -27,7 +27,7 @@ from rpn2t.video.writer import VideoWriter
 class Maker(Protocol):
     """Makes trackers. It is pickled."""
 
-    def make(self) -> Finder:
+    def make(self) -> ObjectFinder:
         """A new tracker."""
 
     def describe(self, tracker: Finder) -> dict[str, Any]:
@@ -45,14 +45,15 @@ class TrackerMaker:
     device: str
     seed: int
     tf32: bool
+    bf16: bool
 
-    def make(self) -> Finder:
+    def make(self) -> ObjectFinder:
         """A new tracker."""
         from rpn2t.tracker.loop import Tracker
 
         return Tracker(
             self.config, mode=self.mode, backbone=self.backbone, weights=self.weights, device=self.device,
-            seed=self.seed, tf32=self.tf32,
+            seed=self.seed, tf32=self.tf32, bf16=self.bf16,
         )  # fmt: skip
 
     def describe(self, tracker: Finder) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def work(server: Connection, task: Task) -> None:
 def _track(server: Connection, task: Task) -> None:
     server.send(Phase("learning"))
     with open_source(task.source) as source:
-        trackers = {name: task.maker.make() for name in task.plan.objects}
+        trackers = one_each(task.plan.objects, task.maker.make())
         list(source.frames(0, 1))  # tells the size
         header = {
             **task.maker.describe(next(iter(trackers.values()))),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Box, Floats, as_box, centre_size, from_centre_size, round_half_up
 from rpn2t.config import Config
+from rpn2t.tracker.head import Probabilities
 from rpn2t.tracker.sampling import Sampler
 
 
@@ -22,6 +23,16 @@ class Best:
     indices: NDArray[np.intp]
     score: float
     box: Box
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Boxes of a frame, (n, 4), what the head says of each, and the best of them."""
+
+    boxes: Floats
+    probabilities: Probabilities
+    scores: Floats
+    best: Best
 
 
 def best_candidates(boxes: Floats, scores: NDArray[np.floating], config: Config) -> Best:

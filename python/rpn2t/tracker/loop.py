@@ -1,5 +1,7 @@
 """The tracker: the paper's loop (sections 3.2 to 3.4, in MDNet's online framework)."""
 
+import copy
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,6 +15,7 @@ from rpn2t.nets.weight_sets import find_set
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import (
     Best,
+    Scored,
     approach,
     best_candidates,
     draw_candidates,
@@ -24,6 +27,7 @@ from rpn2t.tracker.modes import choose_mode, make_mode
 from rpn2t.tracker.observation import Observation, Observer, Term
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
 from rpn2t.tracker.schedule import due_update, success_score
+from rpn2t.tracker.search import STEP, Search
 from rpn2t.tracker.views import view_frame
 
 
@@ -59,6 +63,7 @@ class Tracker:
         device: str = "auto",
         seed: int = 0,
         tf32: bool = False,
+        bf16: bool = False,
     ) -> None:
         """Load the backbone.
 
@@ -73,6 +78,8 @@ class Tracker:
             seed: of everything random. Same seed, input and machine: same boxes.
             tf32: let a GPU round the factors of convolutions and matrix products to TF32 (10 bits after
                 the point instead of 23). Faster, and other numbers than the paper's float arithmetic.
+            bf16: let a CPU that can round the factors of convolutions to bfloat16 (7 bits after the point).
+                Faster, and other numbers.
 
         Raises:
             InputError: one of these cannot be used, or a configuration comes without its mode.
@@ -81,7 +88,7 @@ class Tracker:
             raise InputError(f"seed {seed}: give a whole number from 0 to {2**32 - 1}")
         with stage(Stage.LOAD):
             self.seed = int(seed)
-            self.device = choose_device(device, tf32)
+            self.device = choose_device(device, tf32, bf16)
             if not isinstance(config, Config | None):
                 raise InputError(f"config {config!r}: give a Config, as Config.load(...) makes it of a file")
             if config is not None and mode == "auto":
@@ -121,6 +128,7 @@ class Tracker:
         self._state = target
         self._shape = image.shape
         self._translation = self.config.translation
+        self._search = Search(self.config, image.shape[1], image.shape[0])
         self._frame = 1
 
         sampler = self._sampler(image)
@@ -167,26 +175,27 @@ class Tracker:
         with stage(Stage.DRAW):
             boxes = draw_candidates(sampler, self._state, self._translation, config)
         mode.see(image, self._state, self._translation)
-        probabilities = mode.probabilities(boxes)
-        scores = mode.geometry.score(*probabilities)
-        best = best_candidates(boxes, scores, config)
-        threshold = success_score(self._frame, config)
+        seen, threshold = self._scored(boxes), success_score(self._frame, config)
+        if seen.best.score < threshold and config.search_reach:
+            seen = self._searched(image, sampler) or seen
+        best = seen.best
         failed, sure = best.score < threshold, best.score > threshold
         update = due_update(self._frame, failed, config)
         self._found = not failed
         looked_around, self._state = self._state, best.box
         self._translation = next_translation(self._translation, failed, config)
+        self._search.note(failed)
 
-        regressed = self._regressed(boxes, best) if sure or config.report_regressed else best.box
+        regressed = self._regressed(seen.boxes, best) if sure or config.report_regressed else best.box
         if sure:
             self._state = approach(self._state, regressed, config.centre_follows, config.size_follows)
         reported = approach(self._state, regressed, config.report_regressed, config.report_regressed)
         if self.observer is not None:
-            terms, places = self._terms(probabilities), self._places()
+            terms, places = self._terms(seen.probabilities), self._places()
             self.observer(
                 Observation(
-                    self._frame, looked_around, boxes, scores, terms, places, best, threshold, failed, update,
-                    reported,
+                    self._frame, looked_around, seen.boxes, seen.scores, terms, places, best, threshold,
+                    failed, update, reported,
                 )
             )  # fmt: skip
         if sure:
@@ -194,6 +203,17 @@ class Tracker:
                 mode.remember(self._state, *self._samples(sampler))
         mode.learn(update)
         return reported, best.score
+
+    def another(self) -> "Tracker":
+        """A tracker for another object: as a new one of these settings and this seed, with the same backbone.
+
+        So it takes less memory. The two must not work at the same time, in two threads.
+        """
+        other = copy.copy(self)
+        other._mode = self._mode.another()
+        other.observer = None
+        other._learned = other._found = False
+        return other
 
     @property
     def found(self) -> bool:
@@ -225,6 +245,30 @@ class Tracker:
             goals.append(np.repeat(view.boxes(target), len(shown), axis=0))
         with stage(Stage.REGRESS):
             self._mode.regressor.fit(np.concatenate(maps), np.concatenate(boxes), np.concatenate(goals))
+
+    def _scored(self, boxes: Floats) -> Scored:
+        """What the head says of boxes of the frame that the mode sees."""
+        probabilities = self._mode.probabilities(boxes)
+        scores = self._mode.geometry.score(*probabilities)
+        return Scored(boxes, probabilities, scores, best_candidates(boxes, scores, self.config))
+
+    def _searched(self, image: Image, sampler: Sampler) -> Scored | None:
+        """Look for the target elsewhere in the frame, at first coarsely. None if it is not found."""
+        config = self.config
+        for place in self._search.places(self._state):
+            longer = max(place[2:]) / ((place[2] + place[3]) / 2)
+            self._mode.see(image, place, config.search_reach * longer)
+            grid = self._search.grid(place)
+            if len(grid) < config.best_candidates:
+                continue
+            coarse = self._scored(grid)
+            top = as_box(grid[coarse.best.indices[0]])
+            with stage(Stage.DRAW):
+                boxes = draw_candidates(sampler, top, 2 * STEP, config)
+            found = self._scored(boxes)
+            if found.best.score >= config.search_score:
+                return found
+        return None
 
     def _regressed(self, boxes: Floats, best: Best) -> Box:
         """The mean of what the regressor makes of the best candidates."""

@@ -7,7 +7,7 @@ of a mode is here: to see a frame, to score boxes in it, to keep samples of it, 
     fast   one forward pass a frame, out of which all boxes are read (:mod:`rpn2t.tracker.fast.mode`)
 """
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -36,6 +36,9 @@ class Mode(Protocol):
     proposal_start: str
     regressor: Regressor
     refinement: str
+
+    def another(self) -> Self:
+        """One for another target, of which this one's nets know nothing; what all targets share is shared."""
 
     def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
         """Forget the last target, if there was one, and make room for a new one.

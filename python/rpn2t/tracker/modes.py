@@ -57,4 +57,6 @@ def make_mode(
         return FastMode(config, backbone, proposal, refiner)
     if config.refine_size:
         raise InputError(f"refine_size = {config.refine_size:g}: only fast mode refines; add --mode fast")
+    if config.search_reach:
+        raise InputError(f"search_reach = {config.search_reach:g}: only fast mode searches; add --mode fast")
     return PaperMode(config, backbone, proposal)

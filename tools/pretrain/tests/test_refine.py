@@ -12,6 +12,7 @@ import pytest
 import refine
 import runs
 import torch
+from torch import Tensor
 from zf import GEOMETRY
 
 ROOT = Path(__file__).parents[3]
@@ -58,26 +59,38 @@ def trained(images: Path, student: Path, tmp_path_factory: pytest.TempPathFactor
     return folder
 
 
-def maps(count: int) -> refine.Maps:
-    return torch.rand(count, 384, 12, 12), 5 * torch.rand(count, 256, 12, 12)
+def maps(count: int) -> Tensor:
+    return torch.rand(count, 256, 12, 12)
 
 
 def test_the_student_s_maps_without_their_rim(student: Path) -> None:
     net = refine.Student(export.read(student))
-    conv3, conv5 = net(255 * torch.rand(2, 3, 107, 107) - 128)
-    assert (conv3.shape, conv5.shape) == ((2, 384, 12, 12), (2, 256, 12, 12))
-    assert min(conv3.min(), conv5.min()) == 0
+    conv2 = net(255 * torch.rand(2, 3, 107, 107) - 128)
+    assert conv2.shape == (2, 256, 12, 12)
+    assert conv2.min() == 0
     assert not any(each.requires_grad for each in net.parameters())
 
 
-def test_a_first_patch_serves_all_windows_of_its_target() -> None:
-    net, first, now = refine.Refiner(), maps(2), maps(6)
+def test_features_begin_as_the_student_s_and_learn_more_slowly(trained: Path, student: Path) -> None:
+    begun = export.read(student)
+    untrained = refine.Refiner(begun)
+    for name in refine.OWN:
+        assert np.array_equal(untrained.get_submodule(name).weight.detach().numpy(), begun[f"{name}_w"])
+    state = torch.load(trained / runs.SNAPSHOT)
+    moved = state["net"]["conv4.weight"].numpy() - begun["conv4_w"]
+    assert 0 < np.abs(moved).max() <= 3.5 * refine.OWN_RATE * 1e-3  # three steps of AdamW
+    rates = [group["lr"] for group in state["optimiser"]["param_groups"]]
+    assert rates[1] == pytest.approx(refine.OWN_RATE * rates[0])
+
+
+def test_a_first_patch_serves_all_windows_of_its_target(student: Path) -> None:
+    net, first, now = refine.Refiner(export.read(student)), maps(2), maps(6)
     with torch.no_grad():
         found = net(first, now)
         assert found.shape == (6, 4)
         for target in range(2):
             own = slice(3 * target, 3 * target + 3)
-            alone = net([each[target : target + 1] for each in first], [each[own] for each in now])
+            alone = net(first[target : target + 1], now[own])
             assert found[own] == pytest.approx(alone, abs=1e-5)
 
 
@@ -132,14 +145,15 @@ def test_the_loss_falls_on_what_is_shown_again(
     assert log[-1]["iou"] > log[0]["iou"]
 
 
-def test_the_weights_are_the_average_with_its_sizes_folded(trained: Path) -> None:
-    net, folded = refine.Refiner(), refine.Refiner()
+def test_the_weights_are_the_average_with_its_sizes_folded(trained: Path, student: Path) -> None:
+    net, folded = (refine.Refiner(export.read(student)) for _ in range(2))
     net.load_state_dict(torch.load(trained / runs.SNAPSHOT)["average"])
     assert net.size3 != 1
     assert net.size5 != 1
     arrays = export.read(trained / refine.WEIGHTS)
-    assert list(arrays) == [f"{name}_{part}" for name in export.REFINER for part in "wb"]
-    for name in export.REFINER:
+    names = (*refine.OWN, *export.REFINER)
+    assert list(arrays) == [f"{name}_{part}" for name in names for part in "wb"]
+    for name in names:
         layer = folded.get_submodule(name)
         layer.weight.data = torch.from_numpy(arrays[f"{name}_w"])
         layer.bias.data = torch.from_numpy(arrays[f"{name}_b"])
@@ -163,11 +177,11 @@ def test_trained_weights_can_be_trained_on(
 def test_layers_that_read_conv5_make_up_for_its_factor(trained: Path) -> None:
     arrays = export.read(trained / refine.WEIGHTS)
     layers = export.layers(arrays, 4)
-    assert list(layers) == list(export.REFINER)
+    assert list(layers) == [*refine.OWN, *export.REFINER]
     for name, (kernel, bias) in layers.items():
-        factor = 1 / 4 if name in ("first5", "now5") else 1
+        factor = {"first5": 1 / 4, "now5": 1 / 4, "conv5": 4}.get(name, 1)
         assert np.array_equal(kernel, np.float32(factor) * arrays[f"{name}_w"]), name
-        assert np.array_equal(bias, arrays[f"{name}_b"]), name
+        assert np.array_equal(bias, (4 if name == "conv5" else 1) * arrays[f"{name}_b"]), name
 
 
 @pytest.mark.skipif(not CAFFE_PYTHON.exists(), reason="no Python with Caffe (make setup, or CAFFE_PYTHON)")

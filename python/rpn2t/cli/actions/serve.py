@@ -30,7 +30,7 @@ def serve_folder(options: ServeOptions) -> None:
     tracker.identity()  # weights that are missing are told now, and not in the first job
     maker = TrackerMaker(
         config=tracker.config, mode=tracker.mode, backbone=tracker.backbone, weights=tracker.weights,
-        device=tracker.device, seed=options.seed, tf32=tracker.tf32,
+        device=tracker.device, seed=options.seed, tf32=tracker.tf32, bf16=tracker.bf16,
     )  # fmt: skip
     folder = typed_path(options.folder)
     runs = folder / "runs" if options.runs is None else typed_path(options.runs)

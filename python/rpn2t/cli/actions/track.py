@@ -29,7 +29,7 @@ from rpn2t.run.plan import Plan, Sweep
 from rpn2t.run.profile import Profile
 from rpn2t.run.record import describe
 from rpn2t.run.rows import Row
-from rpn2t.run.session import Moment, follow
+from rpn2t.run.session import Moment, follow, one_each
 from rpn2t.run.table import lost_lines
 from rpn2t.system.files import write_whole
 from rpn2t.system.interruption import Interrupted, Interruption
@@ -69,6 +69,7 @@ class TrackOptions:
     seed: int
     device: str
     tf32: bool
+    bf16: bool
     weights: str
     backbone: str
     config: str | None
@@ -199,7 +200,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
             source.notes.append(note)
     if explainer and (len(plan.objects) > 1 or plan.goes_backward):
         raise InputError("--explain shows one object that is tracked forward; track that alone")
-    trackers = {name: _tracker(options, mode, config) for name in plan.objects}
+    trackers = one_each(plan.objects, _tracker(options, mode, config))
     coming = live.frames() if live else chain([first], frames)
     truth = truth if len(plan.objects) == 1 else None
     job = _Job(source, plan, origin, folder, truth, coming, live, trackers, explainer)
@@ -218,6 +219,7 @@ def _tracker(options: TrackOptions, mode: str, config: Config) -> Tracker:
         device=options.device,
         seed=options.seed,
         tf32=options.tf32,
+        bf16=options.bf16,
     )
 
 

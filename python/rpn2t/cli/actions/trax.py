@@ -39,7 +39,7 @@ class TraxOptions(TrackerOptions):
             *(("--set", setting, "") for setting in self.settings),
         ]
         words = [word for option, value, default in given if value != default for word in (option, value)]
-        words += ["--tf32"] * self.tf32 + ["--random-seeds"] * self.random_seeds
+        words += ["--tf32"] * self.tf32 + ["--bf16"] * self.bf16 + ["--random-seeds"] * self.random_seeds
         return shlex.join([sys.executable, "-m", "rpn2t", "trax", *words])
 
 

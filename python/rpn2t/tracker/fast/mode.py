@@ -5,9 +5,12 @@ What is remembered of a frame is its map, 0.7 MB, in place of 125 windows of 147
 patch of its own, from which its box is regressed as in the paper.
 """
 
+import copy
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Self
 
 import numpy as np
 
@@ -77,6 +80,13 @@ class FastMode:
         self._regions = RegionFeatures(backbone)
         self._config, self._proposal, self._device = config, proposal, backbone.device
 
+    def another(self) -> Self:
+        """With the same nets of the backbone. The refinement net is shown each target, and is another one."""
+        other = copy.copy(self)
+        if self._refiner:
+            other._refiner = self._refiner.another()
+        return other
+
     def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
         """Make the head; the size of the target decides that of the maps."""
         self._rng = rng
@@ -88,6 +98,7 @@ class FastMode:
         self.regressor = ridge
         if self._refiner:
             self.regressor = RefinedRegressor(ridge, self._refiner, channels, self._config.refine_size)
+        self._due: Iterator[list[Lesson]] = iter(())
         self.memory = deque(maxlen=self._config.long_term_frames)
 
     def see(self, image: Image, state: Box, translation: float) -> None:
@@ -136,13 +147,17 @@ class FastMode:
         self.memory.append(self.lesson(positives, negatives))
 
     def learn(self, update: Update) -> None:
-        """Each iteration takes other frames, of the last 100 or the last 20."""
+        """Each iteration takes other frames, of the last 100 or the last 20.
+
+        An update's iterations are shared out to the frames after it, so that no frame takes long. A new
+        update takes the place of what is left of the last one.
+        """
         frames = list(self.memory)
         if update is Update.SHORT_TERM:
             frames = frames[-self._config.short_term_frames :]
-        if update is Update.NONE or not frames:
-            return
-        for some in self._in_turn(frames, self._config.batch_maps, self._config.iterations_later):
+        if update is not Update.NONE and frames:
+            self._due = self._in_turn(frames, self._config.batch_maps, self._config.iterations_later)
+        for some in islice(self._due, self._config.iterations_a_frame or None):
             self._iterate(some)
 
     def lesson(self, positives: Floats, negatives: Floats) -> Lesson:

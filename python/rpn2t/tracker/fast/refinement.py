@@ -8,7 +8,8 @@ of both sizes is better than either. The centre stays the regressor's. prototxt/
 tools/pretrain/refine.py trained it.
 """
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,8 +21,9 @@ from rpn2t.nets.caffemodel import Layers, load_into
 from rpn2t.paths import prototxt_dir
 from rpn2t.tracker.regression import BoxRegressor
 
-DETAIL = "conv3"
-"""The student's blob that the net reads beside conv5: it says more exactly where an edge lies."""
+DETAIL = "conv2"
+"""The student's blob that the net reads. conv3 to conv5 it has itself: the student's know what the target is,
+and its own were trained on to tell where it ends."""
 WINDOW_RIM, WINDOW_SIZE = 1, 12
 """Rim of the student's 14 x 14 maps that the net never saw, and what is left of them."""
 
@@ -42,11 +44,18 @@ class RefinementNet:
         Raises:
             InputError: a layer is missing, or does not fit.
         """
-        caffe = load_caffe()
-        self.net: Any = caffe.Net(str(prototxt_dir() / "refine/deploy.prototxt"), caffe.TEST)
+        self.net: Any = _net()
         load_into(self.net, layers, source="the refinement net")
         self._channels = channels
-        self._now = list(self.net._layer_names).index("now_conv5")  # what is computed anew in every frame
+        # The layers from one to the other see the target in the first frame only.
+        self._target, self._now = (list(self.net._layer_names).index(name) for name in ("first5", "now5"))
+
+    def another(self) -> Self:
+        """One with the same weights that has been shown no target."""
+        other = copy.copy(self)
+        other.net = _net()
+        other.net.share_with(self.net)
+        return other
 
     def show(self, target: Maps) -> None:
         """Take in how the target looks.
@@ -54,21 +63,26 @@ class RefinementNet:
         Args:
             target: conv5 and DETAIL of a patch whose surroundings are blank, (channels, size, size).
         """
-        self._give("first", target)
+        self._give(target)
         forward(self.net)
 
     def steps(self, windows: Maps) -> Floats:
         """R-CNN's steps from each window's box to the target's, shape (n, 4)."""
         found = np.empty((len(windows), 4))
         for row, window in enumerate(windows):
-            self._give("now", window)
+            self._give(window)
+            forward(self.net, 0, self._target - 1)
             forward(self.net, self._now)
             found[row] = self.net.blobs["box"].data[0]
         return found
 
-    def _give(self, which: str, maps: Maps) -> None:
-        self.net.blobs[f"{which}_conv5"].data[0] = maps[: self._channels]
-        self.net.blobs[f"{which}_conv3"].data[0] = maps[self._channels :]
+    def _give(self, maps: Maps) -> None:
+        self.net.blobs["conv2"].data[0] = maps[self._channels :]
+
+
+def _net() -> Any:
+    caffe = load_caffe()
+    return caffe.Net(str(prototxt_dir() / "refine/deploy.prototxt"), caffe.TEST)
 
 
 class RefinedRegressor:

@@ -1,5 +1,8 @@
 """Paper mode: every box is a patch of its own, and one forward pass of the backbone (section 3.3)."""
 
+import copy
+from typing import Self
+
 import numpy as np
 
 from rpn2t.boxes import Box, Floats
@@ -40,6 +43,10 @@ class PaperMode:
         self.geometry = HeadGeometry(config, backbone.map_size)
         self.features = PatchFeatures(backbone, self.geometry.window_rim)
         self._config, self._proposal, self._device = config, proposal, backbone.device
+
+    def another(self) -> Self:
+        """With the same net of the backbone."""
+        return copy.copy(self)
 
     def start(self, target: Box, seed: int, rng: np.random.Generator) -> None:
         """Make the head, and room for what will be scored and remembered."""

@@ -1,0 +1,132 @@
+"""Back after a loss: where the tracker looks, and what it takes for the target."""
+
+import numpy as np
+import pytest
+
+from rpn2t.boxes import as_box, centre_size
+from rpn2t.config import Config
+from rpn2t.errors import InputError
+from rpn2t.tracker.loop import Tracker
+from rpn2t.tracker.search import STEP, Search
+
+SETTINGS = {"search_reach": 2.5, "search_patience": 2}
+STATE = as_box((100, 50, 20, 40))
+
+
+def search(width=320, height=240, failed=0, **settings):
+    made = Search(Config(**{**SETTINGS, **settings}), width, height)
+    for _ in range(failed):
+        made.note(True)
+    return made
+
+
+def test_the_grid_reaches_as_many_sides_as_it_should_on_both_axes():
+    middles = centre_size(search().grid(STATE))
+    assert (middles[:, 2:] == [20, 40]).all()
+    assert middles[:, :2].min(axis=0) == pytest.approx([110 - 50, 0], abs=STEP * 40)
+    assert middles[:, :2].max(axis=0) == pytest.approx([110 + 48, 70 + 96])  # whole steps
+    assert np.unique(np.diff(np.unique(middles[:, 0].round(6)))) == pytest.approx([STEP * 20])
+
+
+def test_the_grid_stays_in_the_frame():
+    middles = centre_size(search(120, 80).grid(STATE))[:, :2]
+    assert (middles >= 0).all()
+    assert (middles < [120, 80]).all()
+    assert not len(search(120, 80).grid(as_box((900, 900, 20, 40))))
+
+
+def test_it_is_not_looked_for_at_once():
+    assert [search(failed=failed).places(STATE) for failed in range(2)] == [[], []]
+
+
+def test_around_the_state_and_in_all_parts_of_the_frame_in_turn_the_nearest_first():
+    made = search(failed=2)
+    parts = made._parts(STATE)
+    assert len(parts) == 4 * 2  # of 100 x 200 px at most
+    distances = [np.hypot(*(centre_size(part)[0, :2] - [110, 70])) for part in parts]
+    assert distances == sorted(distances)
+    seen = []
+    for _ in range(len(parts) + 1):
+        state, part = made.places(STATE)
+        assert state == STATE
+        seen.append(part)
+        made.note(True)
+    assert seen == [*parts, parts[0]]
+
+
+def test_every_place_of_the_frame_is_in_a_part():
+    made = search()
+    grids = np.concatenate([centre_size(made.grid(part))[:, :2] for part in made._parts(STATE)])
+    rng = np.random.default_rng(0)
+    for point in rng.uniform([0, 0], [320, 240], (200, 2)):
+        assert (np.abs(grids - point) / [20, 40]).max(axis=1).min() <= STEP
+
+
+def test_a_small_target_s_many_parts_are_shared_out_and_bounded():
+    made = search(1280, 720, failed=2)
+    small = as_box((600, 300, 11, 38))
+    assert len(made._parts(small)) == 96
+    assert len(made.places(small)) == 1 + 4
+    first = made.places(small)[1:]
+    made.note(True)
+    assert first == made._parts(small)[:4]
+    assert made.places(small)[1:] == made._parts(small)[4:8]
+    assert len(search(9000, 9000, failed=2).places(small)) == 1 + 4
+
+
+def test_a_frame_in_which_it_is_found_ends_the_search():
+    made = search(failed=9)
+    made.note(False)
+    assert made.failed == 0
+    assert made.places(STATE) == []
+
+
+def scene(corner):
+    """A spotted square on a smooth ground, or none."""
+    noise = np.random.default_rng(1)
+    row, column = np.mgrid[:240, :320]
+    picture = np.stack([90 + row * 0.2, 120 - column * 0.1, 100 + row * 0.1], axis=2)
+    spots = np.kron(noise.uniform(0, 255, (8, 8, 3)), np.ones((5, 5, 1)))
+    if corner:
+        x, y = corner
+        picture[y : y + 40, x : x + 40] = spots
+    return picture.astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """Boxes of a target that is gone for five frames and comes back elsewhere, with a search and without."""
+    found = {}
+    for reach in (2.5, 0.0):
+        config = Config.for_mode("fast").with_settings(
+            [f"search_reach={reach}", "iterations_first=15", "refine_size=0"]
+        )
+        tracker = Tracker(config, mode="fast", device="cpu")
+        tracker.init(scene((40, 40)), (40, 40, 40, 40))
+        steps = [(42, 41), (44, 42), None, None, None, None, None, *[(230, 150)] * 6]
+        found[reach] = [(*tracker.update(scene(step)), tracker.found) for step in steps]
+    return found
+
+
+def test_a_target_that_comes_back_elsewhere_is_found_at_once(tracked):
+    boxes, scores, found = zip(*tracked[2.5], strict=True)
+    assert found == (True, True, *[False] * 5, *[True] * 6)
+    assert np.abs(np.array(boxes[7:]) - [230, 150, 40, 40]).max() < 8
+    assert min(scores[7:]) >= 0.7
+
+
+def test_without_the_search_it_is_not(tracked):
+    box, _, found = tracked[0.0][7]
+    assert not found
+    assert np.abs(np.array(box) - [230, 150, 40, 40]).max() > 40
+
+
+def test_the_same_until_a_frame_fails(tracked):
+    assert tracked[0.0][:2] == tracked[2.5][:2]
+
+
+def test_only_fast_mode_searches():
+    with pytest.raises(InputError, match=r"search_reach = 2\.5: only fast mode searches; add --mode fast"):
+        Tracker(Config(search_reach=2.5), mode="paper", device="cpu")
+    with pytest.raises(InputError, match="search_reach = 4"):
+        Config(search_reach=4)
