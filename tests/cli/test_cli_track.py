@@ -22,6 +22,7 @@ from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.eval.otb.metrics import one_pass_score
 from rpn2t.images import Image
+from rpn2t.nets.caffe import load_caffe
 from rpn2t.run.first_box import find_truth, from_file, from_source
 from rpn2t.sequences.box_files import read_boxes
 from rpn2t.tracker.modes import choose_mode
@@ -151,14 +152,17 @@ def test_a_damaged_video_is_tracked_to_its_end(
 def test_notes_on_the_device_come_after_the_first_line(
     clip: Clip, rpn2t: Command, tiny: dict[str, int], tmp_path: Path
 ) -> None:
-    options = ("--frames", "0:1", "--no-video", "--output", "out", "--device", "cpu", "--tf32")
+    options = ("--frames", "0:1", "--no-video", "--output", "out", "--device", "cpu", "--tf32", "--bf16")
     done = rpn2t("track", clip.folder, *options, *set_options(tiny), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    first, second, *_ = done.stdout.splitlines()
+    first, second, third, *_ = done.stdout.splitlines()
+    able = load_caffe().has_bf16()
     assert "device cpu" in first
     assert second == "note: --tf32 has no effect on the CPU"
+    assert third.startswith("note: --bf16 has no effect: this CPU has neither") != able
     report = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (report["tf32"], report["command"]["tf32"]) == (False, True)  # what was done, what was asked
+    assert (report["bf16"], report["command"]["bf16"]) == (able, True)
 
 
 @pytest.mark.parametrize(("signum", "status", "name"), [(2, 130, "Ctrl-C"), (15, 143, "SIGTERM")])
