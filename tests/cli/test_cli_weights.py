@@ -33,7 +33,7 @@ def test_no_verb_lists_the_shipped_set(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == shown
     lines = shown.splitlines()
     assert lines[0].startswith("shipped  ")
-    assert lines[1].split()[:3] == ["zf_refiner.caffemodel", "5.9", "MB"]
+    assert lines[1].split()[:3] == ["zf_refiner.caffemodel", "18.3", "MB"]
     assert lines[2].split()[:3] == ["zf_student.caffemodel", "14.9", "MB"]
     assert lines[2].endswith("  ok")
     assert lines[3].split()[:3] == ["zf_teacher.caffemodel", "17.3", "MB"]
