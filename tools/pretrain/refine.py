@@ -32,6 +32,7 @@ WEIGHTS = "refiner.npz"
 SHOWN = slice(1, 13)  # of the 14 positions along a side of conv2: the rim is left out
 SIZES = {"5": 256, "3": 384}  # channels of conv5 and conv3
 OWN = ("conv3", "conv4", "conv5")  # begin as the student's
+LAYERS = (*OWN, *export.REFINER)  # all that learn
 OWN_RATE = 0.3  # of theirs, as a share of the others'
 STEPS = 2.0  # weight of the steps' loss beside the overlap's
 DECAY, LARGEST_GRADIENT = 0.01, 1.0
@@ -127,7 +128,7 @@ class Refiner(nn.Module):  # type: ignore[misc]
 
     def load(self, arrays: export.Arrays) -> None:
         """Take the weights that `arrays` gives, whatever the sizes were; of OWN, those that are there."""
-        for name in (*OWN, *export.REFINER):
+        for name in LAYERS:
             if name in OWN and f"{name}_w" not in arrays:
                 continue
             layer = self.get_submodule(name)
@@ -142,7 +143,7 @@ class Refiner(nn.Module):  # type: ignore[misc]
     def arrays(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
         """The weights for maps as they are: ``<layer>_w`` and ``<layer>_b``."""
         found = {}
-        for name in (*OWN, *export.REFINER):
+        for name in LAYERS:
             layer = self.get_submodule(name)
             found[f"{name}_w"] = (layer.weight.detach() / self._divisor(name)).contiguous().numpy()
             found[f"{name}_b"] = layer.bias.detach().clone().numpy()
@@ -179,9 +180,11 @@ class Trainer:
         if options.start:
             self.net.load(export.read(options.start, export.CONV5_SCALE))
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
-        own = [each for name in OWN for each in self.net.get_submodule(name).parameters()]
-        others = [each for each in self.net.parameters() if all(each is not mine for mine in own)]
-        groups = [{"params": others, "share": 1.0}, {"params": own, "share": OWN_RATE}]
+        groups = [
+            {"params": [each for name in names for each in self.net.get_submodule(name).parameters()],
+             "share": share}
+            for names, share in ((export.REFINER, 1.0), (OWN, OWN_RATE))
+        ]  # fmt: skip
         self.optimiser = torch.optim.AdamW(groups, weight_decay=DECAY)
         self.drawer = ThreadPoolExecutor(1)
         self.ahead: Future[Pairs] | None = None

@@ -149,7 +149,7 @@ class FastMode:
     def learn(self, update: Update) -> None:
         """Each iteration takes other frames, of the last 100 or the last 20.
 
-        An update's iterations are shared out to the frames after it, so that no frame takes long. A new
+        They are all made at once, unless `iterations_a_frame` leaves some to the frames that follow. A new
         update takes the place of what is left of the last one.
         """
         frames = list(self.memory)

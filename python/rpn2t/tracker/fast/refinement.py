@@ -77,7 +77,7 @@ class RefinementNet:
         return found
 
     def _give(self, maps: Maps) -> None:
-        self.net.blobs["conv2"].data[0] = maps[self._channels :]
+        self.net.blobs[DETAIL].data[0] = maps[self._channels :]
 
 
 def _net() -> Any:
