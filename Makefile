@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup demo test test-page test-vot test-caffe test-pretrain benchmark benchmark-modes \
-	benchmark-sizes benchmark-memory lint gui clean
+	benchmark-sizes benchmark-trackers sequences-given benchmark-memory lint gui clean
 
 VENV := .venv
 # More for docker/build_caffe.sh: `make setup CAFFE=--cuda`, and so with every other target.
@@ -22,6 +22,8 @@ TORCH_PYTHON := build/torch/bin/python
 TORCH_VERSION := 2.13.0
 # Of every benchmark but benchmark-memory; empty: as many as a measurement should have.
 ROUNDS :=
+# Of benchmark-trackers: the folder of sequences.
+SEQUENCES :=
 
 PRETRAIN_VENV := build/torch-pretrain
 # Address of a package index that has PyTorch without CUDA, a fifth of the size: make test-pretrain TORCH_INDEX=...
@@ -42,7 +44,7 @@ version=$$(sed -n 's/^opencv-contrib-python-headless==//p' requirements.txt); \
 endef
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install everything into .venv: packages by apt, Caffe, rpn2t (minutes once, then seconds)
 	@docker/build_caffe.sh --venv $(VENV) $(CAFFE)
@@ -119,6 +121,12 @@ benchmark-modes: setup ## time paper mode against fast mode, and their memory (m
 
 benchmark-sizes: setup ## time fast mode against the size of frames and target (minutes)
 	@$(PYTHON) benchmarks/sizes.py $(addprefix --rounds ,$(ROUNDS))
+
+benchmark-trackers: sequences-given setup ## time fast mode and OpenCV's trackers on real sequences: SEQUENCES=FOLDER
+	@$(PYTHON) benchmarks/trackers.py '$(SEQUENCES)' $(addprefix --rounds ,$(ROUNDS))
+
+sequences-given:
+	@: $(if $(SEQUENCES),,$(error give the folder of sequences: make benchmark-trackers SEQUENCES=FOLDER))
 
 benchmark-memory: setup ## watch the memory of fast mode over 10,000 frames (a quarter of an hour or so)
 	@$(PYTHON) benchmarks/long_video.py

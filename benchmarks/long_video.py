@@ -17,6 +17,7 @@ from helpers.machine import describe_machine
 from helpers.reports import row, table, write_json
 from helpers.tracking import (
     Subject,
+    add_bf16_option,
     add_clip_options,
     add_mode_option,
     carry_out,
@@ -126,6 +127,7 @@ def parse_options() -> argparse.Namespace:
     parser = parser_of(__doc__, "long-video")
     add_mode_option(parser)
     add_clip_options(parser)
+    add_bf16_option(parser)
     for option, default, text in (
         ("--turn", 250, "frames after which the clip goes back the way it came"),
         ("--frames", 10_000, "frames in all"),

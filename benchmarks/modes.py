@@ -20,6 +20,7 @@ from helpers.tracking import (
     QUANTITIES,
     Subject,
     Track,
+    add_bf16_option,
     add_clip_options,
     carry_out,
     changed,
@@ -149,6 +150,7 @@ def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = parser_of(__doc__, "modes")
     add_clip_options(parser)
+    add_bf16_option(parser)
     parser.add_argument("--rounds", metavar="N", type=positive, default=3, help="default: 3")
     for mode, frames in FRAMES.items():
         text = f"of {mode} mode after the first, whole update intervals (default: {frames})"

@@ -18,6 +18,7 @@ from helpers.tracking import (
     QUANTITIES,
     Subject,
     Track,
+    add_bf16_option,
     add_mode_option,
     carry_out,
     changed,
@@ -124,6 +125,7 @@ def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = parser_of(__doc__, "sizes")
     add_mode_option(parser)
+    add_bf16_option(parser)
     parser.add_argument("--rounds", metavar="N", type=positive, default=3, help="default: 3")
     parser.add_argument(
         "--frames", metavar="N", type=positive, default=40,

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,14 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support import set_options
+from rpn2t.eval.otb.breakdown import lost_share
+from rpn2t.eval.otb.metrics import as_tracked, one_pass_score, overlaps
+from support import Clip, make_clip, set_options
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPT = FOLDER / "cpu.py"
 
 
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=300)
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | environment,
+    )
 
 
 @pytest.mark.parametrize("option", ["--stock", "--torch"])
@@ -191,6 +200,135 @@ def test_ctrl_c_leaves_what_was_measured(quick: list[str], tmp_path: Path) -> No
     assert report["rows"][-1]["frames"] == report["frames"]
     assert report["after"] is None or report["frames"] >= 200
     assert f"Every number is in {output}" in said
+
+
+@pytest.fixture(scope="module")
+def sequences(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
+    """Two sequences in a folder, of 6 and 5 frames."""
+    folder = tmp_path_factory.mktemp("sequences")
+    return {name: make_clip(folder / name, frames) for name, frames in (("Long", 6), ("Short", 5))}
+
+
+def folder_of(sequences: dict[str, Clip]) -> str:
+    return str(sequences["Long"].folder.parent)
+
+
+def test_trackers_side_by_side(sequences: dict[str, Clip], quick: list[str], tmp_path: Path) -> None:
+    options = ["--trackers", "fast,kcf", "--frames", "5", "--rounds", "2", *quick]
+    done, report = measured("trackers.py", [folder_of(sequences), *options], tmp_path)
+    assert list(report["sequences"]) == list(sequences)
+    assert report["trackers"]["fast"]["tracker"]["configuration"]["update_interval"] == 2
+    assert report["trackers"]["kcf"]["tracker"] == {"tracker": "kcf"}
+    for name, found in report["summary"].items():
+        assert report["trackers"][name]["opencv_threads"] == 1
+        parts = [report["sequences"][sequence][name] for sequence in sequences]
+        rounds = [[part["rounds"][number] for part in parts] for number in range(2)]
+        later = [[second for track in tracks for second in track["seconds"]] for tracks in rounds]
+        assert [len(seconds) for seconds in later] == [8, 8]
+        firsts = [np.mean([track["first"] for track in tracks]) for tracks in rounds]
+        means = np.mean(later, axis=1)
+        agree(found["first"], min(firsts), np.median(firsts))
+        agree(found["frame"], 1000 * min(means), 1000 * np.median(means))
+        agree(found["rate"], 1 / min(means), np.median(1 / means))
+        agree(found["slow"], *(1000 * pick(np.percentile(later, 95, axis=1)) for pick in (min, np.median)))
+        assert found["success_auc"] == pytest.approx(np.mean([part["success_auc"] for part in parts]))
+        assert found["lost"] == pytest.approx(np.mean([part["lost"] for part in parts]))
+        assert 30 < found["peak"]["median"] <= found["peak"]["best"] < 5000
+        assert f"| {name} | {found['first']['best']:.3f} (" in done.stdout
+    assert report["summary"]["kcf"]["peak"]["best"] < report["summary"]["fast"]["peak"]["best"]
+    assert "The first 5 frames of 2 sequences" in done.stdout
+    assert "round 2 of 2, Short, kcf: first frame in " in done.stderr
+
+
+def test_boxes_of_trackers_are_measured_by_otbs_protocol(
+    sequences: dict[str, Clip], quick: list[str], tmp_path: Path
+) -> None:
+    options = ["--trackers", "kcf,fast", "--rounds", "1", *quick]
+    _, report = measured("trackers.py", [folder_of(sequences), *options], tmp_path)
+    for sequence, clip in sequences.items():
+        assert list(report["sequences"][sequence]) == ["kcf", "fast"]
+        for found in report["sequences"][sequence].values():
+            boxes, truth = np.array(found["boxes"]), clip.truth
+            np.testing.assert_array_equal(boxes[0], truth[0])
+            overlap = overlaps(as_tracked(boxes, truth), truth)
+            assert found["success_auc"] == pytest.approx(one_pass_score(boxes, truth).success_auc)
+            assert found["lost"] == pytest.approx(lost_share(overlap))
+            assert found["rounds"][0]["overlaps"] == pytest.approx(overlap[1:].tolist())
+            assert len(found["rounds"][0]["scores"]) == len(truth) - 1
+    assert report["summary"]["kcf"]["success_auc"] > 0.5  # it moves 3 px a frame
+
+
+def agree(found: dict[str, float], best: float, median: float) -> None:
+    assert found == {"best": pytest.approx(best), "median": pytest.approx(median)}
+
+
+def test_bfloat16_is_left_out_where_there_is_none(sequences: dict[str, Clip], tmp_path: Path) -> None:
+    output = tmp_path / "numbers.json"
+    options = ["--trackers", "paper-bf16,kcf", "--rounds", "1", "--output", str(output)]
+    script = str(FOLDER / "trackers.py")
+    done = run(script, folder_of(sequences), *options, ONEDNN_MAX_CPU_ISA="AVX2")
+    assert done.returncode == 0, done.stderr
+    reason = "--bf16 has no effect: this CPU has neither AVX512-BF16 nor AMX"
+    assert done.stderr.startswith(f"paper-bf16 is left out: {reason}\n")
+    report = json.loads(output.read_text())
+    assert report["left_out"] == {"paper-bf16": reason}
+    assert list(report["summary"]) == list(report["trackers"]) == ["kcf"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--trackers", "fast,kfc"], "--trackers kfc: no such tracker; did you mean kcf?"),
+        (
+            ["--trackers", "siamese"],
+            "--trackers siamese: no such tracker; there are fast, fast-float, paper, paper-bf16, csrt, kcf, "
+            "mil, mosse",
+        ),
+        (["--frames", "1"], "--frames 1: give 2 or more; in the first the target is given"),
+        (["--set", "candidate=3"], "candidate: no such setting; did you mean candidates?"),
+        (
+            ["--trackers", "kcf", "--set", "candidates=3"],
+            "--set: only RPN2T has settings; --trackers names none of its modes",
+        ),
+    ],
+)
+def test_refusals_of_trackers(
+    options: list[str], message: str, sequences: dict[str, Clip], tmp_path: Path
+) -> None:
+    output = ["--output", str(tmp_path / "x.json")]
+    done = run(str(FOLDER / "trackers.py"), folder_of(sequences), *output, *options)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"trackers.py: {message}\n")
+
+
+def test_folders_without_sequences_for_trackers(tmp_path: Path) -> None:
+    script, output = str(FOLDER / "trackers.py"), ["--output", str(tmp_path / "x.json")]
+    done = run(script, "nowhere", *output)
+    message = "nowhere: no such folder; name one that holds sequences"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"trackers.py: {message}\n")
+    done = run(script, str(tmp_path), *output)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"trackers.py: {tmp_path}: holds no sequence as OTB, ")
+
+
+def test_ctrl_c_leaves_the_sequences_that_all_trackers_finished(
+    sequences: dict[str, Clip], quick: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "stopped.json"
+    options = ["--trackers", "fast,kcf", "--rounds", "1000", "--output", str(output), *quick]
+    command = [sys.executable, str(FOLDER / "trackers.py"), folder_of(sequences), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("round 2 of 1000, Short, "):
+                process.send_signal(signal.SIGINT)
+                break
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.endswith("trackers.py: stopped by Ctrl-C\n")
+    assert f"Every number is in {output}" in said
+    tracked = json.loads(output.read_text())["sequences"]
+    assert all(len(tracked["Long"][name]["rounds"]) >= 2 for name in ("fast", "kcf"))
+    assert 1 <= len(tracked["Short"]["kcf"]["rounds"]) <= len(tracked["Long"]["kcf"]["rounds"])
 
 
 def measured(

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -41,7 +41,7 @@ class Subject:
     device: str
     settings: list[str]
     clip: Clip
-    bf16: bool = False
+    bf16: bool | None = None
 
     @property
     def config(self) -> Config:
@@ -50,8 +50,20 @@ class Subject:
 
     def engine(self, threads: int) -> Engine:
         """The worker that tracks it."""
-        command = [sys.executable, "-m", "helpers.worker_track", json.dumps(asdict(self))]
-        return Engine(f"{self.mode} mode", command, {**SLEEP_AT_ONCE, **pools(threads)})
+        return tracking_engine(f"{self.mode} mode", "worker_track", asdict(self), threads)
+
+
+def tracking_engine(name: str, worker: str, subject: Mapping[str, Any], threads: int) -> Engine:
+    """A worker that tracks, with the thread settings of `rpn2t`.
+
+    Args:
+        name: for messages.
+        worker: its module in this folder.
+        subject: what it tracks with; it gets it as JSON.
+        threads: of each library.
+    """
+    command = [sys.executable, "-m", f"helpers.{worker}", json.dumps(subject)]
+    return Engine(name, command, {**SLEEP_AT_ONCE, **pools(threads)})
 
 
 @dataclass(frozen=True)
@@ -159,9 +171,13 @@ def parser_of(description: str | None, question: str) -> argparse.ArgumentParser
         default=[],
         help="change a number of the method, to try the script; a measurement takes the defaults",
     )
-    parser.add_argument("--bf16", action="store_true", help="as that of `rpn2t track`")
     add_output_option(parser, question)
     return parser
+
+
+def add_bf16_option(parser: argparse.ArgumentParser) -> None:
+    """``--bf16`` and ``--no-bf16``."""
+    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="as that of `rpn2t track`")
 
 
 def add_clip_options(parser: argparse.ArgumentParser) -> None:
@@ -206,8 +222,9 @@ def check_intervals(subject: Subject, frames: int, option: str) -> None:
 
 
 def changed(options: argparse.Namespace) -> list[str]:
-    """What of `parser_of`'s options is not as in the defaults."""
-    return [*options.settings, *(["--bf16"] if options.bf16 else [])]
+    """What of ``--set`` and ``--bf16`` is not as in the defaults."""
+    said = {None: [], True: ["--bf16"], False: ["--no-bf16"]}
+    return [*options.settings, *said[options.bf16]]
 
 
 def print_heading(machine: dict[str, Any], settings: list[str], what: str, rounds: int | None = None) -> None:
@@ -216,7 +233,7 @@ def print_heading(machine: dict[str, Any], settings: list[str], what: str, round
     Args:
         machine: its description.
         settings: that are not the defaults.
-        what: was tracked; a line.
+        what: was tracked; a line or several.
         rounds: over which numbers were taken, if there were any.
     """
     print(headline(machine))

@@ -31,7 +31,7 @@ class Track:
     """What the requests are about."""
 
     def __init__(
-        self, mode: str, device: str, settings: list[str], clip: dict[str, Any], bf16: bool = False
+        self, mode: str, device: str, settings: list[str], clip: dict[str, Any], bf16: bool | None
     ) -> None:
         """Load the tracker, timed."""
         sizes = {name: Size(**clip[name]) for name in ("frame", "target")}

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rpn2t.errors import InputError
-from rpn2t.system.threads import SLEEP_AT_ONCE
+from rpn2t.system.threads import POOLS, SLEEP_AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Engine:
 
 def pools(threads: int) -> dict[str, str]:
     """The environment of a process whose libraries use this number of threads."""
-    return {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    return dict.fromkeys(POOLS, str(threads))
 
 
 class Worker:

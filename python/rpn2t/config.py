@@ -145,7 +145,7 @@ class Config:
     search_score: float = 0.7  # of a place at which it is believed to be
     search_patience: int = 2  # failed frames in a row before it is looked for
     refine_size: float = 0.0  # share of the refinement net in the regressed size; fast mode has 0.5
-    iterations_a_frame: int = 0  # of an update; the rest waits for the next frames; 0: all at once
+    iterations_a_frame: int = 0  # of an update after a good frame, the rest frame by frame; 0: at once
     position_groups: int = 10  # of a window, on each axis, which the 1x1 layers tell apart
     batch_maps: int = 4  # frames that an iteration of an update learns from
     survey_maps: int = 12  # of the first frame, besides the target's own region

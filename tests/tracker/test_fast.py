@@ -18,6 +18,7 @@ from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry
 from rpn2t.tracker.modes import choose_mode
 from rpn2t.tracker.paper.head import PaperHead
+from rpn2t.tracker.schedule import Update
 from support import windows_of
 
 CPU = choose_device("cpu")
@@ -273,6 +274,31 @@ def test_memory_is_bounded(mode) -> None:
     for _ in range(most + 5):
         mode.remember(state, boxes, boxes)
     assert len(mode.memory) == most
+
+
+@pytest.mark.parametrize(
+    ("a_frame", "made"),
+    [(0, [0, 5, 0, 5, 5, 0, 5, 0]), (2, [0, 2, 2, 5, 5, 0, 2, 2])],
+    ids=["at once", "shared out"],
+)
+def test_an_update_is_shared_out_to_frames_unless_one_has_failed(backbone, small, a_frame, made) -> None:
+    settings = {**small, "iterations_later": 5, "iterations_a_frame": a_frame}
+    config = Config.for_mode("fast").with_settings(f"{name}={value}" for name, value in settings.items())
+    mode = FastMode(config, backbone, None)
+    state = (60.0, 50.0, 40.0, 40.0)
+    mode.start(state, 0, np.random.default_rng(0))
+    mode.see(texture(160, 200), state, 0.6)
+    mode.remember(state, np.array([state]), np.array([state]))
+    updates = [
+        Update.NONE, Update.LONG_TERM, Update.NONE, Update.SHORT_TERM, Update.SHORT_TERM, Update.NONE,
+        Update.LONG_TERM, Update.NONE,
+    ]  # fmt: skip
+    found = []
+    for update in updates:
+        before = mode.head.solver.iter
+        mode.learn(update)
+        found.append(mode.head.solver.iter - before)
+    assert found == made
 
 
 def test_a_backbone_that_takes_one_size_only_is_refused_with_the_cure(backbone, tmp_path) -> None:

@@ -91,15 +91,28 @@ def test_only_what_is_new_is_computed_and_it_is_the_same(patches, refiner, image
     refiner.show(patches.alone(image, TARGET))
     windows = patches.maps(image, [TARGET, (66.0, 50.0, 40.0, 30.0)])
     found = refiner.steps(windows)
-    np.testing.assert_array_equal(refiner.steps(windows[1:]), found[1:])
-    assert not np.array_equal(found[0], found[1])
+    single = refiner.steps(windows[1:])
+    np.testing.assert_allclose(single, found[1:], atol=1e-5)
+    assert abs(found[0] - found[1]).max() > 0.01
     # the whole net, where the target's arm is given the target's features
     target = refiner.net.blobs["first"].data.copy()
-    refiner._give(windows[1])
+    refiner._give(windows[1:])
     refiner.net.forward(end="relu5")
-    refiner.net.forward(start="now5")
-    np.testing.assert_array_equal(refiner.net.blobs["box"].data[0], found[1].astype(np.float32))
+    refiner.net.forward(start="first_relu2")
+    np.testing.assert_array_equal(refiner.net.blobs["box"].data, single.astype(np.float32))
     np.testing.assert_array_equal(refiner.net.blobs["first"].data, target)
+
+
+def test_any_number_of_windows_is_compared_with_the_same_target(patches, refiner, image):
+    boxes = [(50.0 + 2 * i, 50.0, 40.0, 30.0) for i in range(11)]  # more than one pass has
+    windows = patches.maps(image, boxes)
+    refiner.show(patches.alone(image, TARGET))
+    single = np.concatenate([refiner.steps(window[None]) for window in windows])
+    np.testing.assert_allclose(refiner.steps(windows), single, atol=1e-5)
+    refiner.show(patches.alone(image, (20.0, 20.0, 40.0, 30.0)))  # after a pass of several
+    other = refiner.steps(windows)
+    assert abs(other - single).max() > 0.01
+    np.testing.assert_allclose(refiner.steps(windows[:1]), other[:1], atol=1e-5)
 
 
 def test_another_has_the_weights_and_its_own_target(patches, refiner, image):

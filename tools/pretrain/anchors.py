@@ -16,7 +16,7 @@ PROPOSAL_SCALES = (40.0, 113.0, 320.0)  # square roots of areas: of photographs 
 TRACKING_SCALES = (103.0, 171.0, 262.0)  # of targets that are 171 px large when the tracker is right
 LARGEST_STEP = 4.135
 
-BEFORE_NMS, NMS_IOU, PROPOSALS, SMALLEST_SIDE = 6000, 0.6, 300, 8.0
+BEFORE_NMS, NMS_IOU, PROPOSALS, SMALLEST_SIDE = 6000, 0.7, 300, 8.0
 
 
 def grid(rows: int, columns: int, scales: Sequence[float], stride: int = STRIDE) -> Tensor:

@@ -32,7 +32,7 @@ class TrackerSpec:
         backbone: one that comes with the package, or a folder.
         device: auto, cpu or gpu:N.
         tf32: TF32 on a GPU.
-        bf16: bfloat16 on a CPU.
+        bf16: bfloat16 on a CPU; None: as suits the mode.
     """
 
     tracker: str = "rpn2t"
@@ -42,7 +42,7 @@ class TrackerSpec:
     backbone: str = "student"
     device: str = "auto"
     tf32: bool = False
-    bf16: bool = False
+    bf16: bool | None = None
 
     @property
     def title(self) -> str:
@@ -109,6 +109,14 @@ class TrackerSpec:
         code = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else None
         return {"tracker": self.tracker, "source_sha256": code}
 
+    def _bf16(self) -> bool:
+        """Whether it computes in bfloat16, if on this machine's CPU."""
+        from rpn2t.tracker.modes import suits_bf16
+
+        if self.bf16 is not None:
+            return self.bf16
+        return not self.device.startswith("gpu") and suits_bf16(self.mode)
+
     def _rpn2t_identity(self) -> dict[str, Any]:
         from rpn2t.nets.backbone import BackboneSpec
         from rpn2t.nets.weight_sets import find_set
@@ -121,7 +129,7 @@ class TrackerSpec:
             "backbone": self.backbone,
             "device": self.device,
             "tf32": self.tf32,
-            "bf16": self.bf16,
+            "bf16": self._bf16(),
             "sha256": checksums(files),
             "configuration": self.config.to_dict(),
         }

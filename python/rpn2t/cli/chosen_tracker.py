@@ -19,7 +19,7 @@ class TrackerOptions:
     seed: int = 0
     device: str = "auto"
     tf32: bool = False
-    bf16: bool = False
+    bf16: bool | None = None
     weights: str = "shipped"
     backbone: str = "student"
     config: str | None = None

@@ -149,9 +149,10 @@ _TRACKER_OPTIONS = (
     ),
     grouped_option(
         TRACKER,
-        "--bf16",
-        is_flag=True,
-        help="Let a CPU with AVX512-BF16 or AMX compute in bfloat16: faster, but less exact.",
+        "--bf16/--no-bf16",
+        default=None,
+        help="Let a CPU with AVX512-BF16 or AMX compute in bfloat16: faster, but less exact. "
+        "The default: in fast mode it does.",
     ),
     grouped_option(
         TRACKER,

@@ -118,7 +118,7 @@ class Selection:
     """
 
     before_nms: int = 6000
-    nms_iou: float = 0.6
+    nms_iou: float = 0.7
     proposals: int = 300
     smallest_side: float = 8
 

@@ -45,7 +45,7 @@ class TrackerMaker:
     device: str
     seed: int
     tf32: bool
-    bf16: bool
+    bf16: bool | None
 
     def make(self) -> ObjectFinder:
         """A new tracker."""

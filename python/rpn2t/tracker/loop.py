@@ -1,6 +1,7 @@
 """The tracker: the paper's loop (sections 3.2 to 3.4, in MDNet's online framework)."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +24,7 @@ from rpn2t.tracker.candidates import (
     next_translation,
 )
 from rpn2t.tracker.head import Probabilities
-from rpn2t.tracker.modes import choose_mode, make_mode
+from rpn2t.tracker.modes import choose_mode, make_mode, suits_bf16
 from rpn2t.tracker.observation import Observation, Observer, Term
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
 from rpn2t.tracker.schedule import due_update, success_score
@@ -63,7 +64,7 @@ class Tracker:
         device: str = "auto",
         seed: int = 0,
         tf32: bool = False,
-        bf16: bool = False,
+        bf16: bool | None = None,
     ) -> None:
         """Load the backbone.
 
@@ -79,7 +80,7 @@ class Tracker:
             tf32: let a GPU round the factors of convolutions and matrix products to TF32 (10 bits after
                 the point instead of 23). Faster, and other numbers than the paper's float arithmetic.
             bf16: let a CPU that can round the factors of convolutions to bfloat16 (7 bits after the point).
-                Faster, and other numbers.
+                Faster, and other numbers. None: in fast mode.
 
         Raises:
             InputError: one of these cannot be used, or a configuration comes without its mode.
@@ -88,7 +89,7 @@ class Tracker:
             raise InputError(f"seed {seed}: give a whole number from 0 to {2**32 - 1}")
         with stage(Stage.LOAD):
             self.seed = int(seed)
-            self.device = choose_device(device, tf32, bf16)
+            self.device = choose_device(device, tf32, bool(bf16))
             if not isinstance(config, Config | None):
                 raise InputError(f"config {config!r}: give a Config, as Config.load(...) makes it of a file")
             if config is not None and mode == "auto":
@@ -97,6 +98,8 @@ class Tracker:
                     "Tracker(Config.for_mode('fast'), mode='fast')"
                 )
             self.mode = choose_mode(mode, self.device)
+            if bf16 is None and self.device.kind == "cpu":
+                self.device = replace(self.device, bf16=suits_bf16(self.mode))
             self.config = config or Config.for_mode(self.mode)
             self.weights = find_set(weights)
             self.backbone_name = backbone

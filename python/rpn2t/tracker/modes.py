@@ -3,6 +3,7 @@
 from rpn2t.config import MODES, Config
 from rpn2t.errors import InputError
 from rpn2t.nets.backbone import Backbone
+from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.caffemodel import Layers
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.tracker.fast.mode import FastMode
@@ -27,6 +28,14 @@ def choose_mode(mode: str, device: str | Device) -> str:
         raise InputError(f"mode {mode!r} is not known: use auto, {' or '.join(MODES)}")
     chosen = choose_device(device) if isinstance(device, str) else device
     return "paper" if chosen.kind == "gpu" else "fast"
+
+
+def suits_bf16(mode: str) -> bool:
+    """Whether a mode computes in bfloat16 on this CPU, if the user does not say.
+
+    Fast mode does if the processor can: it tracks as well (docs/fast.md). Paper mode does not, as the paper.
+    """
+    return mode == "fast" and bool(load_caffe().has_bf16())
 
 
 def make_mode(

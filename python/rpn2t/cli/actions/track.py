@@ -69,7 +69,7 @@ class TrackOptions:
     seed: int
     device: str
     tf32: bool
-    bf16: bool
+    bf16: bool | None
     weights: str
     backbone: str
     config: str | None

@@ -39,7 +39,9 @@ class TraxOptions(TrackerOptions):
             *(("--set", setting, "") for setting in self.settings),
         ]
         words = [word for option, value, default in given if value != default for word in (option, value)]
-        words += ["--tf32"] * self.tf32 + ["--bf16"] * self.bf16 + ["--random-seeds"] * self.random_seeds
+        words += ["--tf32"] * self.tf32 + ["--random-seeds"] * self.random_seeds
+        if self.bf16 is not None:
+            words.append("--bf16" if self.bf16 else "--no-bf16")
         return shlex.join([sys.executable, "-m", "rpn2t", "trax", *words])
 
 

@@ -149,15 +149,17 @@ class FastMode:
     def learn(self, update: Update) -> None:
         """Each iteration takes other frames, of the last 100 or the last 20.
 
-        They are all made at once, unless `iterations_a_frame` leaves some to the frames that follow. A new
-        update takes the place of what is left of the last one.
+        After a failure they are all made at once: the next frame needs them. `iterations_a_frame` shares
+        those of other updates out to the frames that follow. A new update takes the place of what is left of
+        the last one.
         """
         frames = list(self.memory)
         if update is Update.SHORT_TERM:
             frames = frames[-self._config.short_term_frames :]
         if update is not Update.NONE and frames:
             self._due = self._in_turn(frames, self._config.batch_maps, self._config.iterations_later)
-        for some in islice(self._due, self._config.iterations_a_frame or None):
+        at_once = update is Update.SHORT_TERM or not self._config.iterations_a_frame
+        for some in islice(self._due, None if at_once else self._config.iterations_a_frame):
             self._iterate(some)
 
     def lesson(self, positives: Floats, negatives: Floats) -> Lesson:

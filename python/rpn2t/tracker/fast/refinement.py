@@ -27,7 +27,9 @@ and its own were trained on to tell where it ends."""
 WINDOW_RIM, WINDOW_SIZE = 1, 12
 """Rim of the student's 14 x 14 maps that the net never saw, and what is left of them."""
 
-_SAMPLES = 40  # of the first frame, on which the net's own error is measured; each is a forward pass
+_TARGET = "first"  # the blob that says how the target looked
+_SAMPLES = 40  # of the first frame, on which the net's own error is measured
+_BATCH = 8  # windows in one forward pass at most
 _OFFSET_SHARE = 0.5  # of that error that is taken off: it was measured on one frame only
 
 
@@ -47,14 +49,19 @@ class RefinementNet:
         self.net: Any = _net()
         load_into(self.net, layers, source="the refinement net")
         self._channels = channels
-        # The layers from one to the other see the target in the first frame only.
-        self._target, self._now = (list(self.net._layer_names).index(name) for name in ("first5", "now5"))
+        self._shown: Maps | None = None
+        # The layers from one to the other see the target in the first frame only. The latter is a ReLU of
+        # what they say: again, it changes nothing, but hands that on where the number of windows is new.
+        self._target, self._now = (
+            list(self.net._layer_names).index(name) for name in ("first5", "first_relu2")
+        )
 
     def another(self) -> Self:
         """One with the same weights that has been shown no target."""
         other = copy.copy(self)
         other.net = _net()
         other.net.share_with(self.net)
+        other._shown = None
         return other
 
     def show(self, target: Maps) -> None:
@@ -63,21 +70,30 @@ class RefinementNet:
         Args:
             target: conv5 and DETAIL of a patch whose surroundings are blank, (channels, size, size).
         """
-        self._give(target)
+        self._give(target[None])
         forward(self.net)
+        self._shown = self.net.blobs[_TARGET].data[0].copy()
 
     def steps(self, windows: Maps) -> Floats:
         """R-CNN's steps from each window's box to the target's, shape (n, 4)."""
         found = np.empty((len(windows), 4))
-        for row, window in enumerate(windows):
-            self._give(window)
+        for start in range(0, len(windows), _BATCH):
+            part = slice(start, min(start + _BATCH, len(windows)))
+            self._give(windows[part])
             forward(self.net, 0, self._target - 1)
             forward(self.net, self._now)
-            found[row] = self.net.blobs["box"].data[0]
+            found[part] = self.net.blobs["box"].data
         return found
 
     def _give(self, maps: Maps) -> None:
-        self.net.blobs[DETAIL].data[0] = maps[self._channels :]
+        """Put maps into the net, as many as there are; those of the target stay what they were."""
+        data = self.net.blobs[DETAIL]
+        if data.shape[0] != len(maps):
+            data.reshape(len(maps), *tuple(data.shape)[1:])
+            self.net.reshape()
+            if self._shown is not None:
+                self.net.blobs[_TARGET].data[...] = self._shown
+        data.data[...] = maps[:, self._channels :]
 
 
 def _net() -> Any:
