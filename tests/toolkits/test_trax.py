@@ -359,10 +359,19 @@ def test_what_cannot_be_used_is_one_line(
 def test_the_command_works_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my own.toml").write_text("candidates = 64\n")
-    options = ["--config", "my own.toml", "--set", "iterations_first=10", "--seed", "3", "--random-seeds"]
+    options = [
+        "--config",
+        "my own.toml",
+        "--set",
+        "iterations_first=10",
+        "--seed",
+        "3",
+        "--random-seeds",
+        "--no-bf16",
+    ]
     assert main(["trax", "--workspace", ".", *options]) == 0
     words = shlex.split(read(tmp_path)["RPN2T"]["command"])
     assert words[1:] == [
         "-m", "rpn2t", "trax", "--seed", "3", "--config", str(tmp_path / "my own.toml"),
-        "--set", "iterations_first=10", "--random-seeds",
+        "--set", "iterations_first=10", "--random-seeds", "--no-bf16",
     ]  # fmt: skip

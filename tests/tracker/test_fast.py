@@ -1,15 +1,19 @@
 """Fast mode: windows read out of maps are the windows of the paper's mode, and what is learned and kept."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 
-from rpn2t import Config
+from rpn2t import Config, Tracker
+from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.errors import InputError
 from rpn2t.layers.parameters import read_parameters
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.nets.weight_sets import find_set
+from rpn2t.tracker import modes
 from rpn2t.tracker.fast.head import FastHead
 from rpn2t.tracker.fast.mode import FastMode
 from rpn2t.tracker.fast.reader import MapReader
@@ -42,6 +46,20 @@ def test_auto_takes_paper_mode_on_a_gpu_and_fast_mode_on_a_cpu() -> None:
     assert choose_mode("fast", Device("gpu")) == "fast"
     with pytest.raises(InputError, match="mode 'slow' is not known: use auto, paper or fast"):
         choose_mode("slow", "cpu")
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_fast_mode_is_in_bfloat16_where_the_processor_can(monkeypatch, able) -> None:
+    monkeypatch.setattr(modes, "load_caffe", lambda: SimpleNamespace(has_bf16=lambda: able))
+    for mode, bf16, wanted in (
+        ("fast", None, able), ("fast", False, False), ("paper", None, False), ("paper", False, False),
+    ):  # fmt: skip
+        config = Config.for_mode(mode)
+        assert Tracker(config, mode=mode, device="cpu", bf16=bf16).device.bf16 == wanted
+        spec = TrackerSpec(config=config, mode=mode, device="cpu", bf16=bf16)
+        assert spec.identity()["bf16"] == wanted
+    on_gpu = TrackerSpec(config=Config.for_mode("fast"), mode="fast", device="gpu:0")
+    assert not on_gpu.identity()["bf16"]
 
 
 def test_a_region_holds_all_boxes_that_may_be_drawn() -> None:
