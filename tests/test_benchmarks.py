@@ -186,20 +186,13 @@ def test_memory_on_a_long_video(quick: list[str], tmp_path: Path) -> None:
 def test_ctrl_c_leaves_what_was_measured(quick: list[str], tmp_path: Path) -> None:
     output = tmp_path / "long.json"
     options = ["--every", "2", "--output", str(output), *quick]
-    command = [sys.executable, str(FOLDER / "long_video.py"), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("| 4 |"):
-                process.send_signal(signal.SIGINT)
-                break
-        said, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "long_video.py: stopped by Ctrl-C\n")
+    done = interrupted("long_video.py", options, "stdout", "| 4 |")
+    assert (done.returncode, done.stderr) == (130, "long_video.py: stopped by Ctrl-C\n")
     report = json.loads(output.read_text())
     assert 4 <= report["frames"] < report["wanted"] == 10_000
     assert report["rows"][-1]["frames"] == report["frames"]
     assert report["after"] is None or report["frames"] >= 200
-    assert f"Every number is in {output}" in said
+    assert f"Every number is in {output}" in done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -315,20 +308,28 @@ def test_ctrl_c_leaves_the_sequences_that_all_trackers_finished(
 ) -> None:
     output = tmp_path / "stopped.json"
     options = ["--trackers", "fast,kcf", "--rounds", "1000", "--output", str(output), *quick]
-    command = [sys.executable, str(FOLDER / "trackers.py"), folder_of(sequences), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("round 2 of 1000, Short, "):
-                process.send_signal(signal.SIGINT)
-                break
-        said, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.endswith("trackers.py: stopped by Ctrl-C\n")
-    assert f"Every number is in {output}" in said
+    beginning = "round 2 of 1000, Short, "
+    done = interrupted("trackers.py", [folder_of(sequences), *options], "stderr", beginning)
+    assert done.returncode == 130
+    assert done.stderr.endswith("trackers.py: stopped by Ctrl-C\n")
+    assert f"Every number is in {output}" in done.stdout
     tracked = json.loads(output.read_text())["sequences"]
     assert all(len(tracked["Long"][name]["rounds"]) >= 2 for name in ("fast", "kcf"))
     assert 1 <= len(tracked["Short"]["kcf"]["rounds"]) <= len(tracked["Long"]["kcf"]["rounds"])
+
+
+def interrupted(
+    script: str, options: list[str], stream: str, beginning: str
+) -> "subprocess.CompletedProcess[str]":
+    """A script that gets Ctrl-C when a line of its stdout or stderr begins so; what it said from then on."""
+    command = [sys.executable, str(FOLDER / script), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in getattr(process, stream):
+            if line.startswith(beginning):
+                process.send_signal(signal.SIGINT)
+                break
+        said, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, process.returncode, said, errors)
 
 
 def measured(

@@ -360,15 +360,9 @@ def test_the_command_works_from_any_folder(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my own.toml").write_text("candidates = 64\n")
     options = [
-        "--config",
-        "my own.toml",
-        "--set",
-        "iterations_first=10",
-        "--seed",
-        "3",
-        "--random-seeds",
+        "--config", "my own.toml", "--set", "iterations_first=10", "--seed", "3", "--random-seeds",
         "--no-bf16",
-    ]
+    ]  # fmt: skip
     assert main(["trax", "--workspace", ".", *options]) == 0
     words = shlex.split(read(tmp_path)["RPN2T"]["command"])
     assert words[1:] == [

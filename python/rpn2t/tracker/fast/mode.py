@@ -158,8 +158,8 @@ class FastMode:
             frames = frames[-self._config.short_term_frames :]
         if update is not Update.NONE and frames:
             self._due = self._in_turn(frames, self._config.batch_maps, self._config.iterations_later)
-        at_once = update is Update.SHORT_TERM or not self._config.iterations_a_frame
-        for some in islice(self._due, None if at_once else self._config.iterations_a_frame):
+        most = 0 if update is Update.SHORT_TERM else self._config.iterations_a_frame
+        for some in islice(self._due, most or None):
             self._iterate(some)
 
     def lesson(self, positives: Floats, negatives: Floats) -> Lesson:

@@ -27,7 +27,7 @@ and its own were trained on to tell where it ends."""
 WINDOW_RIM, WINDOW_SIZE = 1, 12
 """Rim of the student's 14 x 14 maps that the net never saw, and what is left of them."""
 
-_TARGET = "first"  # the blob that says how the target looked
+_SHOWN = "first"  # the blob that says how the target looked
 _SAMPLES = 40  # of the first frame, on which the net's own error is measured
 _BATCH = 8  # windows in one forward pass at most
 _OFFSET_SHARE = 0.5  # of that error that is taken off: it was measured on one frame only
@@ -72,7 +72,7 @@ class RefinementNet:
         """
         self._give(target[None])
         forward(self.net)
-        self._shown = self.net.blobs[_TARGET].data[0].copy()
+        self._shown = self.net.blobs[_SHOWN].data[0].copy()
 
     def steps(self, windows: Maps) -> Floats:
         """R-CNN's steps from each window's box to the target's, shape (n, 4)."""
@@ -92,7 +92,7 @@ class RefinementNet:
             data.reshape(len(maps), *tuple(data.shape)[1:])
             self.net.reshape()
             if self._shown is not None:
-                self.net.blobs[_TARGET].data[...] = self._shown
+                self.net.blobs[_SHOWN].data[...] = self._shown
         data.data[...] = maps[:, self._channels :]
 
 
