@@ -17,7 +17,7 @@ from rpn2t.boxes import as_boxes, centre_size
 from rpn2t.cli.commands.distill import distill
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, read_message
-from rpn2t.nets.caffemodel import read_caffemodel, write_caffemodel
+from rpn2t.nets.caffemodel import ZF_SHAPES, read_caffemodel, write_caffemodel
 from rpn2t.nets.device import choose_device
 from rpn2t.nets.patch import cut_patches
 from rpn2t.nets.weight_sets import find_set, verify
@@ -310,6 +310,8 @@ def test_the_preset_paper_has_the_papers_numbers() -> None:
         ({"rate": float("nan")}, "rate nan"),
         ({"passes": 0}, "passes"),
         ({"preset": "day"}, "day"),
+        ({"frozen": ("conv6",)}, "frozen conv6: the student's layers are conv1, conv2"),
+        ({"frozen": tuple(ZF_SHAPES)}, "no layer is left"),
     ],
 )
 def test_numbers_that_cannot_be_used_are_named(change: dict[str, object], named: str) -> None:
@@ -347,6 +349,27 @@ def test_the_command_makes_a_weight_set_and_a_curve(images: Path, tmp_path: Path
         run_here(*given, "--annotations", images / "boxes.jsonl")
     with pytest.raises(InputError, match="is the folder of --weights"):
         run_here(*given, "--weights", out)
+
+
+def test_frozen_layers_stay_and_the_refinement_net_goes_along(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    given = ("--images", images, "--output", out, "--start", "student", *SHORT)
+    output = run_here(*given, "--frozen", "conv1,conv2")
+    assert "--frozen conv1,conv2" in output
+    shipped = find_set("shipped")
+    before, after = (read_caffemodel(each.file("student")) for each in (shipped, find_set(out)))
+    for name in ZF_SHAPES:
+        stayed = all(np.array_equal(*pair) for pair in zip(before[name], after[name], strict=True))
+        assert stayed == (name in ("conv1", "conv2")), name
+    assert find_set(out).file("refiner").read_bytes() == shipped.file("refiner").read_bytes()
+    assert "held out, now:" in run_here(*given)  # what is frozen is the folder's
+    with pytest.raises(InputError, match="was begun with frozen"):
+        run_here(*given, "--frozen", "conv1")
+
+
+def test_without_conv2_the_refinement_net_stays_behind(images: Path, tmp_path: Path) -> None:
+    run_here("--images", images, "--output", tmp_path, "--start", "student", *SHORT, "--frozen", "conv1")
+    assert set(find_set(tmp_path).files) == {"student", "teacher"}
 
 
 def test_the_length_is_chosen_by_the_time_there_is(images: Path, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ class DistillationSettings:
         images_per_pass: photographs in one.
         rate: the solver's base_lr.
         seed: of every draw.
+        frozen: the student's layers that do not learn, as a net that reads them must not notice.
     """
 
     preset: str
@@ -84,6 +85,7 @@ class DistillationSettings:
     images_per_pass: int
     rate: float
     seed: int
+    frozen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -95,6 +97,11 @@ class DistillationSettings:
             raise InputError("passes and images per pass must be at least 1")
         if not (self.rate > 0 and math.isfinite(self.rate)):
             raise InputError(f"rate {self.rate}: must be positive")
+        for name in self.frozen:
+            if name not in ZF_SHAPES:
+                raise InputError(f"frozen {name}: the student's layers are {', '.join(ZF_SHAPES)}")
+        if set(self.frozen) == set(ZF_SHAPES):
+            raise InputError(f"frozen {','.join(self.frozen)}: no layer is left to learn")
 
     @property
     def iterations(self) -> int:
@@ -239,7 +246,10 @@ class Distillation:
         self._stream = settings.stream(training)
         self._held_out_photographs = held_out
         self._held_out: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-        self._teacher_file = weights.file("teacher")
+        self._published = {FILES["teacher"]: weights.file("teacher")}
+        if start == "student" and {"conv1", "conv2"} <= set(settings.frozen) and "refiner" in weights.files:
+            refiner = weights.file("refiner")  # it reads conv2
+            self._published[refiner.name] = refiner
         teacher = open_teacher(weights, device)
         self.solver = folder.solver(_solver(settings))
         self._nets = DistillationNets(teacher, self.solver.net, read_caffemodel(weights.file(start)))
@@ -317,11 +327,15 @@ class Distillation:
         }
 
     def publish(self, folder: Path) -> None:
-        """Make the folder a weight set: the student as it is now, and the teacher's file."""
+        """Make the folder a weight set: the student as it is now, and the files that go along.
+
+        They are the teacher's, and the refinement net's where the student's conv2 is still the one it reads.
+        """
         net = self.solver.net
         student = {name: [blob.data for blob in net.params[name]] for name in ZF_SHAPES}
         write_caffemodel(folder / FILES["student"], student)
-        write_whole(folder / FILES["teacher"], self._teacher_file.read_bytes())
+        for name, path in self._published.items():
+            write_whole(folder / name, path.read_bytes())
         write_sums(folder)
 
 
@@ -414,6 +428,10 @@ def _solver(settings: DistillationSettings) -> Any:
     parameter.base_lr = settings.rate
     parameter.max_iter = settings.iterations  # where a falling rate ends
     net = read_message(prototxt_dir() / "distill" / parameter.net, "NetParameter")
+    for layer in net.layer:
+        if layer.name in settings.frozen:
+            for blob in layer.param:
+                blob.lr_mult = 0  # Caffe then leaves its backward pass out as well
     parameter.ClearField("net")
     parameter.net_param.CopyFrom(net)
     return parameter

@@ -92,6 +92,23 @@ def test_a_set_is_carried_over_to_another_backbone_and_back(trained: Path, tmp_p
     teacher = "zf_teacher.caffemodel"
     assert (back / teacher).read_bytes() == (shipped / teacher).read_bytes()
     assert (there / teacher).stat().st_size == (shipped / teacher).stat().st_size
+    assert not (there / "zf_refiner.caffemodel").exists()
+
+
+@pytest.mark.skipif(not CAFFE_PYTHON.exists(), reason="no Python with Caffe (make setup, or CAFFE_PYTHON)")
+def test_frozen_layers_are_the_old_students(trained: Path, tmp_path: Path) -> None:
+    shipped, there = ROOT / "data/models", tmp_path / "there"
+    export.main([str(trained), str(tmp_path / "zf.npz")])
+    _with_caffe(export.__file__, str(tmp_path / "zf.npz"), str(tmp_path / "zf.caffemodel"), *AS_IT_IS)
+    carry = str(Path(export.__file__).with_name("carry.py"))
+    _with_caffe(
+        carry, str(tmp_path / "zf.caffemodel"), str(shipped), str(there), "--frozen", "conv1", "conv2"
+    )
+    old, new = (_arrays(folder, "student", tmp_path) for folder in (shipped, there))
+    for name in old:
+        assert np.array_equal(old[name], new[name]) == (name[:5] in ("conv1", "conv2")), name
+    refiner = "zf_refiner.caffemodel"  # it reads conv2
+    assert (there / refiner).read_bytes() == (shipped / refiner).read_bytes()
 
 
 def _arrays(folder: Path, part: str, scratch: Path) -> export.Arrays:

@@ -31,6 +31,7 @@ class DistillOptions:
     images_per_pass: int | None
     crops: int | None
     rate: float | None
+    frozen: str | None
     seed: int
     output: str
     device: str
@@ -77,6 +78,7 @@ def _begun_with(
     return {
         "verb": "distill",
         **{name: getattr(options, name) for name in names},
+        "frozen": options.frozen.split(",") if options.frozen else None,
         "weights": " ".join(used.values()),
         "photographs": fingerprint(options.images, *photographs),
     }
@@ -98,6 +100,7 @@ def _settings(
         images_per_pass=agreed["images_per_pass"] or len(training),
         rate=preset.rate if agreed["rate"] is None else agreed["rate"],
         seed=options.seed,
+        frozen=tuple(agreed["frozen"] or ()),
     )
     if not timed:
         return settings
@@ -106,8 +109,8 @@ def _settings(
 
 
 def _again(settings: DistillationSettings) -> str:
-    words = (f"--{name.replace('_', '-')} {value}" for name, value in asdict(settings).items())
-    return " ".join(words)
+    given = asdict(settings) | {"frozen": ",".join(settings.frozen)}
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value != "")
 
 
 class _Counting(Meter):

@@ -67,6 +67,13 @@ from rpn2t.cli.options import LEARNING, PHOTOGRAPHS, GroupedCommand, grouped_opt
 @grouped_option(
     LEARNING, "--rate", type=float, metavar="X", help="Learning rate.  [default: that of the preset's solver]"
 )
+@grouped_option(
+    LEARNING,
+    "--frozen",
+    metavar="LAYERS",
+    help="Layers that do not learn. With --start student --frozen conv1,conv2 fast mode's refinement net "
+    "still fits, and goes along.",
+)
 def distill(**options: Any) -> None:
     """Distil the student, which the tracker uses, from the teacher (section 3.3 of the paper).
 
