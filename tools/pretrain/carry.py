@@ -20,7 +20,7 @@ from rpn2t.nets.weight_sets import FILES, find_set, write_sums
 from rpn2t.system.files import write_whole
 
 
-def carried(backbone: Layers, teacher: Layers, student: Layers, frozen: Sequence[str] = ()) -> Layers:
+def carried(backbone: Layers, teacher: Layers, student: Layers, *, frozen: Sequence[str] = ()) -> Layers:
     """The new student: the new backbone plus what distillation had changed. All have only conv1 to conv5."""
     moved = {
         name: [
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     zf = [check_zf(layers, source=path) for layers, path in zip(read, files, strict=True)]
     options.new.mkdir(parents=True, exist_ok=True)
     write_caffemodel(options.new / FILES["teacher"], {**read[1], **read[0]})
-    write_caffemodel(options.new / FILES["student"], carried(*zf, options.frozen))
+    write_caffemodel(options.new / FILES["student"], carried(*zf, frozen=options.frozen))
     if {"conv1", "conv2"} <= set(options.frozen) and "refiner" in old.files:
         refiner = old.file("refiner")
         write_whole(options.new / refiner.name, refiner.read_bytes())
