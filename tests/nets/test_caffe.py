@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 
@@ -44,6 +46,27 @@ result = {"report": blas_report(), "chosen": choose_core(), "left": left}
     assert report["library"].startswith("OpenBLAS")
     assert result["left"] == []
     assert errors == ""  # OpenBLAS knew the core
+
+
+def test_caffe_reads_pictures_and_imports_what_that_needs_only_then(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    code = f"""
+import sys
+import numpy as np
+from rpn2t.nets.caffe import load_caffe
+caffe = load_caffe()
+early = [name for name in ("skimage", "scipy") if name in sys.modules]
+image = caffe.io.load_image({str(tmp_path / "a.png")!r})
+grey = caffe.io.load_image({str(tmp_path / "a.png")!r}, color=False)
+small, deep = caffe.io.resize_image(image, (4, 6)), caffe.io.resize_image(np.ones((4, 4, 5)), (8, 8))
+result = {{"early": early, "image": (255 * image[..., ::-1]).round().astype(int).tolist(),
+          "shapes": [each.shape for each in (grey, small, deep)]}}
+"""
+    result, _ = in_fresh_process(code)
+    assert result["early"] == []
+    assert result["image"] == picture.tolist()
+    assert result["shapes"] == [[9, 12, 1], [4, 6, 3], [8, 8, 5]]
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the core named is an x86-64 one")

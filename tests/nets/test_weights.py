@@ -129,6 +129,17 @@ def test_old_files_with_four_sizes(
     assert same({name: [b.data for b in blobs] for name, blobs in net.params.items()}, net_layers)
 
 
+def test_only_the_numbers_of_a_blob_are_read(caffe: ModuleType, tmp_path: Path) -> None:
+    net = caffe.proto.caffe_pb2.NetParameter()
+    blob = net.layer.add(name="conv").blobs.add(data=[1.0, 2.0], diff=[3.0, 4.0, 5.0], double_diff=[6.0])
+    blob.shape.dim.extend([2])
+    unknown = b"\xba\x06\x04some"  # field 103, which no version of Caffe has
+    blob.MergeFromString(unknown)
+    assert unknown in net.SerializeToString()
+    (tmp_path / "a.caffemodel").write_bytes(net.SerializeToString())
+    assert read_caffemodel(tmp_path / "a.caffemodel")["conv"][0].tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"not a model, but a line of text\n", b"\x89PNG\r\n"])
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.caffemodel"
