@@ -40,6 +40,7 @@ def test_unknown_name_names_the_nearest(tmp_path: Path) -> None:
         ("rounding=2", "rounding = 2: must be at most 1"),
         ("regressor_views=5", "regressor_views = 5: must be at most 4"),
         ("regressor_views=0", "must be at least 1"),
+        ("score_std=0", "must be positive"),
         ("alpha=-1", "must not be negative"),
         ("alpha=nan", "must not be negative, infinite or NaN"),
         ("update_interval=0", "at least 1"),

@@ -164,6 +164,8 @@ class Config:
                 raise InputError(f"{field.name} = {value}: must be at most {_LARGEST}")
             if field.name in _AT_LEAST_ONE and value < 1:
                 raise InputError(f"{field.name} = {value}: must be at least 1")
+            if field.name.endswith("_std") and value == 0:
+                raise InputError(f"{field.name} = {value}: a gaussian's deviation must be positive")
             if field.name.endswith("_iou") and value >= 1:
                 raise InputError(f"{field.name} = {value}: an IoU threshold lies in [0, 1)")
         for name, most in (("rounding", 1), ("regressor_views", 4), ("refine_size", 1), ("search_reach", 3)):
