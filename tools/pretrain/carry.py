@@ -50,8 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.new.mkdir(parents=True, exist_ok=True)
     write_caffemodel(options.new / FILES["teacher"], {**read[1], **read[0]})
     write_caffemodel(options.new / FILES["student"], carried(*zf, frozen=options.frozen))
-    if {"conv1", "conv2"} <= set(options.frozen) and "refiner" in old.files:
-        refiner = old.file("refiner")
+    if refiner := old.refiner_beside(options.frozen):
         write_whole(options.new / refiner.name, refiner.read_bytes())
     write_sums(options.new)
 

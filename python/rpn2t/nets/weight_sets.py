@@ -10,6 +10,7 @@ them says what they are meant to be. ``shipped`` is part of the package; ``rpn2t
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,10 @@ class WeightSet:
         if part not in self.files:
             raise InputError(f"weights {self.name}: the set has no {_ALL_FILES[part]} in {self.folder}")
         return self.files[part]
+
+    def refiner_beside(self, frozen: Collection[str]) -> Path | None:
+        """The refinement net's file, if it still fits a student that keeps these layers: it reads conv2."""
+        return self.files.get("refiner") if {"conv1", "conv2"} <= set(frozen) else None
 
 
 def user_weights_dir() -> Path:

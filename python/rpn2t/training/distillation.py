@@ -247,8 +247,7 @@ class Distillation:
         self._held_out_photographs = held_out
         self._held_out: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         self._published = {FILES["teacher"]: weights.file("teacher")}
-        if start == "student" and {"conv1", "conv2"} <= set(settings.frozen) and "refiner" in weights.files:
-            refiner = weights.file("refiner")  # it reads conv2
+        if start == "student" and (refiner := weights.refiner_beside(settings.frozen)):
             self._published[refiner.name] = refiner
         teacher = open_teacher(weights, device)
         self.solver = folder.solver(_solver(settings))
