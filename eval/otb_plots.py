@@ -18,7 +18,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "rpn2t":
         raise
-    cure = "in the repository: pip install --no-deps -e ."
+    cure = "use the Python that has it, as .venv/bin/python after make setup, or: pip install --no-deps -e ."
     print(f"otb_plots.py: the package rpn2t is not installed; {cure}", file=sys.stderr)
     sys.exit(2)
 

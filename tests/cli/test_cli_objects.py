@@ -198,7 +198,11 @@ def test_several_objects_are_tracked_in_realtime(track: Track) -> None:
         (["--init", FULL, "--fix", f"0:{FULL}"], "object has two boxes in frame 0"),
         (["--init", FULL, "--fix", FULL], "in which frame"),
         (["--init", FULL, "--fix", "5:500,40,40,34"], "--fix 5:500,40,40,34: lies outside the frame"),
-        (["--init", FULL, "--fixes", "nowhere.txt"], "nowhere.txt"),
+        (
+            ["--init", FULL, "--fixes", "nowhere.txt"],
+            "nowhere.txt: No such file or directory; name a file with one FRAME:NAME=X,Y,W,H a line",
+        ),
+        (["--init", "5000,1,20,20"], "--init 5000,1,20,20: lies outside the frame"),
         (["--init", FULL, "--frames", "12:"], "frame 12: is beyond the last one, 11; begin before it"),
         (["--init", FULL, "--backward", "--both"], "--backward and --both exclude one another"),
         (["--init", FULL, "--realtime", "--backward"], "--realtime and --backward exclude one another"),
@@ -214,8 +218,8 @@ def test_several_objects_are_tracked_in_realtime(track: Track) -> None:
 def test_what_does_not_fit_is_refused_in_a_line_before_anything_is_written(
     track: Track, tmp_path: Path, options: list[str], said: str
 ) -> None:
-    status, _, errors = track(*options)
-    assert (status, errors.count("\n")) == (2, 1)
+    status, shown, errors = track(*options)
+    assert (status, shown, errors.count("\n")) == (2, "", 1)
     assert said in errors
     assert not list(tmp_path.iterdir())
 

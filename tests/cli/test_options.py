@@ -61,3 +61,12 @@ def test_the_scripts_of_evaluation_refuse_it_too(tmp_path: Path, capsys: pytest.
         otb_plots([*places, "--frames", "3", "--frames", "4"])
     assert stop.value.code == 2
     assert "otb_plots.py: --frames is given twice; give it once" in capsys.readouterr().err
+
+
+def test_an_option_that_is_missing_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["convert", str(tmp_path)]) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "Missing option '--format'. Choose from: mot, coco, cvat" in errors

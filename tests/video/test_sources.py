@@ -287,6 +287,25 @@ def test_another_number_of_rows_than_frames_is_kept_and_said(tmp_path: Path) -> 
     assert "2 rows for 3 frames" in source.notes[0]
 
 
+def test_images_beside_a_missing_one_keep_their_own_rows(tmp_path: Path) -> None:
+    write_images(tmp_path / "img", ["0001.jpg", "0002.jpg", "0004.jpg", "0005.jpg"])
+    (tmp_path / "groundtruth_rect.txt").write_text("".join(f"{n},1,5,6\n" for n in range(1, 7)))
+    source = open_source(str(tmp_path))
+    assert source.ground_truth is not None
+    assert source.ground_truth[:, 0].tolist() == [0, 1, 3, 4]
+    (note,) = source.notes
+    assert note.startswith("image 3 is missing; the rows of groundtruth_rect.txt follow the numbers")
+
+
+def test_images_of_other_numbers_than_rows_are_taken_in_order(tmp_path: Path) -> None:
+    write_images(tmp_path / "img", ["0010.jpg", "0020.jpg", "0030.jpg"])
+    (tmp_path / "groundtruth_rect.txt").write_text("1,1,5,6\n2,1,5,6\n")
+    source = open_source(str(tmp_path))
+    assert source.ground_truth is not None
+    assert source.ground_truth[:, 0].tolist() == [0, 1]
+    assert "2 rows for 3 frames" in source.notes[0]
+
+
 # Videos
 
 

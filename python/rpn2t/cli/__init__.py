@@ -83,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.ClickException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "rpn2t")
-        say(f"rpn2t: {error.format_message()} See `{command} --help`.", error=True)
+        message = " ".join(error.format_message().split())  # click lists choices on lines of their own
+        say(f"rpn2t: {message.removesuffix('.')}. See `{command} --help`.", error=True)
         return error.exit_code
     except click.Abort:
         say("rpn2t: stopped by Ctrl-C", error=True)

@@ -108,7 +108,7 @@ def read_fixes(file: str) -> list[Given]:
     """
     return [
         read_fix(line, f"{file} line {number}:")
-        for number, line in enumerate(read_lines(file), start=1)
+        for number, line in enumerate(read_lines(file, "one FRAME:NAME=X,Y,W,H a line"), start=1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
 

@@ -23,8 +23,12 @@ class UnclearText(ValueError):
     """What is wrong with a text, and what to do; whoever catches it adds the file and the line."""
 
 
-def read_lines(path: str | PathLike[str]) -> list[str]:
+def read_lines(path: str | PathLike[str], of: str = "one box a line") -> list[str]:
     """The lines of a text file, without the empty ones at its end.
+
+    Args:
+        path: the file.
+        of: what it should hold, for messages.
 
     Raises:
         InputError: no such file, no text, or nothing in it.
@@ -32,11 +36,11 @@ def read_lines(path: str | PathLike[str]) -> list[str]:
     try:
         lines = _decoded(Path(path).read_bytes()).rstrip().splitlines()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name a file with one box a line") from error
+        raise InputError(f"{path}: {error.strerror}; name a file with {of}") from error
     except ValueError as error:
-        raise InputError(f"{path}: not a text file; name a file with one box a line") from error
+        raise InputError(f"{path}: not a text file; name a file with {of}") from error
     if not lines:
-        raise InputError(f"{path}: the file is empty; name a file with one box a line")
+        raise InputError(f"{path}: the file is empty; name a file with {of}")
     return lines
 
 

@@ -120,8 +120,35 @@ def read_sequence(folder: Path, truth: Path | None = None) -> Sequence:
     except InputError as error:
         notes.append(f"The ground truth cannot be read, so nothing is measured: {error}.")
         return Sequence(files, chosen, None, str(error), tuple(notes))
-    images, note = _frames_of(targets[chosen], place.folder, files, rows)
-    return Sequence(images, chosen, rows, "", (*notes, *note))
+    if kept := _without_gaps(targets[chosen], files, rows):
+        images, rows, note = kept
+        return Sequence(images, chosen, rows, "", (*notes, note))
+    images, said = _frames_of(targets[chosen], place.folder, files, rows)
+    return Sequence(images, chosen, rows, "", (*notes, *said))
+
+
+def _without_gaps(entry: Entry, files: list[Path], rows: Floats) -> tuple[list[Path], Floats, str] | None:
+    """The images, their rows and what is to be said, if images between others are missing. None if not.
+
+    By order alone, every image after the gap would be measured by its neighbour's box.
+    """
+    try:
+        by_number = numbered(files)
+    except InputError:
+        return None
+    wanted = range(entry.first, entry.first + len(rows))
+    if len(by_number) != len(files) or not all(number in wanted for number in by_number):
+        return None
+    missing = [number for number in range(entry.first, max(by_number)) if number not in by_number]
+    if not missing:
+        return None
+    of = (
+        f"image {missing[0]} is missing"
+        if len(missing) == 1
+        else (f"{len(missing)} images are missing, the first is number {missing[0]}")
+    )
+    note = f"{of}; the rows of {Path(entry.truth).name} follow the numbers of those that are there."
+    return list(by_number.values()), rows[[number - entry.first for number in by_number]], note
 
 
 def _frames_of(entry: Entry, folder: Path, files: list[Path], rows: Floats) -> tuple[list[Path], list[str]]:

@@ -195,6 +195,7 @@ def _prepare(options: TrackOptions, stack: ExitStack) -> _Job:
         origin = begin.origin
         wishes.inits.append(Given(origin, begin.box))
     plan = plan or wishes.plan(source, first.index)
+    plan.require_inside(first.image.shape)
     for mark in plan.marks:
         if note := note_beyond(mark.typed, mark.box, (first.image.shape[1], first.image.shape[0])):
             source.notes.append(note)
