@@ -29,9 +29,6 @@ PRETRAIN_VENV := build/torch-pretrain
 # Address of a package index that has PyTorch without CUDA, a fifth of the size: make test-pretrain TORCH_INDEX=...
 TORCH_INDEX :=
 
-# A process holds up to a gigabyte; fixtures of a file are made once.
-IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
-
 VOT_VENV := build/vot
 # The last toolkit whose supervised experiment works, see tests/vot/test_toolkit.py.
 VOT_SUPERVISED := 0.7.4
@@ -65,8 +62,9 @@ demo: setup ## track a face through a real clip: an annotated video, minutes aft
 	@echo "The demo made:"
 	@ls -1 $(DEMO_OUTPUT) | sed 's|^|  $(CURDIR)/$(DEMO_OUTPUT)/|'
 
+# A process holds up to a gigabyte, and makes the fixtures of its files once.
 test: setup ## run the tests
-	@$(PYTHON) -m pytest $(IN_PARALLEL)
+	@$(PYTHON) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-page: setup ## test the page of `rpn2t serve` in Chromium, which comes by apt (a minute after the set-up)
 	@docker/build_caffe.sh --venv $(VENV) --apt-only --also chromium

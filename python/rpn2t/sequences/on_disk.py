@@ -120,50 +120,46 @@ def read_sequence(folder: Path, truth: Path | None = None) -> Sequence:
     except InputError as error:
         notes.append(f"The ground truth cannot be read, so nothing is measured: {error}.")
         return Sequence(files, chosen, None, str(error), tuple(notes))
-    if kept := _without_gaps(targets[chosen], files, rows):
-        images, rows, note = kept
-        return Sequence(images, chosen, rows, "", (*notes, note))
-    images, said = _frames_of(targets[chosen], place.folder, files, rows)
+    images, rows, said = _frames_of(targets[chosen], place.folder, files, rows)
     return Sequence(images, chosen, rows, "", (*notes, *said))
 
 
-def _without_gaps(entry: Entry, files: list[Path], rows: Floats) -> tuple[list[Path], Floats, str] | None:
-    """The images, their rows and what is to be said, if images between others are missing. None if not.
-
-    By order alone, every image after the gap would be measured by its neighbour's box.
-    """
-    try:
-        by_number = numbered(files)
-    except InputError:
-        return None
-    wanted = range(entry.first, entry.first + len(rows))
-    if len(by_number) != len(files) or not all(number in wanted for number in by_number):
-        return None
-    missing = [number for number in range(entry.first, max(by_number)) if number not in by_number]
-    if not missing:
-        return None
-    of = (
-        f"image {missing[0]} is missing"
-        if len(missing) == 1
-        else (f"{len(missing)} images are missing, the first is number {missing[0]}")
-    )
-    note = f"{of}; the rows of {Path(entry.truth).name} follow the numbers of those that are there."
-    return list(by_number.values()), rows[[number - entry.first for number in by_number]], note
-
-
-def _frames_of(entry: Entry, folder: Path, files: list[Path], rows: Floats) -> tuple[list[Path], list[str]]:
-    """The images that a ground truth describes, and what is to be said of them."""
+def _frames_of(
+    entry: Entry, folder: Path, files: list[Path], rows: Floats
+) -> tuple[list[Path], Floats, list[str]]:
+    """The images that a ground truth describes, its rows of them, and what is to be said."""
     truth = Path(entry.truth).name
     try:
         images = list(_images_of(entry, files, len(rows), folder))
     except InputError:
         images = files
     if len(rows) != len(images):
-        return images, [f"{truth} has {len(rows)} rows for {len(images)} frames; row i is taken as frame i."]
+        if by_number := _images_around_gaps(entry, files, len(rows)):
+            missing = [number for number in range(entry.first, max(by_number)) if number not in by_number]
+            said = f"image {missing[0]} is missing"
+            if len(missing) > 1:
+                said = f"{len(missing)} images are missing, the first is number {missing[0]}"
+            said += f"; the rows of {truth} follow the numbers of those that are there."
+            return list(by_number.values()), rows[[number - entry.first for number in by_number]], [said]
+        said = f"{truth} has {len(rows)} rows for {len(images)} frames; row i is taken as frame i."
+        return images, rows, [said]
     if len(images) == len(files):
-        return images, []
+        return images, rows, []
     of = f"{len(images)} of the {len(files)} images, {images[0].name} to {images[-1].name}"
-    return images, [f"{truth} describes {of}; these are the frames."]
+    return images, rows, [f"{truth} describes {of}; these are the frames."]
+
+
+def _images_around_gaps(entry: Entry, files: list[Path], rows: int) -> dict[int, Path]:
+    """Images by number, if all have a row by their number and some between them are missing; or nothing.
+
+    By order alone, every image after the gap would be measured by its neighbour's box.
+    """
+    try:
+        by_number = numbered(files)
+    except InputError:
+        return {}
+    fit = len(by_number) == len(files) and all(0 <= number - entry.first < rows for number in by_number)
+    return by_number if fit and max(by_number) - entry.first >= len(by_number) else {}
 
 
 def _targets(place: Place) -> dict[Path, Entry]:
