@@ -116,7 +116,6 @@ class Config:
 
     centre_follows: float = 0.0  # share of the state's way to the regressed centre, after a good frame
     size_follows: float = 0.0  # and to the regressed size
-    report_regressed: float = 1.0  # share of the way from the state to the regressed box that is reported
 
     # Memory
     positives_later: int = 25
@@ -144,7 +143,7 @@ class Config:
     search_reach: float = 0.0  # how far to look for a lost target, in its sides; 0: not at all
     search_score: float = 0.7  # of a place at which it is believed to be
     search_patience: int = 2  # failed frames in a row before it is looked for
-    refine_size: float = 0.0  # share of the refinement net in the regressed size; fast mode has 0.5
+    refine_share: float = 0.0  # of the refinement net in the regressed box; fast mode has 0.5
     iterations_a_frame: int = 0  # of an update after a good frame, the rest frame by frame; 0: at once
     position_groups: int = 10  # of a window, on each axis, which the 1x1 layers tell apart
     batch_maps: int = 4  # frames that an iteration of an update learns from
@@ -168,7 +167,7 @@ class Config:
                 raise InputError(f"{field.name} = {value}: a gaussian's deviation must be positive")
             if field.name.endswith("_iou") and value >= 1:
                 raise InputError(f"{field.name} = {value}: an IoU threshold lies in [0, 1)")
-        for name, most in (("rounding", 1), ("regressor_views", 4), ("refine_size", 1), ("search_reach", 3)):
+        for name, most in (("rounding", 1), ("regressor_views", 4), ("refine_share", 1), ("search_reach", 3)):
             if getattr(self, name) > most:
                 raise InputError(f"{name} = {getattr(self, name)}: must be at most {most}")
         if self.best_candidates > self.candidates:

@@ -90,7 +90,7 @@ def test_it_learns_where_the_target_is_and_then_corrects_boxes() -> None:
     head.note_target(positives, boxes, target)
 
     def distance() -> float:
-        return float(np.abs(encode(head.predict(shown, boxes), target)).mean())
+        return float(np.abs(encode(head.predict(shown, boxes).reported, target)).mean())
 
     before = distance()
     losses = [head.learn(positives, negatives) for _ in range(60)]

@@ -12,6 +12,7 @@ from rpn2t.nets.weight_sets import WeightSet, find_set
 from rpn2t.tracker.fast.refinement import DETAIL, RefinedRegressor, RefinementNet, _settling
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.loop import Tracker
+from rpn2t.tracker.regression import Regressed
 
 RNG = np.random.default_rng(0)
 TARGET = (60.0, 50.0, 40.0, 30.0)
@@ -62,7 +63,8 @@ class Ridge:
 
     def predict(self, windows, boxes):
         assert windows.shape[1] == self.channels
-        return decode(boxes, np.tile([0.1, -0.1, 0.2, -0.2], (len(boxes), 1)))
+        corrected = decode(boxes, np.tile([0.1, -0.1, 0.2, -0.2], (len(boxes), 1)))
+        return Regressed(corrected, corrected)
 
 
 def test_conv2_comes_after_conv5_at_the_same_positions(backbone, patches, image):
@@ -147,15 +149,18 @@ def _starting(step):
     return (*(centre - sides / 2), *sides)
 
 
-def test_the_size_is_shared_and_the_centre_is_the_regressors():
+def test_the_box_is_shared_and_the_state_keeps_the_regressors_centre():
     windows, boxes = np.zeros((5, 7, 2, 2), np.float32), np.tile(TARGET, (5, 1))
     ridge = Ridge()
     regressor = RefinedRegressor(ridge, Says([0.5, 0.5, 0.4, 0.4]), 3, 0.25)
     regressor.fit(windows, boxes, boxes)  # nothing is wanted, and .4 is found: half of it is taken off
     assert ridge.channels == 3
-    steps = encode(boxes, regressor.predict(windows, boxes))
-    size = 0.75 * np.array([0.2, -0.2]) + 0.25 * (0.4 - 0.5 * 0.4)
-    np.testing.assert_allclose(steps, np.tile([0.1, -0.1, *size], (5, 1)), atol=1e-12)
+    followed, reported = regressor.predict(windows, boxes)
+    # of what is found: half of the .5 and of the .4
+    wanted = 0.75 * np.array([0.1, -0.1, 0.2, -0.2]) + 0.25 * np.array([0.25, 0.25, 0.2, 0.2])
+    np.testing.assert_allclose(encode(boxes, reported), np.tile(wanted, (5, 1)), atol=1e-12)
+    wanted[:2] = 0.1, -0.1
+    np.testing.assert_allclose(encode(boxes, followed), np.tile(wanted, (5, 1)), atol=1e-12)
 
 
 def test_without_boxes_it_is_the_regressor_alone():
@@ -163,7 +168,8 @@ def test_without_boxes_it_is_the_regressor_alone():
     ridge = Ridge()
     regressor = RefinedRegressor(ridge, Says([0, 0, 9, 9]), 3, 0.5)
     regressor.fit(windows[:0], boxes[:0], TARGET)
-    np.testing.assert_array_equal(regressor.predict(windows, boxes), ridge.predict(windows[:, :3], boxes))
+    wanted = ridge.predict(windows[:, :3], boxes).reported
+    np.testing.assert_array_equal(regressor.predict(windows, boxes).reported, wanted)
 
 
 def test_the_nets_own_error_is_that_on_the_target_itself():
@@ -186,7 +192,7 @@ def test_only_the_sets_own_student_is_refined(backbone, tmp_path):
     ("settings", "backbone_name", "words"),
     [
         ({}, "student", "the weights' net"),
-        ({"refine_size": 0}, "student", "none: refine_size is 0"),
+        ({"refine_share": 0}, "student", "none: refine_share is 0"),
         ({}, "student_undistilled", "none: the weights bring no net for this backbone"),
         ({"quality_margin": 3, "matching_iou": 0.75}, "student", "none: it reads 12 x 12 positions"),
     ],
@@ -199,7 +205,7 @@ def test_a_tracker_says_whether_it_refines(settings, backbone_name, words):
 
 def test_paper_mode_is_the_papers():
     assert "paper" in Tracker(mode="paper", device="cpu").refinement
-    with pytest.raises(InputError, match=r"refine_size = 0\.5: only fast mode refines; add --mode fast"):
-        Tracker(Config(refine_size=0.5), mode="paper", device="cpu")
-    with pytest.raises(InputError, match="refine_size = 2"):
-        Config(refine_size=2)
+    with pytest.raises(InputError, match=r"refine_share = 0\.5: only fast mode refines; add --mode fast"):
+        Tracker(Config(refine_share=0.5), mode="paper", device="cpu")
+    with pytest.raises(InputError, match="refine_share = 2"):
+        Config(refine_share=2)

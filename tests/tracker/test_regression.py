@@ -60,7 +60,8 @@ def test_corrects_boxes_it_has_not_seen() -> None:
     maps, boxes = case(n=200)
     regressor = BoxRegressor(config, 14, 1)
     regressor.fit(maps[:150], boxes[:150], TARGET)
-    corrected = regressor.predict(maps[150:], boxes[150:])
+    followed, corrected = regressor.predict(maps[150:], boxes[150:])
+    assert followed is corrected
     assert iou(boxes[150:], TARGET).mean() < 0.8
     assert iou(corrected, TARGET).mean() > 0.95
 
@@ -80,7 +81,7 @@ def test_without_samples_it_is_the_identity() -> None:
     maps, boxes = case(n=3)
     regressor = BoxRegressor(Config(), 14, 1)
     regressor.fit(maps[:0], boxes[:0], TARGET)
-    np.testing.assert_array_equal(regressor.predict(maps, boxes), boxes)
+    np.testing.assert_array_equal(regressor.predict(maps, boxes).reported, boxes)
 
 
 def test_positions_that_the_windows_lack_are_refused() -> None:

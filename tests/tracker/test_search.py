@@ -99,7 +99,7 @@ def tracked():
     found = {}
     for reach in (2.5, 0.0):
         config = Config.for_mode("fast").with_settings(
-            [f"search_reach={reach}", "iterations_first=15", "refine_size=0"]
+            [f"search_reach={reach}", "iterations_first=15", "refine_share=0"]
         )
         tracker = Tracker(config, mode="fast", device="cpu")
         tracker.init(scene((40, 40)), (40, 40, 40, 40))

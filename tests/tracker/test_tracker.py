@@ -11,6 +11,7 @@ from rpn2t.boxes import iou
 from rpn2t.config import MODES
 from rpn2t.errors import InputError
 from rpn2t.run.record import describe
+from rpn2t.tracker.regression import Regressed
 
 
 def track(tracker: Tracker, frames: list) -> list:
@@ -102,6 +103,26 @@ def test_failed_frames_store_nothing_update_at_once_and_widen_the_search(frames,
     else:
         assert len(mode.memory.negatives()) == config.negatives_later
     assert tracker._translation == pytest.approx(0.6 * 1.1**3)
+
+
+def test_one_box_is_reported_and_the_next_frame_may_begin_from_another(
+    frames, config, make, monkeypatch
+) -> None:
+    tracker = make(config.with_settings(["centre_follows=0", "size_follows=1", "rounding=0"]))
+    tracker.init(*frames[0])
+    regressor, sides = tracker._mode.regressor, np.array([50.0, 40.0])
+    followed, reported = ([*place, *sides] for place in ((7.0, 8.0), (1.0, 2.0)))
+    monkeypatch.setattr(
+        regressor,
+        "predict",
+        lambda _, boxes: Regressed(*(np.tile(each, (len(boxes), 1)) for each in (followed, reported))),
+    )
+    seen = []
+    tracker.observer = seen.append
+    assert [tracker.update(image)[0] for image, _ in frames[1:3]] == [tuple(reported)] * 2
+    best, state = np.array(seen[0].best.box), np.array(seen[1].state)
+    np.testing.assert_allclose(state[2:], sides)
+    np.testing.assert_allclose(state[:2] + sides / 2, best[:2] + best[2:] / 2)
 
 
 def test_init_again_forgets_everything(frames, make, tracked) -> None:

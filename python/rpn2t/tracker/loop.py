@@ -105,7 +105,7 @@ class Tracker:
             self.backbone_name = backbone
             self.backbone = Backbone(BackboneSpec.find(backbone), self.weights, self.device)
             proposal = self.backbone.proposal(self.weights)
-            refiner = self.backbone.refiner(self.weights) if self.config.refine_size else None
+            refiner = self.backbone.refiner(self.weights) if self.config.refine_share else None
             self._mode = make_mode(self.mode, self.config, self.backbone, proposal, refiner)
         self.observer: Observer | None = None
         self._learned = self._found = False
@@ -155,8 +155,7 @@ class Tracker:
                 channels, also among frames in colour.
 
         Returns:
-            The box, not clipped to the frame (in paper mode the regressed one, in fast mode the state that
-            follows it), and the target score in [0, 1].
+            The regressed box, not clipped to the frame, and the target score in [0, 1].
 
         Raises:
             InputError: the image is of another type or size. The tracker is as it was.
@@ -189,10 +188,9 @@ class Tracker:
         self._translation = next_translation(self._translation, failed, config)
         self._search.note(failed)
 
-        regressed = self._regressed(seen.boxes, best) if sure or config.report_regressed else best.box
+        followed, reported = self._regressed(seen.boxes, best)
         if sure:
-            self._state = approach(self._state, regressed, config.centre_follows, config.size_follows)
-        reported = approach(self._state, regressed, config.report_regressed, config.report_regressed)
+            self._state = approach(self._state, followed, config.centre_follows, config.size_follows)
         if self.observer is not None:
             terms, places = self._terms(seen.probabilities), self._places()
             self.observer(
@@ -273,11 +271,12 @@ class Tracker:
                 return found
         return None
 
-    def _regressed(self, boxes: Floats, best: Best) -> Box:
-        """The mean of what the regressor makes of the best candidates."""
+    def _regressed(self, boxes: Floats, best: Best) -> tuple[Box, Box]:
+        """What the state follows, and what is reported: means of the best candidates' corrected boxes."""
         maps, shown = self._mode.close_up(boxes, best)
         with stage(Stage.REGRESS):
-            return mean_box(self._mode.regressor.predict(maps, shown), self.config.rounding)
+            followed, reported = self._mode.regressor.predict(maps, shown)
+            return mean_box(followed, self.config.rounding), mean_box(reported, self.config.rounding)
 
     def _terms(self, probabilities: Probabilities) -> tuple[Term, Term]:
         weights = self._mode.geometry.score_weights

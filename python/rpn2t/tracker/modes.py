@@ -64,8 +64,8 @@ def make_mode(
         )
     if mode == "fast":
         return FastMode(config, backbone, proposal, refiner)
-    if config.refine_size:
-        raise InputError(f"refine_size = {config.refine_size:g}: only fast mode refines; add --mode fast")
+    if config.refine_share:
+        raise InputError(f"refine_share = {config.refine_share:g}: only fast mode refines; add --mode fast")
     if config.search_reach:
         raise InputError(f"search_reach = {config.search_reach:g}: only fast mode searches; add --mode fast")
     return PaperMode(config, backbone, proposal)

@@ -3,7 +3,7 @@
 Only a head with eq. 1's regression term corrects boxes in another way (:mod:`rpn2t.tracker.paper.box_head`).
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,18 @@ from rpn2t.nets.backbone import Maps
 from rpn2t.tracker.matching import anchor_iou_map
 
 _RIDGE = 0.001  # added to the targets' variances before whitening
+
+
+class Regressed(NamedTuple):
+    """Boxes that were corrected, each of shape (n, 4).
+
+    Attributes:
+        followed: what the tracker's state goes towards, from which the next frame begins.
+        reported: the same in paper mode; in fast mode they may differ.
+    """
+
+    followed: Floats
+    reported: Floats
 
 
 class Regressor(Protocol):
@@ -29,8 +41,8 @@ class Regressor(Protocol):
     def fit(self, windows: Maps, boxes: Floats, goals: ArrayLike) -> None:
         """Learn to correct `boxes`, shape (n, 4), to `goals`, of that shape or one for all."""
 
-    def predict(self, windows: Maps, boxes: Floats) -> Floats:
-        """Corrected boxes of shape (n, 4)."""
+    def predict(self, windows: Maps, boxes: Floats) -> Regressed:
+        """Correct boxes of shape (n, 4)."""
 
 
 class BoxRegressor:
@@ -88,9 +100,10 @@ class BoxRegressor:
         gram[np.diag_indices_from(gram)] += self.weight
         self.coefficients = features.T @ np.linalg.solve(gram, targets @ (axes / spread @ axes.T))
 
-    def predict(self, windows: Maps, boxes: Floats) -> Floats:
-        """Corrected boxes of shape (n, 4)."""
+    def predict(self, windows: Maps, boxes: Floats) -> Regressed:
+        """Correct boxes of shape (n, 4)."""
         if self.coefficients is None:
-            return boxes
+            return Regressed(boxes, boxes)
         change = self.features(windows) @ self.coefficients @ self._unwhiten + self._mean
-        return decode(boxes, change)
+        corrected = decode(boxes, change)
+        return Regressed(corrected, corrected)

@@ -97,7 +97,7 @@ class FastMode:
         ridge = BoxRegressor(self._config, self.geometry.map_size, self.geometry.window_rim)
         self.regressor = ridge
         if self._refiner:
-            self.regressor = RefinedRegressor(ridge, self._refiner, channels, self._config.refine_size)
+            self.regressor = RefinedRegressor(ridge, self._refiner, channels, self._config.refine_share)
         self._due: Iterator[list[Lesson]] = iter(())
         self.memory = deque(maxlen=self._config.long_term_frames)
 
@@ -221,8 +221,8 @@ class FastMode:
 
 def _unrefined(config: Config, geometry: HeadGeometry, refiner: Layers | None) -> str | None:
     """Why the size is not refined; None if it is."""
-    if not config.refine_size:
-        return "refine_size is 0"
+    if not config.refine_share:
+        return "refine_share is 0"
     if refiner is None:
         return "the weights bring no net for this backbone"
     if (geometry.window_rim, geometry.window_size) != (WINDOW_RIM, WINDOW_SIZE):

@@ -1,10 +1,11 @@
-"""How large the target is, told by a net that learned it from photographs (ours).
+"""Where the target ends, told by a net that learned it from photographs (ours).
 
 The ridge regressor (:mod:`rpn2t.tracker.regression`) knows one picture, the first frame. Where the target has
 changed since, it errs in one direction, and the box stays too large or too small. This net has seen where
 thousands of objects end. It compares a patch with how the target looked in the first frame, and says R-CNN's
 four steps from the patch's box to the target's. Its errors and the regressor's are of other kinds: the mean
-of both sizes is better than either. The centre stays the regressor's. prototxt/refine/ holds the net, and
+of both boxes is better than either, and is what the tracker reports. The centre from which the next frame
+begins stays the regressor's, which is not drawn away by another object. prototxt/refine/ holds the net, and
 tools/pretrain/refine.py trained it.
 """
 
@@ -19,7 +20,7 @@ from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import forward, load_caffe
 from rpn2t.nets.caffemodel import Layers, load_into
 from rpn2t.paths import prototxt_dir
-from rpn2t.tracker.regression import BoxRegressor
+from rpn2t.tracker.regression import BoxRegressor, Regressed
 
 DETAIL = "conv2"
 """The student's blob that the net reads. conv3 to conv5 it has itself: the student's know what the target is,
@@ -102,7 +103,7 @@ def _net() -> Any:
 
 
 class RefinedRegressor:
-    """The ridge regressor, whose size is averaged with the net's (a `Regressor` of rpn2t.tracker.regression).
+    """The mean of the ridge regressor and the net: a `Regressor` of rpn2t.tracker.regression.
 
     Windows have the channels of conv5, and then those of DETAIL.
     """
@@ -116,7 +117,7 @@ class RefinedRegressor:
             ridge: the regressor, of conv5 alone.
             net: that has been shown the target before :meth:`fit`.
             channels: of conv5.
-            share: of the net in the size.
+            share: of the net in the box.
         """
         self._ridge, self._net, self._channels, self._share = ridge, net, channels, share
         self._offset: Floats | None = None
@@ -133,15 +134,16 @@ class RefinedRegressor:
             some = slice(None, None, -(-len(boxes) // _SAMPLES))
             self._offset = _settling(encode(boxes, goals)[some], self._net.steps(windows[some]))
 
-    def predict(self, windows: Maps, boxes: Floats) -> Floats:
-        """Corrected boxes of shape (n, 4)."""
+    def predict(self, windows: Maps, boxes: Floats) -> Regressed:
+        """Correct boxes of shape (n, 4). What the state follows has the mean's size alone."""
         corrected = self._ridge.predict(windows[:, : self._channels], boxes)
         if self._offset is None:
             return corrected
-        steps = encode(boxes, corrected)
+        steps = encode(boxes, corrected.reported)
         own = self._net.steps(windows) - _OFFSET_SHARE * self._offset
-        steps[:, 2:] += self._share * (own[:, 2:] - steps[:, 2:])
-        return decode(boxes, steps)
+        mean = steps + self._share * (own - steps)
+        followed = np.concatenate([steps[:, :2], mean[:, 2:]], axis=1)
+        return Regressed(decode(boxes, followed), decode(boxes, mean))
 
 
 def _settling(wanted: Floats, found: Floats) -> Floats:

@@ -22,6 +22,7 @@ from rpn2t.tracker.matching import anchor_shifts
 from rpn2t.tracker.paper.head import PaperHead
 from rpn2t.tracker.paper.memory import memory_capacity
 from rpn2t.tracker.paper.windows import Windows
+from rpn2t.tracker.regression import Regressed
 
 
 class BoxHead(PaperHead):
@@ -62,15 +63,16 @@ class BoxHead(PaperHead):
     def fit(self, windows: Maps, boxes: Floats, goals: ArrayLike) -> None:
         """Nothing: boxes are learned with the scores."""
 
-    def predict(self, windows: Maps, boxes: Floats) -> Floats:
-        """Corrected boxes of shape (n, 4): what the matched anchors say, a mean weighted by their IoU."""
+    def predict(self, windows: Maps, boxes: Floats) -> Regressed:
+        """Correct boxes of shape (n, 4): by what the matched anchors say, a mean weighted by their IoU."""
         blobs = self.scoring_net.blobs
         self._device.set_batch(blobs["data"], len(windows))
         blobs["data"].data[: len(windows)] = windows
         forward(self.scoring_net)
         steps = blobs["box_step"].data[: len(windows)].astype(np.float64)
         steps[:, :2] += self._shifts
-        return decode(boxes, np.einsum("nkij,ij->nk", steps, self._weights))
+        corrected = decode(boxes, np.einsum("nkij,ij->nk", steps, self._weights))
+        return Regressed(corrected, corrected)
 
     @staticmethod
     def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> None:
