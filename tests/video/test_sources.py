@@ -469,10 +469,13 @@ def test_what_cannot_be_read_is_named_as_typed(tmp_path: Path, monkeypatch: pyte
     Path("empty.mp4").touch()
     Path("random.mp4").write_bytes(np.random.default_rng(0).bytes(50_000))
     Path("list.txt").write_text("not a video\n" * 30)
-    assert "no images" in refusal("empty folder")
+    assert refusal("empty folder").endswith(
+        "no images in this folder, it is empty: name one with images, or a video"
+    )
     assert "cannot be opened as a video" in refusal("empty.mp4")
     assert "cannot be opened as a video" in refusal("random.mp4")
     assert "cannot be opened as a video" in refusal("list.txt")
+    assert refusal("random.mp4").endswith("; name a video, or a folder of images")
     assert "no such file or folder" in refusal("missing.mp4")
     assert "too long" in refusal("x" * 400)
     with pytest.raises(InputError, match="empty"):  # not the folder one happens to be in

@@ -81,8 +81,10 @@ class VideoSource(Source):
             # Titles and the like need not be text in UTF-8.
             return av.open(self.address, options=options, timeout=timeout, metadata_errors="replace")
         except av.FFmpegError as error:
-            reason = f"({error.strerror}){denied_hint(error)}"
-            raise InputError(f"{self.spec}: cannot be opened as a video {reason}") from error
+            hint = denied_hint(error)
+            if isinstance(error, av.InvalidDataError):
+                hint = "; name a video, or a folder of images"
+            raise InputError(f"{self.spec}: cannot be opened as a video ({error.strerror}){hint}") from error
         except ValueError as error:
             raise InputError(f"{self.spec}: cannot be opened as a video ({error})") from error
 

@@ -137,7 +137,7 @@ def _what_else(folder: Path) -> str:
     items = [item for item in natural(folder.iterdir()) if not item.name.startswith(".")]
     folders = [item.name for item in items if item.is_dir()]
     suffixes = Counter(item.suffix.lower() for item in items if item.is_file())
-    told = ""
+    told = "" if items else ", it is empty: name one with images, or a video"
     if suffixes:
         suffix, count = suffixes.most_common(1)[0]
         files = f"{count} {suffix or 'nameless'} file{'s' * (count > 1)}"
