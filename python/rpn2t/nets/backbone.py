@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from rpn2t.config import read_toml
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
-from rpn2t.nets.caffemodel import RPN_CONV3X3, Layers, find_conv3x3, load_into, read_caffemodel
+from rpn2t.nets.caffemodel import (
+    RPN_CONV3X3,
+    Layers,
+    check_refiner,
+    find_conv3x3,
+    load_into,
+    read_caffemodel,
+)
 from rpn2t.nets.device import Device
 from rpn2t.nets.weight_sets import WeightSet, rpn_conv3x3, user_backbones_dir
 from rpn2t.paths import prototxt_dir
@@ -165,13 +172,19 @@ class Backbone:
         The net learned on the features of the set's own student, and can read no others.
 
         Raises:
-            InputError: the file cannot be read.
+            InputError: the file cannot be read, or is of another version's net.
         """
         own = (
             self.weights_file == weights.files.get("student")
             and self.spec.folder == prototxt_dir() / "student"
         )
-        return read_caffemodel(weights.files["refiner"]) if own and "refiner" in weights.files else None
+        if not own or "refiner" not in weights.files:
+            return None
+        path = weights.files["refiner"]
+        try:
+            return check_refiner(read_caffemodel(path), source=path)
+        except InputError as error:
+            raise InputError(f"{error}; --set refine_share=0 leaves it out") from None
 
     def _checked_shapes(self) -> tuple[int, int]:
         spec, toml = self.spec, f"{self.spec.folder}/backbone.toml"

@@ -231,7 +231,7 @@ class Tracker:
 
     @property
     def refinement(self) -> str:
-        """What has a part in the box's size beside the regressor, in words."""
+        """What has a part in the box beside the regressor, in words."""
         return self._mode.refinement
 
     def _learn_regressor(self, image: Image, target: Box, near: Floats) -> None:

@@ -29,7 +29,7 @@ class Mode(Protocol):
         geometry: which positions of a box's map count, and how its score is made of them.
         proposal_start: how the head's 3x3 layer started, in words.
         regressor: what corrects the target's box, made by :meth:`start`.
-        refinement: what has a part in the box's size beside the regressor, in words.
+        refinement: what has a part in the box beside the regressor, in words.
     """
 
     geometry: HeadGeometry
