@@ -305,7 +305,6 @@ def refinement() -> Any:
     """How the target's box differs from a patch's (fast mode), by the student's conv2 of both.
 
     Features of its own come first, then the target's arm, so that it can be left out from frame to frame.
-    first_key is read where the net is used, and would be a second output.
     """
     n = caffe.NetSpec()
     size = MAP_SIZE - 2
@@ -317,13 +316,10 @@ def refinement() -> Any:
             n[f"{part}{blob[-1]}"] = convolution(n[f"relu{blob[-1]}"], outputs, 1)
         n[f"{part}_both"] = L.Concat(n[f"{part}5"], n[f"{part}3"])
         n[f"{part}_relu"] = L.ReLU(n[f"{part}_both"], in_place=True)
-        n[f"{part}_key"] = convolution(n[f"{part}_relu"], 64, 3, pad=0)
         n[part] = convolution(n[f"{part}_relu"], 128, 3, pad=0)
         n[f"{part}_relu2"] = L.ReLU(n[part], in_place=True)
     n.product = L.Eltwise(n.now_relu2, n.first_relu2, operation=P.Eltwise.PROD)
-    # Every position of now by every one of the first: whoever runs the net gives it first_key as kernels.
-    n.match = convolution(n.now_key, (size - 2) ** 2, 1, bias_term=False)
-    n.joined = L.Concat(n.now_relu2, n.first_relu2, n.product, n.match)
+    n.joined = L.Concat(n.now_relu2, n.first_relu2, n.product)
     n.both = convolution(n.joined, 128, 1)
     n.both_relu = L.ReLU(n.both, in_place=True)
     n.both2 = convolution(n.both_relu, 128, 3)

@@ -21,10 +21,7 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 RPN = ("conv_proposal1", "rpn_cls_score", "rpn_bbox_pred")
-REFINER = (
-    "first5", "first3", "first", "first_key", "now5", "now3", "now", "now_key",
-    "both", "both2", "hidden", "box",
-)  # fmt: skip
+REFINER = ("first5", "first3", "first", "now5", "now3", "now", "both", "both2", "hidden", "box")
 NAMES = (*LAYERS, *RPN, *REFINER)
 READ_CONV5 = ("conv_proposal1", "first5", "now5")
 CONV5_SCALE = 3.0  # of the shipped weights

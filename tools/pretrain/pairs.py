@@ -27,8 +27,6 @@ FARTHEST, MOST = 0.45, 0.7  # bounds of that shift and of the size's logarithm
 NO_FIRST = 0.2  # share of the targets whose look in the first frame is kept from the net
 MIRRORED = 0.2  # share of the windows that are mirrored, beside their target's first patch
 COVERED = 0.12  # share of the windows a side of whose target is hidden
-PARTS = 0.35  # share of the targets that are no whole object
-PART = (0.4, 1.2)  # sides of those, as shares of their object's
 
 Floats = NDArray[np.float64]
 Patch = NDArray[np.float32]  # (107, 107, 3), BGR
@@ -64,9 +62,7 @@ def targets(data: Annotated) -> Tensor:
     return torch.tensor(found, dtype=torch.int64).view(-1, 2)
 
 
-def draw(
-    data: Annotated, chosen: Tensor, windows: int, seed: int, stream: int, step: int, *, parts: float = PARTS
-) -> Pairs:
+def draw(data: Annotated, chosen: Tensor, windows: int, seed: int, stream: int, step: int) -> Pairs:
     """The pairs of these targets; all that is random in them comes from seed, stream and step.
 
     Args:
@@ -76,15 +72,11 @@ def draw(
         seed: see above.
         stream: another number, other pairs.
         step: see above.
-        parts: share of the targets in whose place a part of the object is followed.
     """
     random = np.random.default_rng(crops.generator(seed, stream, step).initial_seed())
     first, now, boxes, there = [], [], [], []
     for number, index in chosen.tolist():
-        box = data.boxes[number][index].numpy().astype(np.float64)
-        if random.random() < parts:
-            box = _part(box, random)
-        scene = _Scene(data, number, box, mirrored=random.random() < 0.5)
+        scene = _Scene(data, number, data.boxes[number][index].numpy(), mirrored=random.random() < 0.5)
         first.append(_first(scene, random))
         for _ in range(windows):
             patch, box, target = _now(scene, data, random)
@@ -95,24 +87,13 @@ def draw(
     return Pairs(_images(first), _images(now), steps.float())
 
 
-def _part(box: Floats, random: np.random.Generator) -> Floats:
-    """A part of an object, or it and a little of what is beside it; all of a small one.
-
-    A tracker is given a face, a badge, or a person without legs. What such a box holds is said by the first
-    patch alone.
-    """
-    shares = np.exp(random.uniform(*np.log(PART), 2))
-    sides = np.maximum(shares * box[2:], np.minimum(SMALLEST_SIDE, box[2:]))
-    return np.concatenate([box[:2] + random.uniform(0, 1, 2) * (box[2:] - sides), sides])
-
-
 class _Scene:
     """A photograph with a target. Boxes are relative to the target's centre."""
 
-    def __init__(self, data: Annotated, number: int, box: Floats, *, mirrored: bool) -> None:
+    def __init__(self, data: Annotated, number: int, box: NDArray[np.float32], *, mirrored: bool) -> None:
         self.picture = _picture(data, number)
-        self.centre = box[:2] + box[2:] / 2
-        self.sides = box[2:]
+        self.centre = box[:2].astype(np.float64) + box[2:] / 2
+        self.sides = box[2:].astype(np.float64)
         self.mirror = np.diag([-1.0 if mirrored else 1.0, 1.0])
 
     def cut(self, box: Floats, turned: Floats | None = None) -> Patch:

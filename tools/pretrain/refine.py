@@ -31,8 +31,6 @@ from zf import GEOMETRY
 WEIGHTS = "refiner.npz"
 SHOWN = slice(1, 13)  # of the 14 positions along a side of conv2: the rim is left out
 SIZES = {"5": 256, "3": 384}  # channels of conv5 and conv3
-POSITIONS = 10 * 10  # of a patch, each of which is matched with each of the first patch
-KEY = 64  # channels by which they are matched
 OWN = ("conv3", "conv4", "conv5")  # begin as the student's
 LAYERS = (*OWN, *export.REFINER)  # all that learn
 OWN_RATE = 0.3  # of theirs, as a share of the others'
@@ -86,8 +84,7 @@ class Refiner(nn.Module):  # type: ignore[misc]
             setattr(self, f"{arm}5", nn.Conv2d(SIZES["5"], 96, 1))
             setattr(self, f"{arm}3", nn.Conv2d(SIZES["3"], 64, 1))
             setattr(self, arm, nn.Conv2d(160, 128, 3))
-            setattr(self, f"{arm}_key", nn.Conv2d(160, KEY, 3))
-        self.both = nn.Conv2d(3 * 128 + POSITIONS, 128, 1)
+        self.both = nn.Conv2d(3 * 128, 128, 1)
         self.both2 = nn.Conv2d(128, 128, 3, padding=1)
         self.hidden = nn.Linear(128 * 5 * 5, 256)
         self.box = nn.Linear(256, 4)
@@ -101,11 +98,10 @@ class Refiner(nn.Module):  # type: ignore[misc]
         """R-CNN's steps from boxes to their targets, (n, 4), n a multiple of the number of first patches."""
         conv3, conv5 = self.look(torch.cat([first, now]))
         count = len(first)
-        was, sought = self._arm("first", (conv3[:count], conv5[:count]))
-        seen, key = self._arm("now", (conv3[count:], conv5[count:]))
-        was, sought = (each.repeat_interleave(len(seen) // count, 0) for each in (was, sought))
-        match = torch.einsum("ncp,ncij->npij", sought.flatten(2), key)
-        x = functional.relu(self.both(torch.cat([seen, was, seen * was, match], 1)))
+        was = self._arm("first", (conv3[:count], conv5[:count]))
+        seen = self._arm("now", (conv3[count:], conv5[count:]))
+        was = was.repeat_interleave(len(seen) // len(was), 0)
+        x = functional.relu(self.both(torch.cat([seen, was, seen * was], 1)))
         x = functional.max_pool2d(functional.relu(self.both2(x)), 2)
         steps: Tensor = self.box(functional.relu(self.hidden(x.flatten(1)))).float()
         return steps
@@ -115,15 +111,14 @@ class Refiner(nn.Module):  # type: ignore[misc]
         conv3 = functional.relu(self.conv3(conv2))
         return conv3, functional.relu(self.conv5(functional.relu(self.conv4(conv3))))
 
-    def _arm(self, arm: str, maps: Maps) -> tuple[Tensor, Tensor]:
-        """(n, 128, 10, 10) of a patch's maps, and (n, KEY, 10, 10) by which its positions are matched."""
+    def _arm(self, arm: str, maps: Maps) -> Tensor:
+        """(n, 128, 10, 10) of a patch's maps."""
         conv3, conv5 = maps
         parts = [
             self.get_submodule(f"{arm}5")(conv5 / self.size5),
             self.get_submodule(f"{arm}3")(conv3 / self.size3),
         ]
-        x = functional.relu(torch.cat(parts, 1))
-        return functional.relu(self.get_submodule(arm)(x)), self.get_submodule(f"{arm}_key")(x)
+        return functional.relu(self.get_submodule(arm)(functional.relu(torch.cat(parts, 1))))
 
     def scale(self, maps: Maps) -> None:
         """Divide maps by the root mean square of these from here on."""
@@ -177,11 +172,11 @@ class Trainer:
         self.seen, self.length = 0, options.steps
         student = export.read(options.student, export.CONV5_SCALE)
         self.student = Student(student)
-        self.fixed = {"": _fixed(held_out, parts=0), "parts_": _fixed(held_out, parts=1)}
+        self.fixed = _fixed(held_out)
         torch.manual_seed(options.seed)
         self.net = Refiner(student).to(memory_format=torch.channels_last)
         with torch.no_grad():
-            self.net.scale(self.net.look(self.look(self.fixed[""][0].now).float()))
+            self.net.scale(self.net.look(self.look(self.fixed[0].now).float()))
         if options.start:
             self.net.load(export.read(options.start, export.CONV5_SCALE))
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
@@ -243,18 +238,17 @@ class Trainer:
     def measure(self) -> dict[str, float]:
         """Of held-out pairs: the mean IoU of the boxes as given and as the averaged net moves them.
 
-        And by how much each of its four steps is off, in the mean. First of whole objects, then of parts.
+        And by how much each of its four steps is off, in the mean.
         """
-        found = {}
-        for kind, fixed in self.fixed.items():
-            with torch.no_grad():
-                said = torch.cat([self.say(self.average, each) for each in fixed])
-            wanted = torch.cat([each.steps for each in fixed])
-            off = (said - wanted).abs().mean(0).tolist()
-            found[f"{kind}start"] = float(overlap(torch.zeros_like(wanted), wanted).mean())
-            found[f"{kind}iou"] = float(overlap(said, wanted).mean())
-            found |= {f"{kind}{step}": each for step, each in zip(("dx", "dy", "dw", "dh"), off, strict=True)}
-        return found
+        with torch.no_grad():
+            said = torch.cat([self.say(self.average, each) for each in self.fixed])
+        wanted = torch.cat([each.steps for each in self.fixed])
+        off = (said - wanted).abs().mean(0).tolist()
+        return {
+            "start": float(overlap(torch.zeros_like(wanted), wanted).mean()),
+            "iou": float(overlap(said, wanted).mean()),
+            **dict(zip(("dx", "dy", "dw", "dh"), off, strict=True)),
+        }
 
     def save(self, folder: Path, kept: bool) -> None:
         """Write the snapshot, and the averaged weights, folded; those for good at a milestone."""
@@ -281,14 +275,14 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def _fixed(held_out: Annotated, parts: float) -> list[Pairs]:
+def _fixed(held_out: Annotated) -> list[Pairs]:
     """Pairs of held-out photographs, always the same."""
     targets = pairs.targets(held_out)
     count = min(HELD_OUT, len(targets))
     chosen = targets[crops.order(HELD_OUT_SEED, 0, count, len(targets))].split(MEASURED_AT_ONCE)
     return [
-        pairs.draw(held_out, some, HELD_OUT_WINDOWS, HELD_OUT_SEED, MEASURING, number, parts=parts)
-        for number, some in enumerate(chosen)
+        pairs.draw(held_out, part, HELD_OUT_WINDOWS, HELD_OUT_SEED, MEASURING, number)
+        for number, part in enumerate(chosen)
     ]
 
 

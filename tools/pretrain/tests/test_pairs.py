@@ -41,15 +41,10 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
 
 
 def draw(
-    data: annotated.Annotated,
-    targets: int = 8,
-    windows: int = 4,
-    step: int = 0,
-    seed: int = 0,
-    parts: float = 0,
+    data: annotated.Annotated, targets: int = 8, windows: int = 4, step: int = 0, seed: int = 0
 ) -> pairs.Pairs:
-    chosen = pairs.targets(data)[torch.arange(targets) % len(pairs.targets(data))]
-    return pairs.draw(data, chosen, windows, seed, 1, step, parts=parts)
+    chosen = pairs.targets(data)
+    return pairs.draw(data, chosen[torch.arange(targets) % len(chosen)], windows, seed, 1, step)
 
 
 def red_box(patch: Tensor) -> Tensor:
@@ -91,7 +86,7 @@ def test_the_first_patch_is_the_target_on_grey(
 
 
 def test_of_some_targets_no_first_patch_is_shown(data: annotated.Annotated) -> None:
-    kept = (draw(data, targets=300, windows=1).first == 0).flatten(1).all(1).float().mean()
+    kept = (draw(data, targets=100, windows=1).first == 0).flatten(1).all(1).float().mean()
     assert 0.1 < kept < 0.3
 
 
@@ -112,10 +107,9 @@ def test_steps_lead_from_the_box_to_the_target(
 def test_a_turned_target_s_box_is_about_its_centre(
     data: annotated.Annotated, plain: Callable[[str, object], None]
 ) -> None:
-    found = draw(data, targets=48)
+    found = draw(data, targets=16)
     said = anchors.decode(torch.tensor([[16.0, 16.0, 75.0, 75.0]]), found.steps)
-    corners = said[:, 2:] * 0.2  # of the red rectangle may lie outside the box
-    inside = (said[:, :2] - corners > 0).all(1) & (said[:, :2] + said[:, 2:] + corners < 107).all(1)
+    inside = (said[:, :2] > 0).all(1) & (said[:, :2] + said[:, 2:] < 107).all(1)
     assert inside.sum() > 5
     for patch, wanted in zip(found.now[inside], said[inside], strict=True):
         seen = red_box(patch)
@@ -132,32 +126,6 @@ def test_a_covered_target_is_hidden_on_one_side(
     whole = draw(data).now
     plain("COVERED", 1.0)
     assert not torch.equal(draw(data).now, whole)
-
-
-def test_a_part_lies_in_its_object_or_holds_it_but_for_a_side() -> None:
-    random = np.random.default_rng(0)
-    box = np.array(BOX)
-    parts = np.array([pairs._part(box, random) for _ in range(300)])
-    shares = parts[:, 2:] / box[2:]
-    assert shares[:, 0].min() >= 0.4
-    assert shares[:, 1].min() == pytest.approx(20 / 45)  # no side is below 20 px
-    assert 1.1 < shares.max() <= 1.2
-    low, high = parts[:, :2] - box[:2], box[:2] + box[2:] - parts[:, :2] - parts[:, 2:]
-    assert ((low >= 0) & (high >= 0))[shares < 1].all()
-    assert ((low <= 0) & (high <= 0))[shares > 1].all()
-    small = np.array([3.0, 3, 12, 60])
-    assert pairs._part(small, random)[2] >= 12
-
-
-def test_steps_lead_to_a_part_where_one_is_followed(
-    data: annotated.Annotated, plain: Callable[[str, object], None]
-) -> None:
-    """Of the whole object all of the first patch is red; a part that ends beside it shows grey."""
-    red = [(draw(data, parts=share).first[:, 2, 18:89, 18:89] > 0).float().mean() for share in (0, 1)]
-    assert red[0] > 0.999
-    assert 0.7 < red[1] < 0.999
-    small = draw(data, parts=1)
-    assert not torch.equal(small.steps, draw(data).steps)
 
 
 def test_targets_are_large_enough_and_no_line_and_not_the_whole(tmp_path: Path) -> None:

@@ -106,10 +106,8 @@ def test_files_and_log_of_a_run(trained: Path) -> None:
     log = [json.loads(line) for line in (trained / runs.LOG).read_text().splitlines()]
     assert [line["steps"] for line in log] == [0, 2, 3]
     for line in log:
-        measured = ("start", "iou", "dx", "dy", "dw", "dh")
-        assert set(line["held_out"]) == {*measured, *(f"parts_{each}" for each in measured)}
-        for start in ("start", "parts_start"):
-            assert line["held_out"][start] == log[0]["held_out"][start]  # always the same pairs
+        assert set(line["held_out"]) == {"start", "iou", "dx", "dy", "dw", "dh"}
+        assert line["held_out"]["start"] == log[0]["held_out"]["start"]  # always the same pairs
     assert set(log[-1]["training"]) == {"distance", "iou"}
 
 
@@ -197,39 +195,10 @@ def test_into_caffe_s_file_and_back(trained: Path, tmp_path: Path) -> None:
         assert np.allclose(again[name], array, rtol=1e-6, atol=0), name
 
 
-COMPARE = """
-import sys, numpy as np
-from rpn2t.nets.caffemodel import read_caffemodel
-from rpn2t.tracker.fast.refinement import RefinementNet
-maps = np.load(sys.argv[2])
-net = RefinementNet(read_caffemodel(sys.argv[1]), 0)
-net.show(maps["first"])
-np.save(sys.argv[3], net.steps(maps["now"]))
-"""
-
-
-@pytest.mark.skipif(not CAFFE_PYTHON.exists(), reason="no Python with Caffe (make setup, or CAFFE_PYTHON)")
-def test_caffe_s_net_says_what_this_one_says(trained: Path, student: Path, tmp_path: Path) -> None:
-    model, shown, said = (tmp_path / name for name in ("zf_refiner.caffemodel", "maps.npz", "steps.npy"))
-    first, now = maps(1), maps(4)
-    np.savez(shown, first=first[0].numpy(), now=now.numpy())
-    for command in (
-        (export.__file__, str(trained / refine.WEIGHTS), str(model)),
-        ("-c", COMPARE, str(model), str(shown), str(said)),
-    ):
-        subprocess.run([str(CAFFE_PYTHON), *command], check=True, cwd=ROOT)
-    net = refine.Refiner(export.read(student))
-    net.load(export.read(trained / refine.WEIGHTS))
-    with torch.no_grad():
-        wanted = net(first, now).numpy()
-    assert np.abs(wanted).max() > 1e-3
-    assert np.load(said) == pytest.approx(wanted, abs=1e-4)
-
-
 def test_held_out_pairs_do_not_train(images: Path) -> None:
     lines = annotated.find(images, images / "boxes.jsonl")
     assert [len(each) for each in lines] == [10, 1]
     held_out = annotated.decode(images, lines[1], 1)
-    one, same = (refine._fixed(held_out, parts=0) for _ in range(2))
+    one, same = refine._fixed(held_out), refine._fixed(held_out)
     assert len(one[0].now) == refine.HELD_OUT_WINDOWS * len(pairs.targets(held_out))
     assert torch.equal(one[0].now, same[0].now)

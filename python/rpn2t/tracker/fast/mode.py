@@ -75,7 +75,7 @@ class FastMode:
         lacking = _unrefined(config, self.geometry, refiner)
         self.refinement = f"none: {lacking}" if lacking else "the weights' net"
         self._refiner = None if lacking or not refiner else RefinementNet(refiner, backbone.channels)
-        self._patches = PatchFeatures(backbone, rim)
+        self._patches = PatchFeatures(backbone, rim, detail=DETAIL if self._refiner else None)
         self._one_patch = PatchFeatures(backbone, rim, batch=1, detail=DETAIL if self._refiner else None)
         self._regions = RegionFeatures(backbone)
         self._config, self._proposal, self._device = config, proposal, backbone.device
@@ -116,7 +116,7 @@ class FastMode:
             self._refiner.show(self._one_patch.alone(image, target))
 
     def maps(self, image: Image, boxes: Floats) -> Maps:
-        """conv5 of each box's patch."""
+        """conv5 of each box's patch, and what the refinement net reads beside it."""
         return self._patches.maps(image, boxes)
 
     def probabilities(self, boxes: Floats) -> Probabilities:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from rpn2t.boxes import Floats, decode, encode
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import forward, load_caffe
-from rpn2t.nets.caffemodel import REFINER_SHAPES, Layers, load_into
+from rpn2t.nets.caffemodel import Layers, load_into
 from rpn2t.paths import prototxt_dir
 from rpn2t.tracker.regression import BoxRegressor, Regressed
 
@@ -28,9 +28,10 @@ and its own were trained on to tell where it ends."""
 WINDOW_RIM, WINDOW_SIZE = 1, 12
 """Rim of the student's 14 x 14 maps that the net never saw, and what is left of them."""
 
-_SHOWN, _KEY = "first", "first_key"  # the blobs that say how the target looked, and how it looked where
-_MATCH = "match"  # the layer whose kernels are _KEY: each of its outputs is a position of the first patch
+_SHOWN = "first"  # the blob that says how the target looked
+_SAMPLES = 40  # of the first frame, on which the net's own error is measured
 _BATCH = 8  # windows in one forward pass at most
+_OFFSET_SHARE = 0.5  # of that error that is taken off: it was measured on one frame only
 
 
 class RefinementNet:
@@ -47,10 +48,9 @@ class RefinementNet:
             InputError: a layer is missing, or does not fit.
         """
         self.net: Any = _net()
-        load_into(self.net, layers, source="the refinement net", required=REFINER_SHAPES)
+        load_into(self.net, layers, source="the refinement net")
         self._channels = channels
         self._shown: Maps | None = None
-        self._kernels: Maps | None = None
         # The layers from one to the other see the target in the first frame only. The latter is a ReLU of
         # what they say: again, it changes nothing, but hands that on where the number of windows is new.
         self._target, self._now = (
@@ -62,7 +62,7 @@ class RefinementNet:
         other = copy.copy(self)
         other.net = _net()
         other.net.share_with(self.net)
-        other._shown = other._kernels = None
+        other._shown = None
         return other
 
     def show(self, target: Maps) -> None:
@@ -74,14 +74,10 @@ class RefinementNet:
         self._give(target[None])
         forward(self.net)
         self._shown = self.net.blobs[_SHOWN].data[0].copy()
-        key = self.net.blobs[_KEY].data[0]
-        self._kernels = key.reshape(len(key), -1).T[:, :, None, None].copy()
 
     def steps(self, windows: Maps) -> Floats:
         """R-CNN's steps from each window's box to the target's, shape (n, 4)."""
         found = np.empty((len(windows), 4))
-        if self._kernels is not None:  # the weights are shared with nets that were shown another target
-            self.net.params[_MATCH][0].data[...] = self._kernels
         for start in range(0, len(windows), _BATCH):
             part = slice(start, min(start + _BATCH, len(windows)))
             self._give(windows[part])
@@ -109,7 +105,7 @@ def _net() -> Any:
 class RefinedRegressor:
     """The mean of the ridge regressor and the net: a `Regressor` of rpn2t.tracker.regression.
 
-    Windows have the channels of conv5, and then those of DETAIL; the regressor learns from conv5 alone.
+    Windows have the channels of conv5, and then those of DETAIL.
     """
 
     fits_first_frame = True
@@ -124,19 +120,40 @@ class RefinedRegressor:
             share: of the net in the box.
         """
         self._ridge, self._net, self._channels, self._share = ridge, net, channels, share
-        self._fitted = False
+        self._offset: Floats | None = None
 
     def fit(self, windows: Maps, boxes: Floats, goals: ArrayLike) -> None:
-        """Train the regressor on `boxes`, shape (n, 4). No box: both stay the identity."""
+        """Train the regressor on `boxes`, shape (n, 4), and see on some of them where the net errs.
+
+        The net may see another extent of the target than the given box has, a head with its hat or without.
+        No box: both stay the identity.
+        """
         self._ridge.fit(windows[:, : self._channels], boxes, goals)
-        self._fitted = len(boxes) > 0
+        self._offset = None
+        if len(boxes):
+            some = slice(None, None, -(-len(boxes) // _SAMPLES))
+            self._offset = _settling(encode(boxes, goals)[some], self._net.steps(windows[some]))
 
     def predict(self, windows: Maps, boxes: Floats) -> Regressed:
         """Correct boxes of shape (n, 4). What the state follows has the mean's size alone."""
         corrected = self._ridge.predict(windows[:, : self._channels], boxes)
-        if not self._fitted:
+        if self._offset is None:
             return corrected
         steps = encode(boxes, corrected.reported)
-        mean = steps + self._share * (self._net.steps(windows) - steps)
+        own = self._net.steps(windows) - _OFFSET_SHARE * self._offset
+        mean = steps + self._share * (own - steps)
         followed = np.concatenate([steps[:, :2], mean[:, 2:]], axis=1)
         return Regressed(decode(boxes, followed), decode(boxes, mean))
+
+
+def _settling(wanted: Floats, found: Floats) -> Floats:
+    """What is found, of each of the four steps, where none is wanted: by the straight line through all, (4,).
+
+    A net that goes only part of the way is not wrong on the target itself, so the mean difference would not
+    do: samples are larger than the target more often than smaller.
+    """
+    about = wanted - wanted.mean(axis=0)
+    spread = (about**2).sum(axis=0)
+    slope = np.divide((about * found).sum(axis=0), spread, out=np.ones(4), where=spread > 1e-9)
+    offset: Floats = found.mean(axis=0) - slope * wanted.mean(axis=0)
+    return offset
