@@ -33,7 +33,8 @@ class Observation:
 
     Attributes:
         frame: counted from 1, which is the first.
-        state: the last frame's mean of the best candidates, around which this frame's were drawn.
+        state: around which this frame's candidates were drawn: the last frame's mean of the best. In fast
+            mode it has gone a part of the way to the regressed box, if that frame had not failed.
         boxes: the candidates, shape (n, 4).
         scores: of the candidates, shape (n,).
         terms: term 1's and term 2's maps.
