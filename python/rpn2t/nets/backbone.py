@@ -19,16 +19,9 @@ from numpy.typing import NDArray
 from rpn2t.config import read_toml
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
-from rpn2t.nets.caffemodel import (
-    RPN_CONV3X3,
-    Layers,
-    check_refiner,
-    find_conv3x3,
-    load_into,
-    read_caffemodel,
-)
+from rpn2t.nets.caffemodel import RPN_CONV3X3, Layers, find_conv3x3, load_into, read_caffemodel
 from rpn2t.nets.device import Device
-from rpn2t.nets.weight_sets import WeightSet, rpn_conv3x3, user_backbones_dir
+from rpn2t.nets.weight_sets import WeightSet, checked_layers, rpn_conv3x3, user_backbones_dir
 from rpn2t.paths import prototxt_dir
 
 Maps = NDArray[np.float32]
@@ -180,9 +173,8 @@ class Backbone:
         )
         if not own or "refiner" not in weights.files:
             return None
-        path = weights.files["refiner"]
         try:
-            return check_refiner(read_caffemodel(path), source=path)
+            return checked_layers(weights.files["refiner"])
         except InputError as error:
             raise InputError(f"{error}; --set refine_share=0 leaves it out") from None
 

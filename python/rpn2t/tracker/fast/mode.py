@@ -220,7 +220,7 @@ class FastMode:
 
 
 def _unrefined(config: Config, geometry: HeadGeometry, refiner: Layers | None) -> str | None:
-    """Why the size is not refined; None if it is."""
+    """Why the box is not refined; None if it is."""
     if not config.refine_share:
         return "refine_share is 0"
     if refiner is None:
