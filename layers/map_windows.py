@@ -76,16 +76,14 @@ class MapWindowsLayer(caffe.Layer):
         with stage(Stage.LEARN_READ):
             windows = bottom[2].data
             rows, columns = bottom[0].data.shape[2:]
-            taps = self.reader.taps(windows[:, 1:5], rows, columns)
-            which = windows[:, 0].astype(np.int64)
-            quality = self.reader.read(bottom[1].data, which, taps)
+            taps = self.reader.taps(windows[:, 1:5], windows[:, 0], rows, columns)
+            quality = taps.read(bottom[1].data)
             background = np.flatnonzero(windows[:, 5] != 1)
             likely = object_probability(quality[background]).mean(axis=(1, 2))
             hard = background[np.argsort(-likely, kind="stable")[: self.negatives]]
             kept = np.concatenate([np.flatnonzero(windows[:, 5] == 1), hard])
-            self.which = which[kept]
             self.taps = taps.take(kept)
-            top[0].data[...] = self.reader.read(bottom[0].data, self.which, self.taps)
+            top[0].data[...] = self.taps.read(bottom[0].data)
             top[1].data[...] = quality[kept]
             top[2].data[...] = windows[kept, 5]
 
@@ -94,6 +92,5 @@ class MapWindowsLayer(caffe.Layer):
         with stage(Stage.LEARN_READ):
             for index in (0, 1):
                 if propagate_down[index]:
-                    shape = bottom[index].data.shape
-                    spread = self.reader.spread(top[index].diff, shape, self.which, self.taps)
+                    spread = self.taps.spread(top[index].diff, bottom[index].data.shape)
                     bottom[index].diff[...] = spread

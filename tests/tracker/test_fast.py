@@ -153,13 +153,8 @@ def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone) -
     head, exact = (kind(config, geometry, 256, None, 3, CPU) for kind in (FastHead, PaperHead))
     windows = np.column_stack([rng.uniform(0, 12, (60, 2)), np.ones((60, 2))])
     cut = MapReader(12, 1)
-    taps = cut.taps(windows, 26, 26)
-    flat = region.reshape(256, -1)
-    maps = sum(
-        flat[:, taps.corner + row * 26 + column] * taps.weights[row, column]
-        for row in (0, 1)
-        for column in (0, 1)
-    ).transpose(1, 0, 2, 3)
+    taps = cut.taps(windows, np.zeros(60), 26, 26)
+    maps = (region.reshape(256, -1)[:, taps.index] * taps.weights).sum(axis=-1).transpose(1, 0, 2, 3)
     read = geometry.score(*head.probabilities(region, windows))
     wanted = exact.scores(windows_of(np.ascontiguousarray(maps, np.float32)))
     assert np.abs(read - wanted).max() < 0.1 * (wanted.max() - wanted.min()) + 0.02
@@ -172,7 +167,7 @@ def test_reading_is_bilinear_and_takes_each_position_from_its_group() -> None:
     y, x = np.mgrid[:9, :9].astype(np.float32)
     maps = np.stack([100 * channel + 10 * y + x for channel in range(8)])[None].astype(np.float32)
     windows = np.array([[1.25, 2.5, 1, 0.5]])
-    values = reader.read(maps, np.array([0]), reader.taps(windows, 9, 9))[0]
+    values = reader.taps(windows, np.array([0]), 9, 9).read(maps)[0]
     for row in range(4):
         for column in range(4):
             place = 10 * (1.25 + 1 + row) + (2.5 + 0.5 * (1 + column))
@@ -185,10 +180,10 @@ def test_spreading_is_the_transpose_of_reading() -> None:
     rng, reader = np.random.default_rng(0), MapReader(5, 1, groups=3)
     maps = rng.normal(size=(2, reader.channels, 9, 8)).astype(np.float32)
     windows = np.column_stack([rng.uniform(-1, 4, (6, 2)), rng.uniform(0.8, 1.3, (6, 2))])
-    which, taps = np.array([0, 1, 1, 0, 1, 0]), reader.taps(windows, 9, 8)
+    taps = reader.taps(windows, np.array([0, 1, 1, 0, 1, 0]), 9, 8)
     gradient = rng.normal(size=(6, 2, 5, 5)).astype(np.float32)
-    forth = (reader.read(maps, which, taps) * gradient).sum()
-    back = (maps * reader.spread(gradient, maps.shape, which, taps)).sum()
+    forth = (taps.read(maps) * gradient).sum()
+    back = (maps * taps.spread(gradient, maps.shape)).sum()
     assert forth == pytest.approx(back, rel=1e-4)
 
 

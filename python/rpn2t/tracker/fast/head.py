@@ -79,11 +79,9 @@ class FastHead:
         _put(blobs["data"], [region])
         forward(self.scoring_net)
         rows, columns = blobs["score_quality"].shape[2:]
-        taps = self._reader.taps(self._shifted(grids), rows, columns)
-        which = np.zeros(len(grids), np.int64)
-        anchor, quality = (
-            self._reader.read(blobs[name].data, which, taps) for name in ("score_anchor", "score_quality")
-        )
+        which = np.zeros(len(grids), np.int32)
+        taps = self._reader.taps(self._shifted(grids), which, rows, columns)
+        anchor, quality = (taps.read(blobs[name].data) for name in ("score_anchor", "score_quality"))
         return object_probability(anchor), object_probability(quality)
 
     def learn(self, regions: Sequence[Maps], objects: Sequence[Grids], background: Sequence[Grids]) -> float:

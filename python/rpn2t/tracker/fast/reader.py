@@ -6,15 +6,16 @@ with an output for each group is a classifier that knows at which place in the w
 its own the padding tells it that (docs/fast.md).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Array = NDArray[np.float32]
 
 CLASSES = 2
+NEIGHBOURS = 4
 
 
 def object_probability(scores: Array) -> NDArray[np.float64]:
@@ -25,19 +26,54 @@ def object_probability(scores: Array) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Taps:
-    """How the positions of n windows are read: each between four positions of the map.
+    """How the positions of n windows are read: each between four positions of a map.
 
     Attributes:
-        corner: index of the upper left of the four neighbours in a channel, (n, size, size).
-        weights: of upper and lower, left and right neighbour, (2, 2, n, size, size).
+        index: of the four neighbours among the numbers of all maps, for the object's class,
+            (n, size, size, 4); the background's lie `between` further on.
+        weights: of the four neighbours, of the same shape.
+        between: numbers from a class's channels to the other's.
     """
 
-    corner: NDArray[np.int64]
+    index: NDArray[np.int32]
     weights: Array
+    between: int
 
     def take(self, which: NDArray[np.integer]) -> "Taps":
         """The taps of some of the windows."""
-        return Taps(self.corner[which], self.weights[:, :, which])
+        return Taps(self.index[which], self.weights[which], self.between)
+
+    def read(self, maps: Array) -> Array:
+        """Both classes' values at the windows' positions.
+
+        Args:
+            maps: those that the taps are for, (m, channels, rows, columns).
+
+        Returns:
+            Shape (n, 2, size, size).
+        """
+        numbers = np.ascontiguousarray(maps).ravel()
+        one_class = maps.size - self.between  # so many from each class's first on
+        matrix = _matrix(self.weights, self.index, one_class)
+        count, down, across, _ = self.index.shape
+        out = np.empty((count, CLASSES, down, across), np.float32)
+        for number in range(CLASSES):
+            values = matrix @ numbers[number * self.between :][:one_class]
+            out[:, number] = values.reshape(count, down, across)
+        return out
+
+    def spread(self, gradient: Array, shape: tuple[int, ...]) -> Array:
+        """The gradient of :meth:`read`: from that of its result to that of maps of `shape`."""
+        index = np.stack([self.index + number * self.between for number in range(CLASSES)], axis=1)
+        weights = np.repeat(self.weights[:, None], CLASSES, axis=1)
+        spread: Array = _matrix(weights, index, int(np.prod(shape))).T @ gradient.ravel()
+        return spread.reshape(shape)
+
+
+def _matrix(weights: Array, index: NDArray[np.int32], numbers: int) -> csr_array:
+    """What makes values out of so many numbers, each of four of them."""
+    ends = np.arange(0, index.size + 1, NEIGHBOURS, dtype=np.int32)
+    return csr_array((weights.ravel(), index.ravel(), ends), shape=(len(ends) - 1, numbers))
 
 
 @dataclass(frozen=True)
@@ -59,61 +95,31 @@ class MapReader:
         """Channels of a map that is read: all groups' object channels, then their background channels."""
         return CLASSES * self.groups**2
 
-    def taps(self, grids: NDArray[np.floating], rows: int, columns: int) -> Taps:
-        """Where n windows lie on a map: their grids, (n, 4), see :data:`rpn2t.tracker.fast.region.Grids`.
+    def taps(self, grids: NDArray[np.floating], which: NDArray[np.generic], rows: int, columns: int) -> Taps:
+        """Where n windows lie on maps. What would lie outside is read at the map's edge.
 
-        What would lie outside is read at the map's edge.
+        Args:
+            grids: of the windows, (n, 4), see :data:`rpn2t.tracker.fast.region.Grids`.
+            which: the map of each window, (n,). A map has shape (channels, rows, columns), channel
+                `class * groups^2 + group`.
+            rows, columns: of the maps.
         """
         lower, share = [], []
         steps = np.arange(self.size) + self.first
         for axis, size in enumerate((rows, columns)):
             at = grids[:, axis, None] + grids[:, axis + 2, None] * steps
             at = np.clip(at, 0, size - 1)
-            below = np.minimum(at.astype(np.int64), size - 2)
+            below = np.minimum(at.astype(np.int32), size - 2)
             lower.append(below)
             share.append((at - below).astype(np.float32))
-        corner = lower[0][:, :, None] * columns + lower[1][:, None, :]
-        down, across = (np.stack([1 - each, each]) for each in share)
-        return Taps(corner, down[:, None, :, :, None] * across[None, :, :, None, :])
-
-    def read(self, maps: Array, which: NDArray[np.integer], taps: Taps) -> Array:
-        """Both classes' values at the windows' positions.
-
-        Args:
-            maps: shape (m, channels, rows, columns): channel `class * groups^2 + group`.
-            which: the map of each window, (n,).
-            taps: of the windows.
-
-        Returns:
-            Shape (n, 2, size, size).
-        """
-        flat = np.ascontiguousarray(maps).ravel()
-        out = np.zeros((CLASSES, *taps.corner.shape), np.float32)
-        for row, column, index in self._neighbours(maps.shape, which, taps):
-            out += flat.take(index) * taps.weights[row, column]
-        return out.transpose(1, 0, 2, 3)
-
-    def spread(
-        self, gradient: Array, shape: tuple[int, ...], which: NDArray[np.integer], taps: Taps
-    ) -> Array:
-        """The gradient of :meth:`read`: from that of its result to that of maps of `shape`."""
-        by_class = gradient.transpose(1, 0, 2, 3)
-        places, values = [], []
-        for row, column, index in self._neighbours(shape, which, taps):
-            places.append(index.ravel())
-            values.append((by_class * taps.weights[row, column]).ravel())
-        summed = np.bincount(np.concatenate(places), np.concatenate(values), int(np.prod(shape)))
-        return summed.reshape(shape).astype(np.float32)
-
-    def _neighbours(
-        self, shape: tuple[int, ...], which: NDArray[np.integer], taps: Taps
-    ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-        """For each of the four neighbours: row and column, and indices (2, n, size, size) into the maps."""
-        _, channels, rows, columns = shape
-        group = np.arange(self.size) * self.groups // self.size
-        channel = np.arange(CLASSES)[:, None, None] * self.groups**2 + group[:, None] * self.groups + group
-        start = (which[:, None, None] * channels + channel[:, None]) * (rows * columns)
-        start = start + taps.corner
-        for row in (0, 1):
-            for column in (0, 1):
-                yield row, column, start + (row * columns + column)
+        group = (np.arange(self.size) * self.groups // self.size).astype(np.int32)
+        channel = which.astype(np.int32)[:, None, None] * self.channels + group[:, None] * self.groups + group
+        corner = channel * (rows * columns) + lower[0][:, :, None] * columns + lower[1][:, None, :]
+        index = np.empty((*corner.shape, NEIGHBOURS), np.int32)
+        weights = np.empty(index.shape, np.float32)
+        down, across = ((1 - each, each) for each in share)
+        for number in range(NEIGHBOURS):
+            row, column = divmod(number, 2)
+            index[..., number] = corner + (row * columns + column)
+            weights[..., number] = down[row][:, :, None] * across[column][:, None, :]
+        return Taps(index, weights, self.groups**2 * rows * columns)
