@@ -123,7 +123,7 @@ def test_matplotlib_is_imported_in_one_place_only() -> None:
     assert naming == {"rpn2t.system.plotting"}
 
 
-def test_the_core_needs_nothing_but_numpy() -> None:
+def test_the_core_needs_nothing_but_numpy_and_scipy() -> None:
     """No files, no screen, no video, no command line: these are other rooms' work."""
     needed = set()
     for module in MODULES:
@@ -134,6 +134,6 @@ def test_the_core_needs_nothing_but_numpy() -> None:
                 needed |= {each.name.split(".")[0] for each in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module is not None:
                 needed.add(node.module.split(".")[0])
-    assert needed - {"rpn2t", "numpy"} == {
-        "collections", "copy", "dataclasses", "enum", "itertools", "json", "math", "typing"
+    assert needed - {"rpn2t", "numpy", "scipy"} == {
+        "collections", "concurrent", "copy", "dataclasses", "enum", "itertools", "json", "math", "typing"
     }  # fmt: skip

@@ -12,6 +12,7 @@ from rpn2t.errors import InputError
 from rpn2t.layers.parameters import read_parameters
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.device import Device, choose_device
+from rpn2t.nets.side_thread import SideThread
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker import modes
 from rpn2t.tracker.fast.head import FastHead
@@ -209,7 +210,7 @@ def test_the_hardest_negatives_are_learned_from() -> None:
         head.probabilities(one, windows)[1].mean(axis=(1, 2))
         for one, windows in zip(maps, background, strict=True)
     ]
-    head.learn(maps, [on_grid((2, 2)), on_grid()], background)
+    head.learn(maps, [on_grid((2, 2)), on_grid()], background).result()
     kept = head.net.blobs["windows_quality"].data
     assert head.net.blobs["flag"].data.tolist() == [1, 0, 0, 0]
     likely = (1 / (1 + np.exp(kept[1:, 1] - kept[1:, 0]))).mean(axis=(1, 2))
@@ -222,7 +223,7 @@ def test_learning_tells_the_targets_window_from_its_neighbours() -> None:
     for groups in (1, 10):
         head, maps = map_head(position_groups=groups), regions(1)
         near = on_grid((0, 2), (4, 2), (2, 0), (2, 4))
-        losses[groups] = [head.learn(maps, [on_grid((2, 2))], [near]) for _ in range(25)]
+        losses[groups] = [head.learn(maps, [on_grid((2, 2))], [near]).result() for _ in range(25)]
     assert losses[10][-1] < losses[10][0] / 3
     assert losses[10][-1] < losses[1][-1] / 2
 
@@ -310,6 +311,7 @@ def test_an_update_is_shared_out_to_frames_unless_one_has_failed(backbone, small
     for update in updates:
         before = mode.head.solver.iter
         mode.learn(update)
+        mode.settle()
         found.append(mode.head.solver.iter - before)
     assert found == made
 
@@ -320,3 +322,25 @@ def test_a_backbone_that_takes_one_size_only_is_refused_with_the_cure(backbone, 
     (tmp_path / "deploy.prototxt").write_text(text)
     with pytest.raises(InputError, match="take --mode paper"):
         RegionFeatures(Backbone(spec, find_set("shipped"), CPU))
+
+
+@pytest.mark.parametrize("settings", [[], ["success_score_early=1"]], ids=["sure", "failed"])
+def test_what_is_learned_beside_the_tracking_is_what_is_learned_at_once(settings, tiny, clip) -> None:
+    config = Config.for_mode("fast").with_settings([f"{name}={value}" for name, value in tiny.items()])
+    config = config.with_settings(["update_interval=2", "iterations_later=3", *settings])
+    found = []
+    for beside in (True, False):
+        tracker = Tracker(config, mode="fast", device="cpu")
+        if not beside:
+            tracker._mode._beside = SideThread(CPU)
+        tracker.init(clip.images[0], clip.truth[0])
+        found.append([tracker.update(image) for image in clip.images[1:7]])
+    assert found[0] == found[1]
+
+
+def test_a_loss_that_is_no_number_is_said_when_the_head_is_asked(monkeypatch) -> None:
+    head, maps = map_head(), regions(1)
+    head.net.params["score_quality"][0].data[...] = np.nan
+    head.learn(maps, [on_grid((2, 2))], [on_grid((0, 0))])
+    with pytest.raises(InputError, match="it diverged"):
+        head.probabilities(maps[0], on_grid((1, 1)))

@@ -79,6 +79,7 @@ def test_updates_come_when_they_are_due(config, tracked) -> None:
     assert failures == 0
     # frame 10 is one long-term update after the first frame's training
     mode = tracker._mode
+    mode.settle()
     assert mode.head.solver.iter == config.iterations_first + config.iterations_later
     if tracker.mode == "fast":
         assert len(mode.memory) == 12
@@ -97,6 +98,7 @@ def test_failed_frames_store_nothing_update_at_once_and_widen_the_search(frames,
     for image, _ in frames[1:4]:
         tracker.update(image)
     mode = tracker._mode
+    mode.settle()
     assert mode.head.solver.iter == config.iterations_first + 3 * config.iterations_later
     if tracker.mode == "fast":
         assert len(mode.memory) == 1

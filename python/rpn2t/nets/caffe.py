@@ -12,6 +12,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -148,6 +149,20 @@ def _limit_loaded_pools(library: ctypes.CDLL, sizes: dict[str, str]) -> None:
         most = int(sizes[variable])
         if hasattr(library, count) and library[count]() > most:
             library[change](ctypes.c_int(most))
+
+
+@cache
+def caffe_threads() -> int:
+    """How many threads Caffe was given when it was loaded."""
+    load_caffe()
+    return int(pool_sizes(usable_cores())["OMP_NUM_THREADS"])
+
+
+def use_threads(count: int) -> None:
+    """How many threads Caffe's nets have that are made and run by the calling thread."""
+    library = caffe_library()
+    if hasattr(library, "omp_set_num_threads"):
+        library.omp_set_num_threads(ctypes.c_int(count))
 
 
 def _rest_before_forks(library: ctypes.CDLL) -> None:

@@ -12,6 +12,7 @@ from rpn2t.errors import InputError
 from rpn2t.images import Image, as_bgr
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.device import choose_device
+from rpn2t.nets.side_thread import half_of_the_threads
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import (
@@ -27,7 +28,7 @@ from rpn2t.tracker.head import Probabilities
 from rpn2t.tracker.modes import choose_mode, make_mode, suits_bf16
 from rpn2t.tracker.observation import Observation, Observer, Term
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
-from rpn2t.tracker.schedule import due_update, success_score
+from rpn2t.tracker.schedule import Update, due_update, success_score
 from rpn2t.tracker.search import STEP, Search
 from rpn2t.tracker.views import view_frame
 
@@ -100,6 +101,8 @@ class Tracker:
             self.mode = choose_mode(mode, self.device)
             if bf16 is None and self.device.kind == "cpu":
                 self.device = replace(self.device, bf16=suits_bf16(self.mode))
+            if self.mode == "fast":
+                self.device = half_of_the_threads(self.device)
             self.config = config or Config.for_mode(self.mode)
             self.weights = find_set(weights)
             self.backbone_name = backbone
@@ -138,13 +141,14 @@ class Tracker:
         near = self._regressor_samples(target, sampler)
         positives, negatives = self._first_samples(target, sampler)
         self._mode.see(image, target, self.config.translation)
+        self._mode.learn_first(positives, negatives)
         if self._mode.regressor.fits_first_frame:
             self._mode.meet(image, target)
             self._learn_regressor(image, target, near)
-        self._mode.learn_first(positives, negatives)
         later = self._later_negatives(target, sampler, self.config.negatives_memory_first_iou)
         with stage(Stage.REMEMBER):
             self._mode.remember_first(positives, later)
+        self._mode.settle()
         self._learned = self._found = True
 
     def update(self, image: NDArray[np.uint8]) -> tuple[Box, float]:
@@ -188,6 +192,8 @@ class Tracker:
         self._translation = next_translation(self._translation, failed, config)
         self._search.note(failed)
 
+        if update is Update.NONE:
+            mode.learn(update)  # what is left of an earlier update, beside the regression
         followed, reported = self._regressed(seen.boxes, best)
         if sure:
             self._state = approach(self._state, followed, config.centre_follows, config.size_follows)
@@ -202,7 +208,8 @@ class Tracker:
         if sure:
             with stage(Stage.REMEMBER):
                 mode.remember(self._state, *self._samples(sampler))
-        mode.learn(update)
+        if update is not Update.NONE:
+            mode.learn(update)
         return reported, best.score
 
     def another(self) -> "Tracker":

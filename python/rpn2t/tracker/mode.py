@@ -99,4 +99,14 @@ class Mode(Protocol):
         """
 
     def learn(self, update: Update) -> None:
-        """Learn from what is remembered, as the update that is due says."""
+        """Learn from what is remembered, as the update that is due says.
+
+        A mode may do it beside what is asked of it next, until :meth:`probabilities`, which need the result.
+        """
+
+    def settle(self) -> None:
+        """Wait until all is learned.
+
+        Raises:
+            InputError: the head's loss is no longer a number.
+        """

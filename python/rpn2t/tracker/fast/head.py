@@ -9,6 +9,7 @@ prototxt/head_map/ holds the nets; labels, loss and solver are the paper's.
 import dataclasses
 import json
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from rpn2t.config import Config
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import Blob, forward
 from rpn2t.nets.device import Device
+from rpn2t.nets.side_thread import SideThread
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.fast.reader import MapReader, object_probability
 from rpn2t.tracker.fast.region import Grids
@@ -28,6 +30,7 @@ from rpn2t.tracker.head import (
     label_settings,
     lay_over_learning,
     make_nets,
+    require_finite,
 )
 
 
@@ -47,9 +50,17 @@ class FastHead:
         proposal: ProposalWeights | None,
         seed: int,
         device: Device,
+        beside: SideThread | None = None,
     ) -> None:
-        """Build both nets, which share their weights; see :class:`rpn2t.tracker.paper.head.PaperHead`."""
+        """Build both nets, which share their weights; see :class:`rpn2t.tracker.paper.head.PaperHead`.
+
+        Args:
+            config, geometry, channels, proposal, seed, device: as PaperHead's.
+            beside: where it learns; None: it makes one.
+        """
         device.activate()
+        self._beside = beside or SideThread(device)
+        self._learning: list[Future[float]] = []
         self.geometry = geometry
         size = len(geometry.matching.iou)
         groups = min(config.position_groups, size)
@@ -66,7 +77,7 @@ class FastHead:
         self.net: Any = self.solver.net
 
     def probabilities(self, region: Maps, grids: Grids) -> Probabilities:
-        """The object's probability at every position that the loss may look at.
+        """The object's probability at every position that the loss may look at, once all is learned.
 
         Args:
             region: conv5 of a region, (channels, rows, columns).
@@ -74,7 +85,11 @@ class FastHead:
 
         Returns:
             Term 1's and term 2's, each of shape (n, size, size).
+
+        Raises:
+            InputError: see :meth:`settle`.
         """
+        self.settle()
         blobs = self.scoring_net.blobs
         _put(blobs["data"], [region])
         forward(self.scoring_net)
@@ -84,8 +99,12 @@ class FastHead:
         anchor, quality = (taps.read(blobs[name].data) for name in ("score_anchor", "score_quality"))
         return object_probability(anchor), object_probability(quality)
 
-    def learn(self, regions: Sequence[Maps], objects: Sequence[Grids], background: Sequence[Grids]) -> float:
+    def learn(
+        self, regions: Sequence[Maps], objects: Sequence[Grids], background: Sequence[Grids]
+    ) -> Future[float]:
         """One SGD iteration on windows of some regions; of the background's the hardest are taken.
+
+        It is made while the caller goes on, after those that were begun before it.
 
         Args:
             regions: conv5 of m regions, each (channels, rows, columns).
@@ -94,6 +113,22 @@ class FastHead:
         Returns:
             The loss (eq. 2) before the step.
         """
+        learning = self._beside.do(self._step, regions, objects, background)
+        self._learning.append(learning)
+        return learning
+
+    def settle(self) -> None:
+        """Wait for all iterations that were begun.
+
+        Raises:
+            InputError: a loss is no longer a number.
+        """
+        begun, self._learning = self._learning, []
+        with stage(Stage.LEARN):
+            for iteration in begun:
+                iteration.result()
+
+    def _step(self, regions: Sequence[Maps], objects: Sequence[Grids], background: Sequence[Grids]) -> float:
         with stage(Stage.LEARN):
             rows = [
                 _rows(number, self._shifted(grids), flag)
@@ -106,7 +141,7 @@ class FastHead:
             blobs["windows"].reshape(*values.shape)
             blobs["windows"].data[...] = values
             self.solver.step(1)
-            return float(blobs["loss"].data.ravel()[0])
+            return require_finite(float(blobs["loss"].data.ravel()[0]))
 
     def _shifted(self, grids: Grids) -> Grids:
         shifted: Grids = grids - np.array([self._shift, self._shift, 0, 0])

@@ -19,6 +19,7 @@ from rpn2t.config import Config
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Backbone, Maps
 from rpn2t.nets.caffemodel import Layers
+from rpn2t.nets.side_thread import SideThread
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import Best
 from rpn2t.tracker.fast.head import FastHead
@@ -31,7 +32,7 @@ from rpn2t.tracker.fast.refinement import (
 )
 from rpn2t.tracker.fast.region import Grids, RegionFeatures, SearchRegion
 from rpn2t.tracker.features import PatchFeatures
-from rpn2t.tracker.head import HeadGeometry, Probabilities, ProposalWeights, require_finite
+from rpn2t.tracker.head import HeadGeometry, Probabilities, ProposalWeights
 from rpn2t.tracker.regression import BoxRegressor, Regressor
 from rpn2t.tracker.sampling import epochs
 from rpn2t.tracker.schedule import Update
@@ -79,6 +80,7 @@ class FastMode:
         self._one_patch = PatchFeatures(backbone, rim, batch=1, detail=DETAIL if self._refiner else None)
         self._regions = RegionFeatures(backbone)
         self._config, self._proposal, self._device = config, proposal, backbone.device
+        self._beside = SideThread(backbone.device)
 
     def another(self) -> Self:
         """With the same nets of the backbone. The refinement net is shown each target, and is another one."""
@@ -92,7 +94,9 @@ class FastMode:
         self._rng = rng
         self.shape = self._regions.geometry.shape(target, self._config.translation)
         channels = self._patches.channels
-        self.head = FastHead(self._config, self.geometry, channels, self._proposal, seed, self._device)
+        self.head = FastHead(
+            self._config, self.geometry, channels, self._proposal, seed, self._device, self._beside
+        )
         self.proposal_start = self.head.proposal_start
         ridge = BoxRegressor(self._config, self.geometry.map_size, self.geometry.window_rim)
         self.regressor = ridge
@@ -162,6 +166,10 @@ class FastMode:
         for some in islice(self._due, most or None):
             self._iterate(some)
 
+    def settle(self) -> None:
+        """Wait for the head's iterations."""
+        self.head.settle()
+
     def lesson(self, positives: Floats, negatives: Floats) -> Lesson:
         """The region's map; if the search was extended, it is cut to the size that is remembered."""
         grids = [self._grids(boxes, self._region) for boxes in (positives, negatives)]
@@ -209,7 +217,7 @@ class FastMode:
         background = self._some([each.background for each in lessons], self._config.mining_pool)
         if not sum(map(len, objects)) or not sum(map(len, background)):
             return
-        require_finite(self.head.learn([each.conv5 for each in lessons], objects, background))
+        self.head.learn([each.conv5 for each in lessons], objects, background)
 
     def _some(self, parts: list[Grids], most: int) -> list[Grids]:
         """Some grids of all parts, `most` at most, part by part."""

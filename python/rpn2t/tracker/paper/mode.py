@@ -111,5 +111,8 @@ class PaperMode:
         """Long term or short term."""
         update_head(update, self.head, self.memory, self._config, self._rng)
 
+    def settle(self) -> None:
+        """Nothing is left to do: it learns at once."""
+
     def _windows(self, boxes: Floats, store: WindowStore) -> Windows:
         return cut_windows(self.features, self._image, boxes, store)

@@ -1,0 +1,112 @@
+"""The second thread of fast mode, and that Caffe lets it work: nets run without Python's lock."""
+
+import sys
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rpn2t.nets.caffe import (
+    caffe_library,
+    caffe_threads,
+    load_caffe,
+    make_from_message,
+    read_message,
+    use_threads,
+)
+from rpn2t.nets.device import Device, choose_device
+from rpn2t.nets.side_thread import SideThread, half_of_the_threads
+from support import ROOT
+
+CPU = choose_device("cpu")
+caffe = load_caffe()
+needs_two = pytest.mark.skipif(caffe_threads() < 2, reason="Caffe has one thread")
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    yield
+    use_threads(caffe_threads())
+
+
+def sharing() -> SideThread:
+    return SideThread(half_of_the_threads(CPU))
+
+
+def thread_name() -> str:
+    return threading.current_thread().name
+
+
+@needs_two
+def test_it_works_in_order_in_a_thread_of_its_own_while_the_caller_goes_on() -> None:
+    beside, goes_on, done = sharing(), threading.Event(), []
+    first = beside.do(lambda: goes_on.wait(60) and done.append(1))
+    second = beside.do(lambda number: done.append(number), number=2)
+    assert not first.done()
+    goes_on.set()
+    beside.rest()
+    assert first.done()
+    assert second.done()
+    assert done == [1, 2]
+    assert beside.do(thread_name).result() != thread_name()
+
+
+@pytest.mark.parametrize(
+    "device", [CPU, replace(CPU, threads=caffe_threads()), Device("gpu", 0)], ids=["all", "each", "gpu"]
+)
+def test_without_a_thread_to_spare_the_caller_does_it_at_once(device: Device) -> None:
+    beside = SideThread(device)
+    found = beside.do(thread_name)
+    assert found.done()
+    assert found.result() == thread_name()
+
+
+@pytest.mark.parametrize("beside", [SideThread(CPU), sharing()], ids=["at once", "beside"])
+def test_an_error_is_raised_where_the_result_is_asked_for(beside: SideThread) -> None:
+    failed: Future[float] = beside.do(lambda: 1 / 0)
+    beside.rest()
+    with pytest.raises(ZeroDivisionError):
+        failed.result()
+    assert beside.do(int).result() == 0
+
+
+def test_the_threads_are_shared_out() -> None:
+    own = half_of_the_threads(CPU).threads
+    assert own is not None
+    assert own - 1 <= caffe_threads() - own <= own
+    assert half_of_the_threads(Device("gpu", 0)).threads is None
+
+
+@needs_two
+@pytest.mark.parametrize("threads", [1, None])
+def test_a_device_has_the_threads_that_it_says(threads: int | None) -> None:
+    replace(CPU, threads=threads).activate()
+    assert caffe_library().omp_get_max_threads() == (threads or caffe_threads())
+
+
+@pytest.fixture
+def head_net():
+    net = read_message(ROOT / "prototxt" / "head_map" / "deploy.prototxt", "NetParameter")
+    return make_from_message(lambda path: caffe.Net(path, caffe.TEST), net)
+
+
+def test_a_net_runs_without_the_interpreters_lock(head_net) -> None:
+    """Nobody takes the lock from a thread that does not let it go: so the main thread runs only then."""
+    head_net.blobs["data"].data[...] = np.random.default_rng(0).normal(size=head_net.blobs["data"].shape)
+    inside, seen, before = threading.Event(), False, sys.getswitchinterval()
+    head_net.before_forward(lambda layer: inside.set() if layer == 1 else None)
+    head_net.after_forward(lambda layer: inside.clear() if layer == 1 else None)
+    last = len(head_net.layers) - 1
+    thread = threading.Thread(target=lambda: [head_net._forward(0, last) for _ in range(50)])
+    sys.setswitchinterval(1000)
+    try:
+        thread.start()
+        while thread.is_alive() and not seen:
+            inside.wait(1)
+            seen = inside.is_set()  # still
+    finally:
+        sys.setswitchinterval(before)
+        thread.join()
+    assert seen
