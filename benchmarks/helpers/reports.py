@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from rpn2t.errors import InputError
 
 BUILD = Path(__file__).parents[2] / "build"
+_LIST = re.compile(r'\[\n([^][{}"]+)\n *\]')  # of no lists, objects or strings
 
 
 def add_output_option(parser: argparse.ArgumentParser, question: str) -> None:
@@ -36,8 +38,9 @@ def check_output(path: Path) -> None:
 
 
 def write_json(path: Path, report: Any) -> None:
-    """Write the numbers and say in which file they are."""
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    """Write the numbers and say in which file they are. A list of numbers, such as a box, is one line."""
+    text = json.dumps(report, indent=1)
+    path.write_text(_LIST.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n")
     print(f"Every number is in {path}")
 
 

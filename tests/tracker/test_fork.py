@@ -17,7 +17,8 @@ from rpn2t import Config, Tracker
 
 folder, tiny = sys.argv[1], json.loads(sys.argv[2])
 images = [cv2.imread(f"{folder}/img/{number:04d}.png") for number in (1, 2, 3)]
-config = dataclasses.replace(Config.for_mode("fast"), **tiny)
+# After every frame something is still being learned.
+config = dataclasses.replace(Config.for_mode("fast"), **tiny | {"update_interval": 1})
 
 def make():
     tracker = Tracker(config, mode="fast", device="cpu")
