@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rpn2t.nets import side_thread
 from rpn2t.nets.caffe import (
     caffe_library,
     caffe_threads,
@@ -17,7 +18,7 @@ from rpn2t.nets.caffe import (
     use_threads,
 )
 from rpn2t.nets.device import Device, choose_device
-from rpn2t.nets.side_thread import SideThread, half_of_the_threads
+from rpn2t.nets.side_thread import SideThread, leave_threads
 from support import ROOT
 
 CPU = choose_device("cpu")
@@ -31,8 +32,12 @@ def threads_as_before():
     use_threads(caffe_threads())
 
 
-def sharing() -> SideThread:
-    return SideThread(half_of_the_threads(CPU))
+AMX = replace(CPU, bf16=True)
+
+
+@pytest.fixture
+def has_amx(monkeypatch):
+    monkeypatch.setattr(side_thread, "cpu_flags", lambda: {"avx512f", "amx_bf16"})
 
 
 def thread_name() -> str:
@@ -41,7 +46,7 @@ def thread_name() -> str:
 
 @needs_two
 def test_it_works_in_order_in_a_thread_of_its_own_while_the_caller_goes_on() -> None:
-    beside, goes_on, done = sharing(), threading.Event(), []
+    beside, goes_on, done = SideThread(CPU), threading.Event(), []
     first = beside.do(lambda: goes_on.wait(60) and done.append(1))
     second = beside.do(lambda number: done.append(number), number=2)
     assert not first.done()
@@ -54,7 +59,7 @@ def test_it_works_in_order_in_a_thread_of_its_own_while_the_caller_goes_on() -> 
 
 
 @pytest.mark.parametrize(
-    "device", [CPU, replace(CPU, threads=caffe_threads()), Device("gpu", 0)], ids=["all", "each", "gpu"]
+    "device", [replace(CPU, threads=caffe_threads()), Device("gpu", 0)], ids=["none left", "gpu"]
 )
 def test_without_a_thread_to_spare_the_caller_does_it_at_once(device: Device) -> None:
     beside = SideThread(device)
@@ -63,8 +68,9 @@ def test_without_a_thread_to_spare_the_caller_does_it_at_once(device: Device) ->
     assert found.result() == thread_name()
 
 
-@pytest.mark.parametrize("beside", [SideThread(CPU), sharing()], ids=["at once", "beside"])
-def test_an_error_is_raised_where_the_result_is_asked_for(beside: SideThread) -> None:
+@pytest.mark.parametrize("device", [CPU, replace(CPU, threads=caffe_threads())], ids=["beside", "at once"])
+def test_an_error_is_raised_where_the_result_is_asked_for(device: Device) -> None:
+    beside = SideThread(device)
     failed: Future[float] = beside.do(lambda: 1 / 0)
     beside.rest()
     with pytest.raises(ZeroDivisionError):
@@ -72,11 +78,18 @@ def test_an_error_is_raised_where_the_result_is_asked_for(beside: SideThread) ->
     assert beside.do(int).result() == 0
 
 
-def test_the_threads_are_shared_out() -> None:
-    own = half_of_the_threads(CPU).threads
-    assert own is not None
-    assert own - 1 <= caffe_threads() - own <= own
-    assert half_of_the_threads(Device("gpu", 0)).threads is None
+@needs_two
+def test_with_amx_the_threads_are_shared_out_and_elsewhere_both_have_all(has_amx) -> None:
+    def threads_of(device: Device) -> int:
+        return SideThread(device).do(lambda: caffe_library().omp_get_max_threads()).result()
+
+    mine = leave_threads(AMX)
+    assert mine.threads is not None
+    assert mine.threads - 1 <= threads_of(mine) == caffe_threads() - mine.threads <= mine.threads
+    assert leave_threads(CPU) == CPU
+    assert leave_threads(CPU).threads is None
+    assert threads_of(leave_threads(CPU)) == caffe_threads()
+    assert leave_threads(Device("gpu", 0)).threads is None
 
 
 @needs_two

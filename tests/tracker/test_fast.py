@@ -1,5 +1,6 @@
 """Fast mode: windows read out of maps are the windows of the paper's mode, and what is learned and kept."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -11,6 +12,7 @@ from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.errors import InputError
 from rpn2t.layers.parameters import read_parameters
 from rpn2t.nets.backbone import Backbone, BackboneSpec
+from rpn2t.nets.caffe import caffe_threads
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.nets.side_thread import SideThread
 from rpn2t.nets.weight_sets import find_set
@@ -332,7 +334,7 @@ def test_what_is_learned_beside_the_tracking_is_what_is_learned_at_once(settings
     for beside in (True, False):
         tracker = Tracker(config, mode="fast", device="cpu")
         if not beside:
-            tracker._mode._beside = SideThread(CPU)
+            tracker._mode._beside = SideThread(replace(CPU, threads=caffe_threads()))
         tracker.init(clip.images[0], clip.truth[0])
         found.append([tracker.update(image) for image in clip.images[1:7]])
     assert found[0] == found[1]

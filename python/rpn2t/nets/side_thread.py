@@ -1,7 +1,7 @@
 """A second thread that computes with Caffe while the first one goes on.
 
-Small nets do not fill several cores: the head's iterations, and the passes over a frame, are hardly faster on
-two threads than on one. Done beside each other they are.
+Small nets do not fill several cores. Done beside each other, the head's iterations and the passes over a
+frame take less time than one after the other with all cores each (docs/fast.md has the figures).
 """
 
 import os
@@ -13,6 +13,7 @@ from weakref import WeakMethod
 
 from rpn2t.nets.caffe import caffe_threads
 from rpn2t.nets.device import Device
+from rpn2t.system.processor import cpu_flags
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -28,10 +29,13 @@ class SideThread:
         """Begin with nothing to do.
 
         Args:
-            device: the caller's. Of Caffe's threads this one gets what is left of the caller's ``threads``.
+            device: the caller's. This thread gets those of Caffe's that the caller's ``threads`` leave, or
+                like the caller all of them.
         """
-        left = caffe_threads() - (device.threads or caffe_threads())
-        self._device = replace(device, threads=left) if device.kind == "cpu" and left > 0 else None
+        threads = caffe_threads()
+        own = threads - device.threads if device.threads else threads
+        is_alone = device.kind == "gpu" or threads == 1 or own == 0
+        self._device = None if is_alone else replace(device, threads=own)
         self._executor: ThreadPoolExecutor | None = None
         self._process = os.getpid()
         self._last: Future[Any] = _done(int)
@@ -55,10 +59,15 @@ class SideThread:
         wait([self._last])
 
 
-def half_of_the_threads(device: Device) -> Device:
-    """The same, but of Caffe's threads a :class:`SideThread` gets the other half. A GPU stays as it is."""
-    threads = caffe_threads()
-    return device if device.kind == "gpu" else replace(device, threads=threads - threads // 2)
+def leave_threads(device: Device) -> Device:
+    """The device of a thread that has a :class:`SideThread` beside it.
+
+    It has half of Caffe's threads where it computes in bfloat16 by AMX: there nets as small as a tracker's
+    are hardly faster on two threads than on one. Elsewhere they are, and both threads have all.
+    """
+    if device.kind == "gpu" or not (device.bf16 and "amx_bf16" in cpu_flags()):
+        return device
+    return replace(device, threads=caffe_threads() - caffe_threads() // 2)
 
 
 def _done(

@@ -12,7 +12,7 @@ from rpn2t.errors import InputError
 from rpn2t.images import Image, as_bgr
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.device import choose_device
-from rpn2t.nets.side_thread import half_of_the_threads
+from rpn2t.nets.side_thread import leave_threads
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import (
@@ -102,7 +102,7 @@ class Tracker:
             if bf16 is None and self.device.kind == "cpu":
                 self.device = replace(self.device, bf16=suits_bf16(self.mode))
             if self.mode == "fast":
-                self.device = half_of_the_threads(self.device)
+                self.device = leave_threads(self.device)
             self.config = config or Config.for_mode(self.mode)
             self.weights = find_set(weights)
             self.backbone_name = backbone
