@@ -6,7 +6,6 @@ import caffe
 import numpy as np
 
 from rpn2t.layers.parameters import read_parameters
-from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.fast.reader import MapReader, object_probability
 
 
@@ -73,24 +72,22 @@ class MapWindowsLayer(caffe.Layer):
 
     def forward(self, bottom, top):  # type: ignore[no-untyped-def]
         """Mine and read."""
-        with stage(Stage.LEARN_READ):
-            windows = bottom[2].data
-            rows, columns = bottom[0].data.shape[2:]
-            taps = self.reader.taps(windows[:, 1:5], windows[:, 0], rows, columns)
-            quality = taps.read(bottom[1].data)
-            background = np.flatnonzero(windows[:, 5] != 1)
-            likely = object_probability(quality[background]).mean(axis=(1, 2))
-            hard = background[np.argsort(-likely, kind="stable")[: self.negatives]]
-            kept = np.concatenate([np.flatnonzero(windows[:, 5] == 1), hard])
-            self.taps = taps.take(kept)
-            top[0].data[...] = self.taps.read(bottom[0].data)
-            top[1].data[...] = quality[kept]
-            top[2].data[...] = windows[kept, 5]
+        windows = bottom[2].data
+        rows, columns = bottom[0].data.shape[2:]
+        taps = self.reader.taps(windows[:, 1:5], windows[:, 0], rows, columns)
+        quality = taps.read(bottom[1].data)
+        background = np.flatnonzero(windows[:, 5] != 1)
+        likely = object_probability(quality[background]).mean(axis=(1, 2))
+        hard = background[np.argsort(-likely, kind="stable")[: self.negatives]]
+        kept = np.concatenate([np.flatnonzero(windows[:, 5] == 1), hard])
+        self.taps = taps.take(kept)
+        top[0].data[...] = self.taps.read(bottom[0].data)
+        top[1].data[...] = quality[kept]
+        top[2].data[...] = windows[kept, 5]
 
     def backward(self, top, propagate_down, bottom):  # type: ignore[no-untyped-def]
         """To the scores; windows have no gradient."""
-        with stage(Stage.LEARN_READ):
-            for index in (0, 1):
-                if propagate_down[index]:
-                    spread = self.taps.spread(top[index].diff, bottom[index].data.shape)
-                    bottom[index].diff[...] = spread
+        for index in (0, 1):
+            if propagate_down[index]:
+                spread = self.taps.spread(top[index].diff, bottom[index].data.shape)
+                bottom[index].diff[...] = spread

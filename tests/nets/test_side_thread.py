@@ -1,5 +1,6 @@
 """The second thread of fast mode, and that Caffe lets it work: nets run without Python's lock."""
 
+import subprocess
 import sys
 import threading
 from concurrent.futures import Future
@@ -8,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rpn2t import Tracker
 from rpn2t.nets import side_thread
 from rpn2t.nets.caffe import (
     caffe_library,
@@ -19,6 +21,7 @@ from rpn2t.nets.caffe import (
 )
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.nets.side_thread import SideThread, leave_threads
+from rpn2t.tracker import loop
 from support import ROOT
 
 CPU = choose_device("cpu")
@@ -29,7 +32,11 @@ needs_two = pytest.mark.skipif(caffe_threads() < 2, reason="Caffe has one thread
 @pytest.fixture(autouse=True)
 def threads_as_before():
     yield
-    use_threads(caffe_threads())
+    use_threads(None)
+
+
+def threads_now() -> int:
+    return caffe_library().omp_get_max_threads()
 
 
 AMX = replace(CPU, bf16=True)
@@ -81,22 +88,53 @@ def test_an_error_is_raised_where_the_result_is_asked_for(device: Device) -> Non
 @needs_two
 def test_with_amx_the_threads_are_shared_out_and_elsewhere_both_have_all(has_amx) -> None:
     def threads_of(device: Device) -> int:
-        return SideThread(device).do(lambda: caffe_library().omp_get_max_threads()).result()
+        return SideThread(device).do(threads_now).result()
 
     mine = leave_threads(AMX)
     assert mine.threads is not None
     assert mine.threads - 1 <= threads_of(mine) == caffe_threads() - mine.threads <= mine.threads
-    assert leave_threads(CPU) == CPU
     assert leave_threads(CPU).threads is None
     assert threads_of(leave_threads(CPU)) == caffe_threads()
     assert leave_threads(Device("gpu", 0)).threads is None
 
 
 @needs_two
-@pytest.mark.parametrize("threads", [1, None])
-def test_a_device_has_the_threads_that_it_says(threads: int | None) -> None:
-    replace(CPU, threads=threads).activate()
-    assert caffe_library().omp_get_max_threads() == (threads or caffe_threads())
+def test_a_device_has_the_threads_that_it_says_and_else_those_that_were_there() -> None:
+    before = threads_now()
+    replace(CPU, threads=1).activate()
+    assert (threads_now(), caffe_threads()) == (1, before)
+    CPU.activate()
+    assert threads_now() == before
+    caffe_library().omp_set_num_threads(1)  # by somebody else
+    CPU.activate()
+    assert threads_now() == 1
+    caffe_library().omp_set_num_threads(before)
+
+
+@needs_two
+def test_a_tracker_in_bfloat16_shares_its_threads_and_the_next_one_has_all(has_amx, monkeypatch) -> None:
+    monkeypatch.setattr(loop, "suits_bf16", lambda mode: mode == "fast")
+    before = threads_now()
+    Tracker(mode="fast", device="cpu")
+    assert threads_now() == before - before // 2
+    Tracker(mode="paper", device="cpu")
+    assert threads_now() == before
+
+
+def test_it_works_on_after_the_main_thread_has_ended() -> None:
+    code = """
+import threading
+from rpn2t.nets.device import choose_device
+from rpn2t.nets.side_thread import SideThread
+
+beside, main = SideThread(choose_device("cpu")), threading.main_thread()
+def late():
+    main.join()
+    print([beside.do(int, text).result() for text in ("4", "5")])
+threading.Thread(target=late).start()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "[4, 5]\n"), done.stderr
 
 
 @pytest.fixture

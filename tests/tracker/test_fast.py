@@ -1,5 +1,6 @@
 """Fast mode: windows read out of maps are the windows of the paper's mode, and what is learned and kept."""
 
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from rpn2t.nets.device import Device, choose_device
 from rpn2t.nets.side_thread import SideThread
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker import modes
+from rpn2t.tracker.fast import head as fast_head
 from rpn2t.tracker.fast.head import FastHead
 from rpn2t.tracker.fast.mode import FastMode
 from rpn2t.tracker.fast.reader import MapReader
@@ -326,6 +328,7 @@ def test_a_backbone_that_takes_one_size_only_is_refused_with_the_cure(backbone, 
         RegionFeatures(Backbone(spec, find_set("shipped"), CPU))
 
 
+@pytest.mark.skipif(caffe_threads() < 2, reason="Caffe has one thread: nothing is done beside")
 @pytest.mark.parametrize("settings", [[], ["success_score_early=1"]], ids=["sure", "failed"])
 def test_what_is_learned_beside_the_tracking_is_what_is_learned_at_once(settings, tiny, clip) -> None:
     config = Config.for_mode("fast").with_settings([f"{name}={value}" for name, value in tiny.items()])
@@ -346,3 +349,25 @@ def test_a_loss_that_is_no_number_is_said_when_the_head_is_asked(monkeypatch) ->
     head.learn(maps, [on_grid((2, 2))], [on_grid((0, 0))])
     with pytest.raises(InputError, match="it diverged"):
         head.probabilities(maps[0], on_grid((1, 1)))
+
+
+@pytest.mark.skipif(caffe_threads() < 2, reason="Caffe has one thread: nothing is done beside")
+def test_after_an_interruption_the_head_still_waits_for_what_is_being_learned(monkeypatch) -> None:
+    head, maps, begun, goes_on = map_head(), regions(1), threading.Event(), threading.Event()
+    making = head._beside.do(lambda: begun.set() or goes_on.wait(60))
+    assert begun.wait(60)
+    head._learning = [making]
+    later = head.learn(maps, [on_grid((2, 2))], [on_grid((0, 0))])
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fast_head, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            head.settle()
+    assert later.cancelled()
+    assert head._learning == [making]
+    goes_on.set()
+    head.settle()
+    assert making.done()

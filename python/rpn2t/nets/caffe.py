@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -151,18 +152,40 @@ def _limit_loaded_pools(library: ctypes.CDLL, sizes: dict[str, str]) -> None:
             library[change](ctypes.c_int(most))
 
 
-@cache
+_given = threading.local()
+"""`count`: the threads that Caffe had in a thread before :func:`use_threads` changed it there."""
+
+
 def caffe_threads() -> int:
-    """How many threads Caffe was given when it was loaded."""
+    """How many threads Caffe has in the calling thread, if :func:`use_threads` says nothing else."""
     load_caffe()
-    return int(pool_sizes(usable_cores())["OMP_NUM_THREADS"])
+    library = _library()
+    if hasattr(_given, "count"):
+        return int(_given.count)
+    return int(library.omp_get_max_threads()) if hasattr(library, "omp_get_max_threads") else 1
 
 
-def use_threads(count: int) -> None:
-    """How many threads Caffe's nets have that are made and run by the calling thread."""
-    library = caffe_library()
-    if hasattr(library, "omp_set_num_threads"):
-        library.omp_set_num_threads(ctypes.c_int(count))
+def use_threads(count: int | None) -> None:
+    """How many threads Caffe's nets have that are made and run by the calling thread.
+
+    Args:
+        count: so many; None: what they had before they were given a number here.
+    """
+    before = caffe_threads()
+    if count is not None:
+        _given.count = before
+    elif hasattr(_given, "count"):
+        del _given.count
+    else:
+        return
+    if hasattr(_library(), "omp_set_num_threads"):
+        _library().omp_set_num_threads(ctypes.c_int(before if count is None else count))
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Caffe's own, once it is loaded."""
+    return caffe_library()
 
 
 def _rest_before_forks(library: ctypes.CDLL) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rpn2t.errors import InputError
-from rpn2t.nets.caffe import Blob, caffe_library, caffe_threads, load_caffe, use_threads
+from rpn2t.nets.caffe import Blob, caffe_library, load_caffe, use_threads
 
 # A function that only a build with CUDA defines, and the one that asks whether a GPU can be used
 # (both C++: caffe_gpu_memcpy(size_t, const void*, void*) and Caffe::CheckDevice(int)).
@@ -33,7 +33,7 @@ class Device:
     ``tf32`` lets a GPU round the factors of convolutions and matrix products to TF32, and ``bf16`` lets a CPU
     round those of convolutions to bfloat16. ``notes`` say what the user should know of the choice, a line
     each. ``process`` is the process that chose it. On a CPU Caffe has ``threads`` in the thread
-    that activates it; None: all that it was given.
+    that activates it; None: as many as it had there.
     """
 
     kind: Literal["cpu", "gpu"]
@@ -60,7 +60,7 @@ class Device:
         if self.kind == "cpu":
             caffe.set_mode_cpu()
             caffe.set_bf16(self.bf16)
-            use_threads(self.threads or caffe_threads())
+            use_threads(self.threads)
         else:
             caffe.set_device(self.index)
             caffe.set_mode_gpu()

@@ -1,7 +1,7 @@
 """A second thread that computes with Caffe while the first one goes on.
 
 Small nets do not fill several cores. Done beside each other, the head's iterations and the passes over a
-frame take less time than one after the other with all cores each (docs/fast.md has the figures).
+frame take less time than one after the other with all cores each (docs/history/fast.md).
 """
 
 import os
@@ -51,7 +51,11 @@ class SideThread:
         if self._executor is None or self._process != os.getpid():  # a forked process has no other threads
             self._executor = ThreadPoolExecutor(1, "rpn2t-side", self._device.activate)
             self._process = os.getpid()
-        self._last = future = self._executor.submit(work, *args, **kwargs)
+        try:
+            self._last = future = self._executor.submit(work, *args, **kwargs)
+        except RuntimeError:  # the main thread has ended: no thread begins any more
+            self.rest()
+            return _done(work, *args, **kwargs)
         return future
 
     def rest(self) -> None:

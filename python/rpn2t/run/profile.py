@@ -40,7 +40,8 @@ class Phase:
 class Profile:
     """Measures what runs in the thread that enters it, from then to `stop`.
 
-    Another thread's work, as that of ``--realtime``'s reader, shows as the time this one waits for it.
+    Another thread's work, as that of ``--realtime``'s reader or of fast mode's learning, shows as the time
+    this one waits for it.
 
     Use it as a context manager.
     """

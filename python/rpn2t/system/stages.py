@@ -27,8 +27,8 @@ class Stage(StrEnum):
     REGRESS = "box regression"
     MINE_SCORES = "hard negative mining: scores"
     MINE = "hard negative mining: the rest"
-    LEARN_READ = "learning: read windows"
     LEARN = "learning: solver steps"
+    WAIT = "waiting for what is learned"
     REMEMBER = "remember"
     WRITE = "write boxes, report and video"
 

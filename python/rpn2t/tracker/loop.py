@@ -162,7 +162,8 @@ class Tracker:
             The regressed box, not clipped to the frame, and the target score in [0, 1].
 
         Raises:
-            InputError: the image is of another type or size. The tracker is as it was.
+            InputError: the image is of another type or size: the tracker is as it was. Or the head's loss was
+                no number after the frame before: then call :meth:`init` again.
             RuntimeError: there was no :meth:`init`.
         """
         if not self._learned:

@@ -9,7 +9,7 @@ prototxt/head_map/ holds the nets; labels, loss and solver are the paper's.
 import dataclasses
 import json
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 import numpy as np
@@ -123,9 +123,14 @@ class FastHead:
         Raises:
             InputError: a loss is no longer a number.
         """
-        begun, self._learning = self._learning, []
-        with stage(Stage.LEARN):
-            for iteration in begun:
+        with stage(Stage.WAIT):
+            try:
+                wait(self._learning)
+            except BaseException:  # an interruption: what is made now is still to be awaited
+                self._learning = [each for each in self._learning if not each.cancel()]
+                raise
+            made, self._learning = self._learning, []
+            for iteration in made:
                 iteration.result()
 
     def _step(self, regions: Sequence[Maps], objects: Sequence[Grids], background: Sequence[Grids]) -> float:

@@ -109,7 +109,7 @@ class MapReader:
         for axis, size in enumerate((rows, columns)):
             at = grids[:, axis, None] + grids[:, axis + 2, None] * steps
             at = np.clip(at, 0, size - 1)
-            below = np.minimum(at.astype(np.int32), size - 2)
+            below = np.clip(at.astype(np.int32), 0, size - 2)  # nothing else checks an index
             lower.append(below)
             share.append((at - below).astype(np.float32))
         group = (np.arange(self.size) * self.groups // self.size).astype(np.int32)
