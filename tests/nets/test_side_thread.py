@@ -161,3 +161,31 @@ def test_a_net_runs_without_the_interpreters_lock(head_net) -> None:
         sys.setswitchinterval(before)
         thread.join()
     assert seen
+
+
+@needs_two
+def test_the_interpreter_shuts_down_while_a_daemon_thread_is_in_a_net() -> None:
+    code = """
+import sys, threading, time
+from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
+from rpn2t.paths import prototxt_dir
+
+caffe = load_caffe()
+message = read_message(prototxt_dir() / "student/deploy.prototxt", "NetParameter")
+net = make_from_message(lambda path: caffe.Net(path, caffe.TEST), message)
+net.blobs["data"].reshape(16, 3, 107, 107)
+net.reshape()
+begun = threading.Event()
+def work():
+    while True:
+        begun.set()
+        net._forward(0, len(net.layers) - 1)
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+time.sleep(float(sys.argv[1]))
+"""
+    for seconds in ("0", "0.1", "0.25"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, seconds], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
