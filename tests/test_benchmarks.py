@@ -339,3 +339,12 @@ def measured(
     done = run(str(FOLDER / script), "--output", str(output), *options)
     assert done.returncode == 0, done.stderr
     return done, json.loads(output.read_text())
+
+
+def test_every_number_is_written_and_a_list_of_numbers_is_one_line(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    report = {"boxes": [[1.5, 2, 3, 4], [-1e-5, 0, None, 7]], "names": ["a [\n1\n] b", "c"], "empty": []}
+    file = tmp_path / "report.json"
+    importlib.import_module("helpers.reports").write_json(file, report)
+    assert json.loads(file.read_text()) == report
+    assert "[1.5, 2, 3, 4],\n" in file.read_text()

@@ -163,7 +163,6 @@ def test_a_net_runs_without_the_interpreters_lock(head_net) -> None:
     assert seen
 
 
-@needs_two
 def test_the_interpreter_shuts_down_while_a_daemon_thread_is_in_a_net() -> None:
     code = """
 import sys, threading, time

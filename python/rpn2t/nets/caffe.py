@@ -158,10 +158,10 @@ _given = threading.local()
 
 def caffe_threads() -> int:
     """How many threads Caffe has in the calling thread, if :func:`use_threads` says nothing else."""
-    load_caffe()
-    library = _library()
     if hasattr(_given, "count"):
         return int(_given.count)
+    load_caffe()
+    library = caffe_library()
     return int(library.omp_get_max_threads()) if hasattr(library, "omp_get_max_threads") else 1
 
 
@@ -171,21 +171,15 @@ def use_threads(count: int | None) -> None:
     Args:
         count: so many; None: what they had before they were given a number here.
     """
-    before = caffe_threads()
     if count is not None:
-        _given.count = before
+        _given.count = caffe_threads()
     elif hasattr(_given, "count"):
+        count = _given.count
         del _given.count
     else:
         return
-    if hasattr(_library(), "omp_set_num_threads"):
-        _library().omp_set_num_threads(ctypes.c_int(before if count is None else count))
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    """Caffe's own, once it is loaded."""
-    return caffe_library()
+    if hasattr(caffe_library(), "omp_set_num_threads"):
+        caffe_library().omp_set_num_threads(ctypes.c_int(count))
 
 
 def _rest_before_forks(library: ctypes.CDLL) -> None:
@@ -258,6 +252,7 @@ def make_from_message(constructor: Callable[[str], Any], message: "Message") -> 
         return constructor(str(path))
 
 
+@cache
 def caffe_library() -> ctypes.CDLL:
     """Caffe's compiled part by itself; a name looked up in it is sought in what it links, too.
 

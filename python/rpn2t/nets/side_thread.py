@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
-from weakref import WeakMethod
+from weakref import WeakSet
 
 from rpn2t.nets.caffe import caffe_threads
 from rpn2t.nets.device import Device
@@ -39,8 +39,7 @@ class SideThread:
         self._executor: ThreadPoolExecutor | None = None
         self._process = os.getpid()
         self._last: Future[Any] = _done(int)
-        this = WeakMethod(self.rest)
-        os.register_at_fork(before=lambda: (rest := this()) and rest())
+        _ALL.add(self)
 
     def do(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -61,6 +60,17 @@ class SideThread:
     def rest(self) -> None:
         """Wait until nothing is left to do. So it is before a fork: a child would wait for it for ever."""
         wait([self._last])
+
+
+_ALL: WeakSet[SideThread] = WeakSet()
+
+
+def _rest_all() -> None:
+    for each in list(_ALL):
+        each.rest()
+
+
+os.register_at_fork(before=_rest_all)
 
 
 def leave_threads(device: Device) -> Device:

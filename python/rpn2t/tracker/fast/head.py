@@ -111,7 +111,7 @@ class FastHead:
             objects, background: grids of windows on each of them.
 
         Returns:
-            The loss (eq. 2) before the step.
+            What will have the loss (eq. 2) before the step.
         """
         learning = self._beside.do(self._step, regions, objects, background)
         self._learning.append(learning)
