@@ -290,11 +290,17 @@ def map_head(*, crop: int, train: bool) -> Any:
     for name in ("score_anchor", "score_quality"):
         n[name] = convolution(n.relu_proposal1, 2 * groups**2, 1, param=score, **gaussian(cfg.score_std))
     if train:
-        reads = {"size": positions, "first": crop, "groups": groups, "negatives": cfg.batch_negatives}
-        n.windows_anchor, n.windows_quality, n.flag = L.Python(
-            n.score_anchor, n.score_quality, n.windows, name="read", ntop=3,
-            propagate_down=[True, True, False], module="rpn2t.layers", layer="MapWindowsLayer",
-            param_str=json.dumps(reads),
+        reads = {"size": positions, "first": crop, "groups": groups}
+        n.read_all = L.ReadWindows(
+            n.score_quality, n.windows, propagate_down=[False, False], read_windows_param=reads
+        )
+        n.mined, n.flag = L.Python(
+            n.read_all, n.windows, name="mine", ntop=2, module="rpn2t.layers", layer="HardNegativesLayer",
+            param_str=json.dumps({"negatives": cfg.batch_negatives}),
+        )  # fmt: skip
+        n.windows_anchor, n.windows_quality = L.ReadWindows(
+            n.score_anchor, n.score_quality, n.mined, name="read", ntop=2,
+            propagate_down=[True, True, False], read_windows_param=reads,
         )  # fmt: skip
         labels(n, n.flag, crop)
         loss(n, n.windows_anchor, n.windows_quality)

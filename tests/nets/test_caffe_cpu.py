@@ -25,7 +25,14 @@ needs_onednn = pytest.mark.skipif(not caffe.has_onednn(), reason="this Caffe was
 Array = NDArray[np.float64]
 
 
-def make_net(folder: Path, shape: tuple[int, ...], layer: str, name: str = "net", loss: str = "") -> Any:
+def make_net(
+    folder: Path,
+    shape: tuple[int, ...],
+    layer: str,
+    name: str = "net",
+    loss: str = "",
+    phase: int = caffe.TRAIN,
+) -> Any:
     """Input -> `layer`, whose top is "y"; with all gradients, or with those that a `loss` layer asks for."""
     dims = " ".join(f"dim: {d}" for d in shape)
     path = folder / f"{name}.prototxt"
@@ -34,7 +41,7 @@ def make_net(folder: Path, shape: tuple[int, ...], layer: str, name: str = "net"
         f'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ {dims} }} }} }} '
         f'layer {{ name: "y" bottom: "x" top: "y" {layer} }} {loss}'
     )
-    return caffe.Net(str(path), caffe.TRAIN)
+    return caffe.Net(str(path), phase)
 
 
 def largest_difference(found: NDArray[Any], wanted: NDArray[Any]) -> float:
@@ -114,9 +121,11 @@ def conv(engine: str, outputs: int, text: str) -> str:
     )
 
 
-def two_nets(folder: Path, shape: tuple[int, ...], outputs: int, text: str) -> tuple[Any, Any]:
+def two_nets(
+    folder: Path, shape: tuple[int, ...], outputs: int, text: str, phase: int = caffe.TRAIN
+) -> tuple[Any, Any]:
     """By oneDNN and by Caffe's own engine, with the same weights."""
-    nets = [make_net(folder, shape, conv(e, outputs, text), e) for e in ("DEFAULT", "CAFFE")]
+    nets = [make_net(folder, shape, conv(e, outputs, text), e, phase=phase) for e in ("DEFAULT", "CAFFE")]
     for found, wanted in zip(nets[0].params["y"], nets[1].params["y"], strict=True):
         found.data[...] = wanted.data
     return nets[0], nets[1]
@@ -135,7 +144,7 @@ CONV_CASES = [
     pytest.param((2, 8, 9, 9), 8, "kernel_size: 3 force_nd_im2col: true", id="nd"),
     pytest.param((2, 8, 20), 8, "kernel_size: 3", id="1d"),
     pytest.param((2, 3, 8, 9, 9), 4, "kernel_size: 3 axis: 2", id="channels-in-axis-2"),
-    # Winograd's way, and two that are too small for it
+    # Winograd's way, and some that are too small for it
     pytest.param((5, 32, 14, 14), 48, "kernel_size: 3 pad: 1", id="tiles-cut-by-the-rim"),
     pytest.param((40, 32, 12, 12), 32, "kernel_size: 3", id="more-images-than-fit-the-cache"),
     pytest.param((2, 32, 70, 75), 32, "kernel_size: 3 pad: 1", id="larger-than-fits-the-cache"),
@@ -143,16 +152,25 @@ CONV_CASES = [
     pytest.param((8, 32, 9, 8), 40, "kernel_size: 3 pad: 2 bias_term: false", id="widest-rim"),
     pytest.param((80, 32, 4, 4), 32, "kernel_size: 3", id="too-small-for-tiles"),
     pytest.param((2, 32, 14, 14), 32, "kernel_size: 3 pad: 1", id="too-few-tiles-for-training"),
+    pytest.param((2, 32, 12, 12), 32, "kernel_size: 3", id="too-few-tiles"),
+    # and with the even and the odd rows and columns apart
+    pytest.param((6, 40, 27, 30), 36, "kernel_size: 5 stride: 2 pad: 2", id="quarters"),
+    pytest.param((6, 32, 31, 26), 36, "kernel_size: 5 stride: 2", id="quarters-without-a-rim"),
+    pytest.param((6, 32, 26, 27), 33, "kernel_size: 5 stride: 2 pad: 3", id="quarters-with-an-odd-rim"),
+    pytest.param((2, 32, 60, 99), 32, "kernel_size: 6 stride: 2 pad_h: 2 pad_w: 0", id="of-6x6"),
+    pytest.param((4, 32, 40, 40), 32, "kernel_size: 6 stride: 2 pad: 1", id="quarters-with-4x4"),
+    pytest.param((9, 32, 31, 31), 32, "kernel_size: 4 stride: 2 pad: 1 bias_term: false", id="of-4x4"),
 ]
 
 
 @needs_onednn
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST], ids=["training", "frozen"])
 @pytest.mark.parametrize(("shape", "outputs", "text"), CONV_CASES)
 def test_convolution_and_its_gradients(
-    tmp_path: Path, shape: tuple[int, ...], outputs: int, text: str
+    tmp_path: Path, shape: tuple[int, ...], outputs: int, text: str, phase: int
 ) -> None:
     random = np.random.default_rng(3)
-    nets = two_nets(tmp_path, shape, outputs, text)
+    nets = two_nets(tmp_path, shape, outputs, text, phase)
     assert differences(nets, random.normal(0, 1, shape), random) < 1e-5
 
 
@@ -368,12 +386,12 @@ def test_weights_shared_with_another_net(layer: Layer, tmp_path: Path) -> None:
 @needs_onednn
 def test_nets_that_share_weights_share_them_transformed(tmp_path: Path) -> None:
     """36 numbers for each of 384 x 384 kernels, 21 MB: once, and not once a net. All follow a change."""
-    make_net(tmp_path, (1, 384, 12, 12), conv("DEFAULT", 384, "kernel_size: 3"))
+    make_net(tmp_path, (1, 384, 20, 20), conv("DEFAULT", 384, "kernel_size: 3"))
     nets = [caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST) for _ in range(5)]
     for net in nets[1:]:
         net.share_with(nets[0])
-    own = make_net(tmp_path, (1, 384, 12, 12), conv("CAFFE", 384, "kernel_size: 3"), "own")
-    x = np.random.default_rng(8).normal(0, 1, (1, 384, 12, 12)).astype(np.float32)
+    own = make_net(tmp_path, (1, 384, 20, 20), conv("CAFFE", 384, "kernel_size: 3"), "own")
+    x = np.random.default_rng(8).normal(0, 1, (1, 384, 20, 20)).astype(np.float32)
     grown = []
     for _ in range(2):
         nets[0].params["y"][0].data[...] *= 2
@@ -456,11 +474,17 @@ def test_engine_by_the_environment(tmp_path: Path) -> None:
 @needs_onednn
 def test_winograd_by_the_environment(tmp_path: Path) -> None:
     """CAFFE_WINOGRAD=0: the sums are taken in another order, and only where Winograd's way suits."""
-    make_net(tmp_path, (2, 32, 9, 9), conv("DEFAULT", 32, "kernel_size: 3"), "suits")
-    make_net(tmp_path, (2, 16, 9, 9), conv("DEFAULT", 32, "kernel_size: 3"), "few-channels")
-    switched = [{}, {"CAFFE_WINOGRAD": "0"}]
-    assert not same_results(tmp_path, ("suits", "suits"), switched)
-    assert same_results(tmp_path, ("few-channels", "few-channels"), switched)
+    strided = "kernel_size: 5 stride: 2 pad: 2"
+    suits = {"suits": (8, 32, 9, 9, "kernel_size: 3"), "strided": (2, 32, 27, 27, strided)}
+    others = {
+        "few-channels": (8, 16, 9, 9, "kernel_size: 3"),
+        "few-tiles": (2, 32, 9, 9, "kernel_size: 3"),
+        "few-places": (2, 32, 40, 40, "kernel_size: 2 stride: 2"),
+    }
+    for name, (*shape, text) in (suits | others).items():
+        make_net(tmp_path, tuple(shape), conv("DEFAULT", 32, text), name)
+        same = same_results(tmp_path, (name, name), [{}, {"CAFFE_WINOGRAD": "0"}])
+        assert same == (name in others), name
 
 
 def same_results(folder: Path, names: tuple[str, str], environments: list[dict[str, str]]) -> bool:

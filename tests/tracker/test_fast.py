@@ -13,7 +13,7 @@ from rpn2t.benchmark.trackers import TrackerSpec
 from rpn2t.errors import InputError
 from rpn2t.layers.parameters import read_parameters
 from rpn2t.nets.backbone import Backbone, BackboneSpec
-from rpn2t.nets.caffe import caffe_threads
+from rpn2t.nets.caffe import caffe_threads, load_caffe
 from rpn2t.nets.device import Device, choose_device
 from rpn2t.nets.side_thread import SideThread
 from rpn2t.nets.weight_sets import find_set
@@ -181,15 +181,42 @@ def test_reading_is_bilinear_and_takes_each_position_from_its_group() -> None:
             assert values[1, row, column] == pytest.approx(100 * (4 + group) + place)
 
 
-def test_spreading_is_the_transpose_of_reading() -> None:
+def test_caffes_layer_reads_what_the_reader_reads_and_spreads_its_transpose(tmp_path) -> None:
     rng, reader = np.random.default_rng(0), MapReader(5, 1, groups=3)
-    maps = rng.normal(size=(2, reader.channels, 9, 8)).astype(np.float32)
-    windows = np.column_stack([rng.uniform(-1, 4, (6, 2)), rng.uniform(0.8, 1.3, (6, 2))])
-    taps = reader.taps(windows, np.array([0, 1, 1, 0, 1, 0]), 9, 8)
-    gradient = rng.normal(size=(6, 2, 5, 5)).astype(np.float32)
-    forth = (taps.read(maps) * gradient).sum()
-    back = (maps * taps.spread(gradient, maps.shape)).sum()
-    assert forth == pytest.approx(back, rel=1e-4)
+    shape, count = (2, reader.channels, 9, 8), 7
+    net = tmp_path / "net.prototxt"
+    inputs = {"a": shape, "b": shape, "w": (count, 6)}
+    net.write_text(
+        "force_backward: true "
+        + " ".join(
+            f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ '
+            f"{' '.join(f'dim: {d}' for d in dims)} }} }} }}"
+            for name, dims in inputs.items()
+        )
+        + ' layer { name: "read" type: "ReadWindows" bottom: "a" bottom: "b" bottom: "w" top: "x" top: "y" '
+        "read_windows_param { size: 5 first: 1 groups: 3 } }"
+    )
+    caffe = load_caffe()
+    read = caffe.Net(str(net), caffe.TEST)
+    windows = np.column_stack(
+        [
+            [0, 1, 1, 0, 1, 0, 1], rng.uniform(-1, 4, (count, 2)), rng.uniform(0.8, 1.3, (count, 2)),
+            [1, 0, 0, 1, 0, 0, 1],
+        ]
+    ).astype(np.float32)  # fmt: skip
+    windows[-1, 1:5] = 20, -30, 1, 1  # wholly outside
+    read.blobs["w"].data[...] = windows
+    taps = reader.taps(windows[:, 1:5], windows[:, 0], 9, 8)
+    for maps in ("a", "b"):
+        read.blobs[maps].data[...] = rng.normal(size=shape)
+    read.forward()
+    gradients = {name: rng.normal(size=(count, 2, 5, 5)).astype(np.float32) for name in ("x", "y")}
+    read.backward(**gradients)
+    for maps, values in (("a", "x"), ("b", "y")):
+        np.testing.assert_array_equal(read.blobs[values].data, taps.read(read.blobs[maps].data))
+        forth = (read.blobs[values].data * gradients[values]).sum()
+        back = (read.blobs[maps].data * read.blobs[maps].diff).sum()
+        assert forth == pytest.approx(back, rel=1e-4)
 
 
 def map_head(**settings) -> FastHead:
@@ -233,15 +260,11 @@ def test_learning_tells_the_targets_window_from_its_neighbours() -> None:
 
 
 def test_odd_parameters_of_the_layer_are_refused() -> None:
-    from rpn2t.layers.map_windows import MapWindowsParameters
+    from rpn2t.layers.hard_negatives import HardNegativesParameters
 
-    for text, message in (
-        ('{"size": 3, "first": 0, "groups": 4, "negatives": 1}', "only 3 rows"),
-        ('{"size": 0, "first": 0, "groups": 1, "negatives": 1}', "whole number"),
-        ('{"size": 3, "first": 0, "groups": 1, "negatives": -1}', "not be negative"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            read_parameters(MapWindowsParameters, text)
+    for text in ('{"negatives": -1}', '{"negatives": 1.5}'):
+        with pytest.raises(ValueError, match="must be a whole number from 0"):
+            read_parameters(HardNegativesParameters, text)
 
 
 @pytest.fixture

@@ -178,10 +178,8 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReade
         layer, dataclasses.replace(config, lr_mult_score=config.lr_mult_score * reader.groups**2)
     )
     if "loss" in layer:
-        layer["read"].python_param.param_str = json.dumps(
-            {
-                "size": reader.size, "first": reader.first, "groups": reader.groups,
-                "negatives": config.batch_negatives,
-            }
-        )  # fmt: skip
+        for name in ("read_all", "read"):
+            reads = layer[name].read_windows_param
+            reads.size, reads.first, reads.groups = reader.size, reader.first, reader.groups
+        layer["mine"].python_param.param_str = json.dumps({"negatives": config.batch_negatives})
         label_settings(layer, config, geometry)

@@ -1,9 +1,10 @@
-"""Reading windows out of a map, bilinearly, and spreading gradients back. This is what makes fast mode fast.
+"""Reading windows out of a map, bilinearly. This is what makes fast mode fast.
 
 A window's positions lie between those of the map. Each of a map's channels may belong to a group of the
 window's positions: the reader then takes from position p the channels of p's group. So a 1 x 1 convolution
 with an output for each group is a classifier that knows at which place in the window it looks. In a patch of
-its own the padding tells it that (docs/fast.md).
+its own the padding tells it that (docs/fast.md). Candidates are read here, at positions in double precision;
+where gradients must go back, Caffe's ReadWindowsLayer reads.
 """
 
 from dataclasses import dataclass
@@ -39,10 +40,6 @@ class Taps:
     weights: Array
     between: int
 
-    def take(self, which: NDArray[np.integer]) -> "Taps":
-        """The taps of some of the windows."""
-        return Taps(self.index[which], self.weights[which], self.between)
-
     def read(self, maps: Array) -> Array:
         """Both classes' values at the windows' positions.
 
@@ -61,13 +58,6 @@ class Taps:
             values = matrix @ numbers[number * self.between :][:one_class]
             out[:, number] = values.reshape(count, down, across)
         return out
-
-    def spread(self, gradient: Array, shape: tuple[int, ...]) -> Array:
-        """The gradient of :meth:`read`: from that of its result to that of maps of `shape`."""
-        index = np.stack([self.index + number * self.between for number in range(CLASSES)], axis=1)
-        weights = np.repeat(self.weights[:, None], CLASSES, axis=1)
-        spread: Array = _matrix(weights, index, int(np.prod(shape))).T @ gradient.ravel()
-        return spread.reshape(shape)
 
 
 def _matrix(weights: Array, index: NDArray[np.int32], numbers: int) -> csr_array:
