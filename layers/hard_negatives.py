@@ -6,7 +6,7 @@ import caffe
 import numpy as np
 
 from rpn2t.layers.parameters import read_parameters
-from rpn2t.tracker.fast.reader import object_probability
+from rpn2t.tracker.matching import object_probability
 
 
 @dataclass(frozen=True)

@@ -274,7 +274,8 @@ def loss(n: Any, anchor: Any, quality: Any) -> None:
 def map_head(*, crop: int, train: bool) -> Any:
     """The head on maps of whole regions (fast mode): windows are read out of its scores.
 
-    The 1x1 layers have an output for every position of a window, all objects' first.
+    Both terms' 1x1 layers are one here. It has an output for every position of a window: term 1's object, its
+    background, and term 2's.
     """
     cfg, positions = Config.for_mode("fast"), MAP_SIZE - 2 * crop
     groups = min(cfg.position_groups, positions)
@@ -283,25 +284,24 @@ def map_head(*, crop: int, train: bool) -> Any:
     score = learning(rate, 2 * rate)
     n = caffe.NetSpec()
     n.data = L.Input(shape={"dim": [cfg.batch_maps if train else 1, 256, 26, 26]})
-    if train:
-        n.windows = L.Input(shape={"dim": [cfg.batch_positives + cfg.batch_negatives, 6]})
+    n.windows = L.Input(shape={"dim": [cfg.batch_positives + cfg.batch_negatives if train else 1, 6]})
     n.conv_proposal1 = convolution(n.data, 256, 3, pad=0, param=proposal, **gaussian(cfg.proposal_std))
     n.relu_proposal1 = L.ReLU(n.conv_proposal1, in_place=True)
-    for name in ("score_anchor", "score_quality"):
-        n[name] = convolution(n.relu_proposal1, 2 * groups**2, 1, param=score, **gaussian(cfg.score_std))
+    n.score = convolution(n.relu_proposal1, 4 * groups**2, 1, param=score, **gaussian(cfg.score_std))
+    reads = {"size": positions, "first": crop, "groups": groups}
+    windows = n.windows
     if train:
-        reads = {"size": positions, "first": crop, "groups": groups}
-        n.read_all = L.ReadWindows(
-            n.score_quality, n.windows, propagate_down=[False, False], read_windows_param=reads
+        n.read_quality = L.ReadWindows(
+            n.score, windows, propagate_down=[False, False], read_windows_param=reads | {"first_class": 2}
         )
         n.mined, n.flag = L.Python(
-            n.read_all, n.windows, name="mine", ntop=2, module="rpn2t.layers", layer="HardNegativesLayer",
+            n.read_quality, windows, name="mine", ntop=2, module="rpn2t.layers", layer="HardNegativesLayer",
             param_str=json.dumps({"negatives": cfg.batch_negatives}),
         )  # fmt: skip
-        n.windows_anchor, n.windows_quality = L.ReadWindows(
-            n.score_anchor, n.score_quality, n.mined, name="read", ntop=2,
-            propagate_down=[True, True, False], read_windows_param=reads,
-        )  # fmt: skip
+        windows = n.mined
+    n.read = L.ReadWindows(n.score, windows, propagate_down=[True, False], read_windows_param=reads)
+    n.windows_anchor, n.windows_quality = L.Slice(n.read, name="terms", ntop=2)
+    if train:
         labels(n, n.flag, crop)
         loss(n, n.windows_anchor, n.windows_quality)
     return n

@@ -148,6 +148,7 @@ CONV_CASES = [
     pytest.param((5, 32, 14, 14), 48, "kernel_size: 3 pad: 1", id="tiles-cut-by-the-rim"),
     pytest.param((40, 32, 12, 12), 32, "kernel_size: 3", id="more-images-than-fit-the-cache"),
     pytest.param((2, 32, 70, 75), 32, "kernel_size: 3 pad: 1", id="larger-than-fits-the-cache"),
+    pytest.param((1, 32, 54, 60), 32, "kernel_size: 3", id="rows-that-leave-the-last-part-unfilled"),
     pytest.param((4, 40, 13, 22), 32, "kernel_size: 3 pad_h: 2 pad_w: 0", id="not-square"),
     pytest.param((8, 32, 9, 8), 40, "kernel_size: 3 pad: 2 bias_term: false", id="widest-rim"),
     pytest.param((80, 32, 4, 4), 32, "kernel_size: 3", id="too-small-for-tiles"),
@@ -405,6 +406,24 @@ def test_nets_that_share_weights_share_them_transformed(tmp_path: Path) -> None:
             assert largest_difference(net.forward()["y"], wanted) < 1e-5
             grown.append(resident() - before)
     assert sum(grown[1:5]) < 21e6
+
+
+@needs_onednn
+def test_nets_that_share_weights_may_pad_otherwise(tmp_path: Path) -> None:
+    """With a stride of 2 the padding decides which rows are the even ones."""
+    random = np.random.default_rng(8)
+    x, made = random.normal(0, 1, (4, 32, 30, 30)).astype(np.float32), []
+    for pad in (1, 2):
+        text = f"kernel_size: 5 stride: 2 pad: {pad}"
+        found, wanted = two_nets(tmp_path, x.shape, 32, text, caffe.TEST)
+        made.append((found, wanted))
+        for net in (found, wanted):
+            net.share_with(made[0][0])
+    for nets in made:
+        for net in nets:
+            net.blobs["x"].data[...] = x
+            net.forward()
+        assert largest_difference(*(net.blobs["y"].data for net in nets)) < 1e-5
 
 
 def resident() -> int:

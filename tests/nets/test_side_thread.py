@@ -147,8 +147,9 @@ def test_a_net_runs_without_the_interpreters_lock(head_net) -> None:
     """Nobody takes the lock from a thread that does not let it go: so the main thread runs only then."""
     head_net.blobs["data"].data[...] = np.random.default_rng(0).normal(size=head_net.blobs["data"].shape)
     inside, seen, before = threading.Event(), False, sys.getswitchinterval()
-    head_net.before_forward(lambda layer: inside.set() if layer == 1 else None)
-    head_net.after_forward(lambda layer: inside.clear() if layer == 1 else None)
+    number = list(head_net._layer_names).index("conv_proposal1")
+    head_net.before_forward(lambda layer: inside.set() if layer == number else None)
+    head_net.after_forward(lambda layer: inside.clear() if layer == number else None)
     last = len(head_net.layers) - 1
     thread = threading.Thread(target=lambda: [head_net._forward(0, last) for _ in range(50)])
     sys.setswitchinterval(1000)

@@ -21,7 +21,6 @@ from rpn2t.tracker import modes
 from rpn2t.tracker.fast import head as fast_head
 from rpn2t.tracker.fast.head import FastHead
 from rpn2t.tracker.fast.mode import FastMode
-from rpn2t.tracker.fast.reader import MapReader
 from rpn2t.tracker.fast.region import LARGEST, RegionFeatures, RegionGeometry
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry
@@ -132,10 +131,14 @@ def test_windows_on_the_maps_grid_score_as_windows_of_the_papers_head() -> None:
     region = rng.normal(0, 1, (256, 20, 22)).clip(0).astype(np.float32)
     of_maps = FastHead(config, geometry, 256, None, 3, CPU)
     of_windows = PaperHead(config, geometry, 256, None, 3, CPU)
-    for name, blobs in of_windows.net.params.items():
-        for blob, other in zip(blobs, of_maps.net.params[name], strict=True):
+    params = of_windows.net.params
+    for blobs in params.values():
+        for blob in blobs:
             blob.data[...] *= 20  # scores far from a half
-            other.data[...] = blob.data
+    layers = {"conv_proposal1": ["conv_proposal1"], "score": ["score_anchor", "score_quality"]}
+    for name, theirs in layers.items():
+        for number, blob in enumerate(of_maps.net.params[name]):
+            blob.data[...] = np.concatenate([params[each][number].data for each in theirs])
     places = [(0, 0), (3, 5), (6, 8)]
     windows = np.array([(row, column, 1, 1) for row, column in places], float)
     got = of_maps.probabilities(region, windows)
@@ -148,7 +151,7 @@ def test_windows_on_the_maps_grid_score_as_windows_of_the_papers_head() -> None:
     np.testing.assert_allclose(scores, of_windows.scores(windows_of(cut)), atol=2e-5)
 
 
-def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone) -> None:
+def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone, tmp_path) -> None:
     """Windows cut bilinearly out of conv5 against windows read out of the scores: not equal, but nearly."""
     image, state = texture(300, 400, 1), (150.0, 100.0, 75.0, 75.0)
     corners = GEOMETRY.corners(state, (26, 26))
@@ -157,66 +160,72 @@ def test_between_the_maps_grid_scores_are_close_and_keep_their_order(backbone) -
     geometry, rng = HeadGeometry(config, 14), np.random.default_rng(0)
     head, exact = (kind(config, geometry, 256, None, 3, CPU) for kind in (FastHead, PaperHead))
     windows = np.column_stack([rng.uniform(0, 12, (60, 2)), np.ones((60, 2))])
-    cut = MapReader(12, 1)
-    taps = cut.taps(windows, np.zeros(60), 26, 26)
-    maps = (region.reshape(256, -1)[:, taps.index] * taps.weights).sum(axis=-1).transpose(1, 0, 2, 3)
+    rows = np.column_stack([np.zeros(60), windows])
+    maps = window_reader(tmp_path, region[None], rows, "size: 12 first: 1").blobs["read"].data
     read = geometry.score(*head.probabilities(region, windows))
     wanted = exact.scores(windows_of(np.ascontiguousarray(maps, np.float32)))
     assert np.abs(read - wanted).max() < 0.1 * (wanted.max() - wanted.min()) + 0.02
     assert np.corrcoef(read, wanted)[0, 1] > 0.9
 
 
-def test_reading_is_bilinear_and_takes_each_position_from_its_group() -> None:
-    reader = MapReader(4, 1, groups=2)
-    assert reader.channels == 8
+def window_reader(folder, maps: np.ndarray, windows: np.ndarray, text: str):
+    """A net of Caffe's layer, with maps and windows in place; the values are its "read"."""
+    file = folder / "read.prototxt"
+    inputs = {"maps": maps.shape, "windows": windows.shape}
+    file.write_text(
+        "force_backward: true "
+        + " ".join(
+            f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ '
+            f"{' '.join(f'dim: {dim}' for dim in shape)} }} }} }}"
+            for name, shape in inputs.items()
+        )
+        + ' layer { name: "read" type: "ReadWindows" bottom: "maps" bottom: "windows" top: "read" '
+        f"read_windows_param {{ {text} }} }}"
+    )
+    caffe = load_caffe()
+    net = caffe.Net(str(file), caffe.TEST)
+    net.blobs["maps"].data[...], net.blobs["windows"].data[...] = maps, windows
+    net.forward()
+    return net
+
+
+def test_reading_is_bilinear_and_takes_each_position_from_its_group(tmp_path) -> None:
     y, x = np.mgrid[:9, :9].astype(np.float32)
-    maps = np.stack([100 * channel + 10 * y + x for channel in range(8)])[None].astype(np.float32)
-    windows = np.array([[1.25, 2.5, 1, 0.5]])
-    values = reader.taps(windows, np.array([0]), 9, 9).read(maps)[0]
+    maps = np.stack([100 * channel + 10 * y + x for channel in range(24)]).reshape(2, 12, 9, 9)
+    windows = np.array([[1, 1.25, 2.5, 1, 0.5]])
+    net = window_reader(tmp_path, maps, windows, "size: 4 first: 1 groups: 2 first_class: 1")
+    values = net.blobs["read"].data[0]
+    assert values.shape == (2, 4, 4)
     for row in range(4):
         for column in range(4):
             place = 10 * (1.25 + 1 + row) + (2.5 + 0.5 * (1 + column))
             group = 2 * (row // 2) + column // 2
-            assert values[0, row, column] == pytest.approx(100 * group + place)
-            assert values[1, row, column] == pytest.approx(100 * (4 + group) + place)
+            for number in range(2):
+                channel = 12 + 4 * (1 + number) + group
+                assert values[number, row, column] == pytest.approx(100 * channel + place)
 
 
-def test_caffes_layer_reads_what_the_reader_reads_and_spreads_its_transpose(tmp_path) -> None:
-    rng, reader = np.random.default_rng(0), MapReader(5, 1, groups=3)
-    shape, count = (2, reader.channels, 9, 8), 7
-    net = tmp_path / "net.prototxt"
-    inputs = {"a": shape, "b": shape, "w": (count, 6)}
-    net.write_text(
-        "force_backward: true "
-        + " ".join(
-            f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ '
-            f"{' '.join(f'dim: {d}' for d in dims)} }} }} }}"
-            for name, dims in inputs.items()
-        )
-        + ' layer { name: "read" type: "ReadWindows" bottom: "a" bottom: "b" bottom: "w" top: "x" top: "y" '
-        "read_windows_param { size: 5 first: 1 groups: 3 } }"
-    )
-    caffe = load_caffe()
-    read = caffe.Net(str(net), caffe.TEST)
-    windows = np.column_stack(
-        [
-            [0, 1, 1, 0, 1, 0, 1], rng.uniform(-1, 4, (count, 2)), rng.uniform(0.8, 1.3, (count, 2)),
-            [1, 0, 0, 1, 0, 0, 1],
-        ]
-    ).astype(np.float32)  # fmt: skip
-    windows[-1, 1:5] = 20, -30, 1, 1  # wholly outside
-    read.blobs["w"].data[...] = windows
-    taps = reader.taps(windows[:, 1:5], windows[:, 0], 9, 8)
-    for maps in ("a", "b"):
-        read.blobs[maps].data[...] = rng.normal(size=shape)
-    read.forward()
-    gradients = {name: rng.normal(size=(count, 2, 5, 5)).astype(np.float32) for name in ("x", "y")}
-    read.backward(**gradients)
-    for maps, values in (("a", "x"), ("b", "y")):
-        np.testing.assert_array_equal(read.blobs[values].data, taps.read(read.blobs[maps].data))
-        forth = (read.blobs[values].data * gradients[values]).sum()
-        back = (read.blobs[maps].data * read.blobs[maps].diff).sum()
-        assert forth == pytest.approx(back, rel=1e-4)
+def test_what_lies_outside_of_a_map_is_read_at_its_edge(tmp_path) -> None:
+    maps = np.random.default_rng(0).normal(size=(1, 1, 5, 6))
+    windows = np.array([[0, 20, -30, 1, 1], [0, -9, 30, 1, 2], [0, -1.5, 0, 1, 1]])
+    values = window_reader(tmp_path, maps, windows, "size: 3").blobs["read"].data
+    np.testing.assert_allclose(values[0], maps[0, 0, -1, 0], rtol=1e-6)
+    np.testing.assert_allclose(values[1], maps[0, 0, 0, -1], rtol=1e-6)
+    rows = np.stack([maps[0, 0, 0], maps[0, 0, 0], maps[0, 0, :2].mean(axis=0)])
+    np.testing.assert_allclose(values[2, 0], rows[:, :3], rtol=1e-5)
+
+
+def test_the_gradient_of_reading_is_its_transpose(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(2, 27, 9, 8))
+    places = [rng.uniform(-1, 4, (6, 2)), rng.uniform(0.8, 1.3, (6, 2))]
+    windows = np.column_stack([[0, 1, 1, 0, 1, 0], *places])
+    net = window_reader(tmp_path, maps, windows, "size: 5 first: 1 groups: 3 first_class: 1 classes: 2")
+    gradient = rng.normal(size=(6, 2, 5, 5))
+    net.backward(read=gradient)
+    forth, back = (net.blobs["read"].data * gradient).sum(), (maps * net.blobs["maps"].diff).sum()
+    assert forth == pytest.approx(back, rel=1e-4)
+    assert not net.blobs["maps"].diff[:, :9].any()  # the class that is not read
 
 
 def map_head(**settings) -> FastHead:
@@ -235,7 +244,7 @@ def on_grid(*places) -> np.ndarray:
 
 def test_the_hardest_negatives_are_learned_from() -> None:
     head, maps = map_head(learning_rate=0), regions(2)
-    head.net.params["score_quality"][0].data[...] *= 50
+    head.net.params["score"][0].data[...] *= 50
     background = [on_grid((0, 0), (1, 1), (2, 2), (3, 3)), on_grid((0, 3), (3, 0), (2, 1))]
     scored = [
         head.probabilities(one, windows)[1].mean(axis=(1, 2))
@@ -368,7 +377,7 @@ def test_what_is_learned_beside_the_tracking_is_what_is_learned_at_once(settings
 
 def test_a_loss_that_is_no_number_is_said_when_the_head_is_asked(monkeypatch) -> None:
     head, maps = map_head(), regions(1)
-    head.net.params["score_quality"][0].data[...] = np.nan
+    head.net.params["score"][0].data[...] = np.nan
     head.learn(maps, [on_grid((2, 2))], [on_grid((0, 0))])
     with pytest.raises(InputError, match="it diverged"):
         head.probabilities(maps[0], on_grid((1, 1)))

@@ -131,15 +131,16 @@ def _start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) 
 
 
 def lay_over_learning(layer: dict[str, Any], config: Config) -> None:
-    """Write the starts and rates of the head's three layers into a net's layers, which are given by name."""
-    starts = {
-        "conv_proposal1": config.proposal_std,
-        "score_anchor": config.score_std,
-        "score_quality": config.score_std,
-    }
-    for name, std in starts.items():
+    """Write the starts and rates of the head's layers into a net's layers, which are given by name.
+
+    Fast mode's net has one layer of scores, paper mode's has one a term.
+    """
+    scores = ("score",) if "score" in layer else ("score_anchor", "score_quality")
+    for name in ("conv_proposal1", *scores):
+        std, rate = config.score_std, config.lr_mult_score
+        if name == "conv_proposal1":
+            std, rate = config.proposal_std, config.lr_mult_proposal
         layer[name].convolution_param.weight_filler.std = std
-        rate = config.lr_mult_proposal if name == "conv_proposal1" else config.lr_mult_score
         layer[name].param[0].lr_mult, layer[name].param[1].lr_mult = rate, 2 * rate
 
 

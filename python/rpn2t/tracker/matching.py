@@ -134,3 +134,11 @@ def label_map(positions: NDArray[np.bool_], is_object: NDArray[np.bool_]) -> NDA
     """
     classes = np.where(is_object, OBJECT, BACKGROUND)[:, None, None, None]
     return np.where(positions, classes, IGNORED).astype(np.float32)
+
+
+def object_probability(scores: NDArray[np.float32]) -> Floats:
+    """The object's probability, shape (n, rows, columns), from both classes' scores (n, 2, rows, columns)."""
+    # In single precision all that is surer than 17 would be equally sure.
+    difference = (scores[:, BACKGROUND] - scores[:, OBJECT]).astype(np.float64)
+    probability: Floats = 1 / (1 + np.exp(difference))
+    return probability

@@ -1,9 +1,11 @@
 """Fast mode's head: the paper's layers and loss on maps of whole regions instead of windows.
 
-The 3x3 layer runs over a region's map once, whatever number of windows is read out of it. The two 1x1 layers
-have an output for every position of a window (`position_groups` says how finely): in the shared map a place
-looks the same to every window, and only its position in the window tells the target from a shifted box.
-prototxt/head_map/ holds the nets; labels, loss and solver are the paper's.
+The 3x3 layer runs over a region's map once, whatever number of windows is read out of it. Both terms' 1x1
+layers are one, which has an output for every position of a window (`position_groups` says how finely): in
+the shared map a place looks the same to every window, and only its position in the window tells the target
+from a shifted box. prototxt/head_map/ holds the nets; labels, loss and solver are the paper's. Caffe's
+ReadWindowsLayer reads the windows, bilinearly, as their positions lie between the map's. This is what makes
+fast mode fast.
 """
 
 import dataclasses
@@ -21,7 +23,6 @@ from rpn2t.nets.caffe import Blob, forward
 from rpn2t.nets.device import Device
 from rpn2t.nets.side_thread import SideThread
 from rpn2t.system.stages import Stage, stage
-from rpn2t.tracker.fast.reader import MapReader, object_probability
 from rpn2t.tracker.fast.region import Grids
 from rpn2t.tracker.head import (
     HeadGeometry,
@@ -32,6 +33,10 @@ from rpn2t.tracker.head import (
     make_nets,
     require_finite,
 )
+from rpn2t.tracker.matching import BACKGROUND, OBJECT, object_probability
+
+TERMS = ("anchor", "quality")
+"""What the nets call the loss's terms."""
 
 
 class FastHead:
@@ -62,13 +67,10 @@ class FastHead:
         self._beside = beside or SideThread(device)
         self._learning: list[Future[float]] = []
         self.geometry = geometry
-        size = len(geometry.matching.iou)
-        groups = min(config.position_groups, size)
-        self._reader = MapReader(size, geometry.label_crop, groups)
         self._shift = 1 - geometry.pad  # without padding, the 3x3 layer's position 0 is conv5's position 1
         nets = make_nets(
             "head_map",
-            lambda net: _lay_over(net, config, geometry, self._reader, channels),
+            lambda net: _lay_over(net, config, geometry, channels),
             config,
             proposal,
             seed,
@@ -92,12 +94,10 @@ class FastHead:
         self.settle()
         blobs = self.scoring_net.blobs
         _put(blobs["data"], [region])
+        _put_windows(blobs["windows"], _rows(0, self._shifted(grids), 0))
         forward(self.scoring_net)
-        rows, columns = blobs["score_quality"].shape[2:]
-        which = np.zeros(len(grids), np.int32)
-        taps = self._reader.taps(self._shifted(grids), which, rows, columns)
-        anchor, quality = (taps.read(blobs[name].data) for name in ("score_anchor", "score_quality"))
-        return object_probability(anchor), object_probability(quality)
+        anchor, quality = (object_probability(blobs[f"windows_{term}"].data) for term in TERMS)
+        return anchor, quality
 
     def learn(
         self, regions: Sequence[Maps], objects: Sequence[Grids], background: Sequence[Grids]
@@ -140,11 +140,9 @@ class FastHead:
                 for flag, of_regions in ((1, objects), (0, background))
                 for number, grids in enumerate(of_regions)
             ]
-            values = np.concatenate(rows)
             blobs = self.net.blobs
             _put(blobs["data"], regions)
-            blobs["windows"].reshape(*values.shape)
-            blobs["windows"].data[...] = values
+            _put_windows(blobs["windows"], np.concatenate(rows))
             self.solver.step(1)
             return require_finite(float(blobs["loss"].data.ravel()[0]))
 
@@ -161,25 +159,30 @@ def _put(blob: Blob, regions: Sequence[Maps]) -> None:
         blob.data[row] = region
 
 
+def _put_windows(blob: Blob, rows: NDArray[np.float64]) -> None:
+    blob.reshape(*rows.shape)
+    blob.data[...] = rows
+
+
 def _rows(number: int, grids: Grids, flag: int) -> NDArray[np.float64]:
     count = len(grids)
     return np.column_stack([np.full(count, number), grids, np.full(count, flag)])
 
 
-def _lay_over(net: Any, config: Config, geometry: HeadGeometry, reader: MapReader, channels: int) -> None:
+def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> None:
     """Write this configuration's numbers into a committed net."""
+    size = len(geometry.matching.iou)
+    groups = min(config.position_groups, size)
     layer = {each.name: each for each in net.layer}
     layer["data"].input_param.shape[0].dim[1] = channels
     layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
-    for name in ("score_anchor", "score_quality"):
-        layer[name].convolution_param.num_output = reader.channels
+    layer["score"].convolution_param.num_output = len(TERMS) * len((OBJECT, BACKGROUND)) * groups**2
+    for each in net.layer:
+        if each.type == "ReadWindows":
+            reads = each.read_windows_param
+            reads.size, reads.first, reads.groups = size, geometry.label_crop, groups
     # each group sees a groups^2-th of a window's positions, and so its share of the mean gradient
-    lay_over_learning(
-        layer, dataclasses.replace(config, lr_mult_score=config.lr_mult_score * reader.groups**2)
-    )
+    lay_over_learning(layer, dataclasses.replace(config, lr_mult_score=config.lr_mult_score * groups**2))
     if "loss" in layer:
-        for name in ("read_all", "read"):
-            reads = layer[name].read_windows_param
-            reads.size, reads.first, reads.groups = reader.size, reader.first, reader.groups
         layer["mine"].python_param.param_str = json.dumps({"negatives": config.batch_negatives})
         label_settings(layer, config, geometry)
