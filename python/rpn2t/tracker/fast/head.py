@@ -33,7 +33,7 @@ from rpn2t.tracker.head import (
     make_nets,
     require_finite,
 )
-from rpn2t.tracker.matching import BACKGROUND, OBJECT, object_probability
+from rpn2t.tracker.matching import object_probability
 
 TERMS = ("anchor", "quality")
 """What the nets call the loss's terms."""
@@ -176,7 +176,7 @@ def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -
     layer = {each.name: each for each in net.layer}
     layer["data"].input_param.shape[0].dim[1] = channels
     layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]
-    layer["score"].convolution_param.num_output = len(TERMS) * len((OBJECT, BACKGROUND)) * groups**2
+    layer["score"].convolution_param.num_output = len(TERMS) * 2 * groups**2  # object and background
     for each in net.layer:
         if each.type == "ReadWindows":
             reads = each.read_windows_param
