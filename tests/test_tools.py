@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
+
 from support import ROOT
 
 ATTEMPTS = """
@@ -56,3 +60,58 @@ def test_run_notebook_writes_what_cells_print_and_what_their_last_lines_are(tmp_
         ({"text/plain": ["3"]}, 2)
     ]
     assert third["outputs"] == []
+
+
+@pytest.fixture
+def sequence(tmp_path: Path) -> Path:
+    """A folder with a sequence of 64 frames: a white square of 20 px in a picture of 160 x 120."""
+    images = tmp_path / "there" / "Square" / "img"
+    images.mkdir(parents=True)
+    boxes = []
+    for number in range(64):
+        x, y = 60 + number // 8, 50
+        picture = np.full((120, 160, 3), 60, np.uint8)
+        picture[y : y + 20, x : x + 20] = 255
+        cv2.imwrite(str(images / f"{number + 1:04d}.png"), picture)
+        boxes.append(f"{x + 1},{y + 1},20,20\n")
+    (images.parent / "groundtruth_rect.txt").write_text("".join(boxes))
+    return tmp_path / "there"
+
+
+def harder(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, ROOT / "tools" / "harder.py", *arguments]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60)
+
+
+def test_harder_sequences_run_backwards(sequence: Path, tmp_path: Path) -> None:
+    assert harder(sequence, "backward", tmp_path / "made", "--frames", 40).returncode == 0
+    before, after = sequence / "Square", tmp_path / "made" / "Square"
+    assert len(list((after / "img").iterdir())) == 40
+    assert (after / "img/0001.png").read_bytes() == (before / "img/0040.png").read_bytes()
+    boxes = [np.loadtxt(each / "groundtruth_rect.txt", delimiter=",") for each in (before, after)]
+    assert (boxes[1] == boxes[0][:40][::-1]).all()
+
+
+def test_harder_sequences_jump_and_their_boxes_with_them(sequence: Path, tmp_path: Path) -> None:
+    assert harder(sequence, "jump", tmp_path / "made").returncode == 0
+    made = tmp_path / "made" / "Square"
+    boxes = np.loadtxt(made / "groundtruth_rect.txt", delimiter=",")
+    for number, (x, y, w, h) in enumerate(boxes.astype(int), 1):
+        picture = cv2.imread(str(made / "img" / f"{number:04d}.jpg"), cv2.IMREAD_GRAYSCALE)
+        inside = np.zeros((120, 160), bool)
+        inside[y - 1 : y - 1 + h, x - 1 : x - 1 + w] = True
+        assert ((picture > 160) == inside).all()
+    steps = np.hypot(*np.diff(boxes[:, :2], axis=0).T)
+    assert [index + 1 for index in np.flatnonzero(steps > 4)] == [30, 60]
+    assert (steps[[29, 59]] >= 0.8 * 20 - 2).all()
+    assert (steps[[29, 59]] <= 2 * 20 + 2).all()
+
+
+def test_harder_says_what_is_wrong(sequence: Path) -> None:
+    there = harder(sequence, "jump", sequence)
+    assert there.returncode == 2
+    assert there.stderr == f"error: {sequence}: is there already; name an empty folder or a new one\n"
+    nowhere = harder(sequence / "Square" / "img", "jump", sequence / "new")
+    assert nowhere.returncode == 2
+    assert nowhere.stderr.startswith("error: ")
+    assert nowhere.stderr.count("\n") == 1

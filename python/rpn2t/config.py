@@ -142,7 +142,9 @@ class Config:
     # Only for fast mode (docs/fast.md), whose other numbers differ from these in data/configs/fast.toml
     search_reach: float = 0.0  # how far to look for a lost target, in its sides; 0: not at all
     search_score: float = 0.7  # of a place at which it is believed to be
+    search_likeness: float = 0.9  # and its likeness to the first frame's target, over what was usual
     search_patience: int = 2  # failed frames in a row before it is looked for
+    search_collapse: float = 0.2  # below this score it is looked for at once
     refine_share: float = 0.0  # of the refinement net in the regressed box; fast mode has 0.5
     iterations_a_frame: int = 0  # of an update after a good frame, the rest frame by frame; 0: at once
     position_groups: int = 10  # of a window, on each axis, which the 1x1 layers tell apart

@@ -9,8 +9,9 @@ from rpn2t.errors import InputError
 from rpn2t.tracker.loop import Tracker
 from rpn2t.tracker.search import STEP, Search
 
-SETTINGS = {"search_reach": 2.5, "search_patience": 2}
+SETTINGS = {"search_reach": 2.5, "search_patience": 2, "search_collapse": 0.2}
 STATE = as_box((100, 50, 20, 40))
+DOUBTFUL, COLLAPSED = 0.25, 0.1  # scores of frames that have failed
 
 
 def search(width=320, height=240, failed=0, **settings):
@@ -36,7 +37,19 @@ def test_the_grid_stays_in_the_frame():
 
 
 def test_it_is_not_looked_for_at_once():
-    assert [search(failed=failed).places(STATE) for failed in range(2)] == [[], []]
+    assert [search(failed=failed).places(STATE, DOUBTFUL) for failed in range(2)] == [[], []]
+    assert search(failed=2).places(STATE, DOUBTFUL)
+
+
+def test_but_it_is_where_the_score_has_collapsed():
+    made = search()
+    looked = []
+    for _ in range(2):
+        state, part = made.places(STATE, COLLAPSED)
+        assert state == STATE
+        looked.append(part)
+        made.note(True)
+    assert looked == made._parts(STATE)[:2]
 
 
 def test_around_the_state_and_in_all_parts_of_the_frame_in_turn_the_nearest_first():
@@ -47,7 +60,7 @@ def test_around_the_state_and_in_all_parts_of_the_frame_in_turn_the_nearest_firs
     assert distances == sorted(distances)
     seen = []
     for _ in range(len(parts) + 1):
-        state, part = made.places(STATE)
+        state, part = made.places(STATE, DOUBTFUL)
         assert state == STATE
         seen.append(part)
         made.note(True)
@@ -66,22 +79,22 @@ def test_a_small_target_s_many_parts_are_shared_out_and_bounded():
     made = search(1280, 720, failed=2)
     small = as_box((600, 300, 11, 38))
     assert len(made._parts(small)) == 96
-    assert len(made.places(small)) == 1 + 4
-    first = made.places(small)[1:]
+    assert len(made.places(small, DOUBTFUL)) == 1 + 4
+    first = made.places(small, DOUBTFUL)[1:]
     made.note(True)
     assert first == made._parts(small)[:4]
-    assert made.places(small)[1:] == made._parts(small)[4:8]
-    assert len(search(9000, 9000, failed=2).places(small)) == 1 + 4
+    assert made.places(small, DOUBTFUL)[1:] == made._parts(small)[4:8]
+    assert len(search(9000, 9000, failed=2).places(small, DOUBTFUL)) == 1 + 4
 
 
 def test_a_frame_in_which_it_is_found_ends_the_search():
     made = search(failed=9)
     made.note(False)
     assert made.failed == 0
-    assert made.places(STATE) == []
+    assert made.places(STATE, DOUBTFUL) == []
 
 
-def scene(corner):
+def scene(corner=None):
     """A spotted square on a smooth ground, or none."""
     noise = np.random.default_rng(1)
     row, column = np.mgrid[:240, :320]
@@ -93,36 +106,64 @@ def scene(corner):
     return picture.astype(np.uint8)
 
 
+AWAY = 5  # frames in which the target is gone
+BEFORE = [scene((42, 41)), scene((44, 42)), *[scene()] * AWAY]
+
+
+def track(frames, **settings):
+    """(box, score, found) of each frame after the first."""
+    chosen = {"iterations_first": 15, "refine_share": 0, **settings}
+    config = Config.for_mode("fast").with_settings([f"{name}={value}" for name, value in chosen.items()])
+    tracker = Tracker(config, mode="fast", device="cpu")
+    tracker.init(scene((40, 40)), (40, 40, 40, 40))
+    return [(*tracker.update(frame), tracker.found) for frame in frames]
+
+
 @pytest.fixture(scope="module")
 def tracked():
-    """Boxes of a target that is gone for five frames and comes back elsewhere, with a search and without."""
-    found = {}
-    for reach in (2.5, 0.0):
-        config = Config.for_mode("fast").with_settings(
-            [f"search_reach={reach}", "iterations_first=15", "refine_share=0"]
-        )
-        tracker = Tracker(config, mode="fast", device="cpu")
-        tracker.init(scene((40, 40)), (40, 40, 40, 40))
-        steps = [(42, 41), (44, 42), None, None, None, None, None, *[(230, 150)] * 6]
-        found[reach] = [(*tracker.update(scene(step)), tracker.found) for step in steps]
-    return found
+    """Boxes of a target that is gone for some frames and comes back elsewhere, with a search and without."""
+    frames = [*BEFORE, *[scene((230, 150))] * 6]
+    return {reach: track(frames, search_reach=reach) for reach in (2.5, 0)}
+
+
+def off(box, corner):
+    """How far a box is from the square at a corner, px."""
+    return np.abs(np.array(box) - [*corner, 40, 40]).max()
 
 
 def test_a_target_that_comes_back_elsewhere_is_found_at_once(tracked):
     boxes, scores, found = zip(*tracked[2.5], strict=True)
-    assert found == (True, True, *[False] * 5, *[True] * 6)
-    assert np.abs(np.array(boxes[7:]) - [230, 150, 40, 40]).max() < 8
+    assert found == (True, True, *[False] * AWAY, *[True] * 6)
+    assert max(off(box, (230, 150)) for box in boxes[7:]) < 8
     assert min(scores[7:]) >= 0.7
 
 
 def test_without_the_search_it_is_not(tracked):
-    box, _, found = tracked[0.0][7]
+    box, _, found = tracked[0][7]
     assert not found
-    assert np.abs(np.array(box) - [230, 150, 40, 40]).max() > 40
+    assert off(box, (230, 150)) > 40
 
 
-def test_the_same_until_a_frame_fails(tracked):
-    assert tracked[0.0][:2] == tracked[2.5][:2]
+def test_a_search_that_finds_nothing_changes_nothing(tracked):
+    assert not any(found for _, _, found in tracked[2.5][2 : 2 + AWAY])
+    assert tracked[0][: 2 + AWAY] == tracked[2.5][: 2 + AWAY]
+
+
+def test_a_target_that_jumps_is_found_in_that_frame():
+    frames = [scene((42, 41)), scene((44, 42)), scene((120, 70))]
+    box, score, found = track(frames, search_score=0.5)[-1]
+    assert found
+    assert score >= 0.5
+    assert off(box, (120, 70)) < 8
+
+
+def test_what_looks_otherwise_is_not_taken_for_the_target():
+    """Where next to no score is asked for, something is, unless it is to look like the target."""
+    loose = {"search_score": 0.01, "success_score_early": 0.01, "search_collapse": 1}
+    taken = {
+        least: any(row[2] for row in track(BEFORE, search_likeness=least, **loose)[2:]) for least in (0, 0.9)
+    }
+    assert taken == {0: True, 0.9: False}
 
 
 def test_only_fast_mode_searches():

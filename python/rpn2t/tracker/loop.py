@@ -6,17 +6,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rpn2t.boxes import Box, Floats, as_box, iou
+from rpn2t.boxes import Box, Floats, as_box, as_boxes, iou
 from rpn2t.config import Config
 from rpn2t.errors import InputError
 from rpn2t.images import Image, as_bgr
-from rpn2t.nets.backbone import Backbone, BackboneSpec
+from rpn2t.nets.backbone import Backbone, BackboneSpec, Maps
 from rpn2t.nets.device import choose_device
 from rpn2t.nets.side_thread import leave_threads
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.candidates import (
-    Best,
     Scored,
     approach,
     best_candidates,
@@ -25,6 +24,7 @@ from rpn2t.tracker.candidates import (
     next_translation,
 )
 from rpn2t.tracker.head import Probabilities
+from rpn2t.tracker.likeness import Likeness
 from rpn2t.tracker.modes import choose_mode, make_mode, suits_bf16
 from rpn2t.tracker.observation import Observation, Observer, Term
 from rpn2t.tracker.sampling import Sampler, apart, choose, overlapping
@@ -129,6 +129,8 @@ class Tracker:
         self._learned = self._found = False
         self.device.activate()
         self._rng = np.random.default_rng(self.seed)
+        # Its own, so that a search that finds nothing changes nothing.
+        self._search_rng = np.random.default_rng([self.seed, 1])
         self._mode.start(target, self.seed, self._rng)
         self._smallest = target[2:]
         self._state = target
@@ -137,7 +139,7 @@ class Tracker:
         self._search = Search(self.config, image.shape[1], image.shape[0])
         self._frame = 1
 
-        sampler = self._sampler(image)
+        sampler = self._sampler(image, self._rng)
         near = self._regressor_samples(target, sampler)
         positives, negatives = self._first_samples(target, sampler)
         self._mode.see(image, target, self.config.translation)
@@ -145,6 +147,9 @@ class Tracker:
         if self._mode.regressor.fits_first_frame:
             self._mode.meet(image, target)
             self._learn_regressor(image, target, near)
+        self._likeness = None
+        if self.config.search_reach:
+            self._likeness = Likeness(self._conv5(self._mode.maps(image, as_boxes([target]))))
         later = self._later_negatives(target, sampler, self.config.negatives_memory_first_iou)
         with stage(Stage.REMEMBER):
             self._mode.remember_first(positives, later)
@@ -176,15 +181,15 @@ class Tracker:
             )
         self.device.activate()
         self._frame += 1
-        sampler = self._sampler(image)
+        sampler = self._sampler(image, self._rng)
         mode, config = self._mode, self.config
 
         with stage(Stage.DRAW):
             boxes = draw_candidates(sampler, self._state, self._translation, config)
         mode.see(image, self._state, self._translation)
         seen, threshold = self._scored(boxes), success_score(self._frame, config)
-        if seen.best.score < threshold and config.search_reach:
-            seen = self._searched(image, sampler) or seen
+        if seen.best.score < threshold and self._likeness:
+            seen = self._searched(image, seen, self._likeness)
         best = seen.best
         failed, sure = best.score < threshold, best.score > threshold
         update = due_update(self._frame, failed, config)
@@ -195,8 +200,11 @@ class Tracker:
 
         if update is Update.NONE:
             mode.learn(update)  # what is left of an earlier update, beside the regression
-        followed, reported = self._regressed(seen.boxes, best)
+        maps, shown = mode.close_up(seen.boxes, best)
+        followed, reported = self._regressed(maps, shown)
         if sure:
+            if self._likeness:
+                self._likeness.note(self._conv5(maps))
             self._state = approach(self._state, followed, config.centre_follows, config.size_follows)
         if self.observer is not None:
             terms, places = self._terms(seen.probabilities), self._places()
@@ -261,10 +269,18 @@ class Tracker:
         scores = self._mode.geometry.score(*probabilities)
         return Scored(boxes, probabilities, scores, best_candidates(boxes, scores, self.config))
 
-    def _searched(self, image: Image, sampler: Sampler) -> Scored | None:
-        """Look for the target elsewhere in the frame, at first coarsely. None if it is not found."""
-        config = self.config
-        for place in self._search.places(self._state):
+    def _searched(self, image: Image, seen: Scored, likeness: Likeness) -> Scored:
+        """Look for the target elsewhere in the frame, at first coarsely.
+
+        Returns:
+            What was found; what had been seen already if nothing looks more like the target.
+        """
+        config, sampler = self.config, self._sampler(image, self._search_rng)
+        places = self._search.places(self._state, seen.best.score)
+        if not places:
+            return seen
+        least = max(config.search_likeness * likeness.usual, likeness.of(self._looks(seen)))
+        for place in places:
             longer = max(place[2:]) / ((place[2] + place[3]) / 2)
             self._mode.see(image, place, config.search_reach * longer)
             grid = self._search.grid(place)
@@ -275,13 +291,21 @@ class Tracker:
             with stage(Stage.DRAW):
                 boxes = draw_candidates(sampler, top, 2 * STEP, config)
             found = self._scored(boxes)
-            if found.best.score >= config.search_score:
+            if found.best.score >= config.search_score and likeness.of(self._looks(found)) >= least:
                 return found
-        return None
+        return seen
 
-    def _regressed(self, boxes: Floats, best: Best) -> tuple[Box, Box]:
+    def _looks(self, seen: Scored) -> Maps:
+        """conv5 of the best of what is seen."""
+        return self._conv5(self._mode.close_up(seen.boxes, seen.best)[0])
+
+    def _conv5(self, maps: Maps) -> Maps:
+        """conv5 of the first of some windows, without what else the regressor reads."""
+        conv5: Maps = maps[0, : self.backbone.channels]
+        return conv5
+
+    def _regressed(self, maps: Maps, shown: Floats) -> tuple[Box, Box]:
         """What the state follows, and what is reported: means of the best candidates' corrected boxes."""
-        maps, shown = self._mode.close_up(boxes, best)
         with stage(Stage.REGRESS):
             followed, reported = self._mode.regressor.predict(maps, shown)
             return mean_box(followed, self.config.rounding), mean_box(reported, self.config.rounding)
@@ -293,11 +317,11 @@ class Tracker:
     def _places(self) -> Floats:
         return self.backbone.spec.places(self.backbone.map_size, self._mode.geometry.label_crop)
 
-    def _sampler(self, image: Image) -> Sampler:
+    def _sampler(self, image: Image, rng: np.random.Generator) -> Sampler:
         cfg = self.config
         height, width = image.shape[:2]
         return Sampler(
-            width, height, self._rng, cfg.scale_factor, cfg.min_side, cfg.frame_margin, self._smallest,
+            width, height, rng, cfg.scale_factor, cfg.min_side, cfg.frame_margin, self._smallest,
             cfg.rounding,
         )  # fmt: skip
 

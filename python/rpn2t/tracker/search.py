@@ -1,10 +1,12 @@
 """Back after a loss: where else to look for a target that is not where it was expected (ours).
 
 The candidates reach as far as a target moves from frame to frame. After a jump of the camera, or behind an
-obstacle, it may be anywhere. So once some frames in a row have failed, a grid of boxes around the last state
-is scored, and other parts of the frame are looked at as well, a few in every frame, until all have been. The
-target is believed to be found only where the score is far above that of a failed frame. Both keep a thing
-that looks like the target from taking its place whenever the score falls for a moment.
+obstacle, it may be anywhere. So a grid of boxes around the last state is scored, and other parts of the frame
+are looked at as well, a few in every frame, until all have been: at once where the score has collapsed, and
+once some frames in a row have failed. The target is believed to be found only where the score is far above
+that of a failed frame, and where it looks like the target in the first frame
+(:mod:`rpn2t.tracker.likeness`). This keeps a thing that resembles the target from taking its place whenever
+the score falls for a moment.
 """
 
 import numpy as np
@@ -34,6 +36,7 @@ class Search:
             width, height: of the frames, px.
         """
         self._reach, self._patience = config.search_reach, config.search_patience
+        self._collapse = config.search_collapse
         self._frame = np.array([width, height], dtype=np.float64)
         self.failed = 0
 
@@ -41,12 +44,18 @@ class Search:
         """Take in whether a frame has failed."""
         self.failed = self.failed + 1 if failed else 0
 
-    def places(self, state: Box) -> list[Box]:
-        """Where to look in a frame that has failed: boxes of the state's size; none in the first such frames.
+    def places(self, state: Box, score: float) -> list[Box]:
+        """Where to look in a frame that has failed: boxes of the state's size.
 
-        The first is the state itself. The others go through all parts of the frame, the nearest first.
+        There are none in the first such frames, unless the score has collapsed: what is seen might be the
+        target after all. The first is the state itself. The others go through all parts of the frame, the
+        nearest first.
+
+        Args:
+            state: around which the candidates were drawn.
+            score: of the best of them.
         """
-        turn = self.failed - self._patience
+        turn = self.failed - (0 if score < self._collapse else self._patience)
         if turn < 0:
             return []
         parts = self._parts(state)
