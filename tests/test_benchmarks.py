@@ -133,6 +133,7 @@ def test_refusals(script: str, options: list[str], message: str, tmp_path: Path)
 
 def test_modes_side_by_side(quick: list[str], tmp_path: Path) -> None:
     options = ["--rounds", "1", "--paper-frames", "2", "--fast-frames", "4", "--profile"]
+    options += ["--set", "search_reach=0"]  # which would look at the region again
     done, report = measured("modes.py", [*options, *quick], tmp_path)
     (tracks,) = report["rounds"]
     assert {mode: len(track["seconds"]) for mode, track in tracks.items()} == {"paper": 2, "fast": 4}
