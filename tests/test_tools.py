@@ -115,3 +115,18 @@ def test_harder_says_what_is_wrong(sequence: Path) -> None:
     assert nowhere.returncode == 2
     assert nowhere.stderr.startswith("error: ")
     assert nowhere.stderr.count("\n") == 1
+    none = harder(sequence, "jump", sequence / "new", "--frames", 0)
+    assert (none.returncode, none.stderr) == (2, "error: --frames 0: must be at least 1\n")
+    inside = harder(sequence, "jump", sequence / "Square" / "groundtruth_rect.txt" / "new")
+    assert inside.returncode == 2
+    assert inside.stderr.startswith("error: ")
+    assert inside.stderr.count("\n") == 1
+
+
+def test_harder_takes_the_frames_that_have_a_box(sequence: Path, tmp_path: Path) -> None:
+    truth = sequence / "Square" / "groundtruth_rect.txt"
+    truth.write_text("".join(truth.read_text().splitlines(keepends=True)[:40]))
+    assert harder(sequence, "backward", tmp_path / "made").returncode == 0
+    after = tmp_path / "made" / "Square"
+    assert (after / "img/0001.png").read_bytes() == (sequence / "Square/img/0040.png").read_bytes()
+    assert len(np.loadtxt(after / "groundtruth_rect.txt", delimiter=",")) == 40

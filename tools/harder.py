@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from rpn2t.boxes import Floats, to_one_based
 from rpn2t.errors import InputError
-from rpn2t.sequences.registry import find_dataset
+from rpn2t.sequences.registry import describe_absent, find_dataset
 from rpn2t.sequences.target import Target
 
 EVERY = 30  # frames between jumps
@@ -32,7 +32,7 @@ QUALITY = 95  # of JPEGs
 
 def backward(target: Target, folder: Path, frames: int) -> Floats:
     """Write the first frames in reverse order; returns the boxes."""
-    files = target.images[:frames]
+    files = target.images[: min(frames, len(target.truth))]
     for number, file in enumerate(reversed(files), 1):
         shutil.copyfile(file, folder / f"{number:04d}{file.suffix}")
     return target.truth[: len(files)][::-1]
@@ -93,13 +93,18 @@ def main() -> int:
     try:
         if options.output.exists() and (not options.output.is_dir() or any(options.output.iterdir())):
             raise InputError(f"{options.output}: is there already; name an empty folder or a new one")
-        for target in find_dataset(options.folder).open(options.folder).sequences:
+        if options.frames < 1:
+            raise InputError(f"--frames {options.frames}: must be at least 1")
+        opened = find_dataset(options.folder).open(options.folder)
+        for line in describe_absent(opened.absent):
+            print(f"left out, {line}", file=sys.stderr)
+        for target in opened.sequences:
             folder = options.output / target.entry.name
             (folder / "img").mkdir(parents=True)
             boxes = KINDS[options.kind](target, folder / "img", options.frames)
             np.savetxt(folder / "groundtruth_rect.txt", to_one_based(boxes), fmt="%.2f", delimiter=",")
             print(f"{folder}: {len(boxes)} frames", flush=True)
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
