@@ -17,9 +17,9 @@ from helpers.machine import describe_machine
 from helpers.reports import row, table, write_json
 from helpers.tracking import (
     Subject,
-    add_bf16_option,
     add_clip_options,
     add_mode_option,
+    add_rounding_options,
     carry_out,
     changed,
     note_lost,
@@ -50,7 +50,9 @@ class LongVideo:
         self.options = options
         self.machine = describe_machine(options.threads)
         clip = Clip(options.size, options.target, options.turn)
-        self.subject = Subject(options.mode, options.device, options.settings, clip, options.bf16)
+        self.subject = Subject(
+            options.mode, options.device, options.settings, clip, options.bf16, options.tf32
+        )
         _ = self.subject.config  # refuses wrong settings before anything starts
         self.start: dict[str, float] = {}
         self.later: list[dict[str, float]] = []
@@ -127,7 +129,7 @@ def parse_options() -> argparse.Namespace:
     parser = parser_of(__doc__, "long-video")
     add_mode_option(parser)
     add_clip_options(parser)
-    add_bf16_option(parser)
+    add_rounding_options(parser)
     for option, default, text in (
         ("--turn", 250, "frames after which the clip goes back the way it came"),
         ("--frames", 10_000, "frames in all"),

@@ -20,8 +20,8 @@ from helpers.tracking import (
     QUANTITIES,
     Subject,
     Track,
-    add_bf16_option,
     add_clip_options,
+    add_rounding_options,
     carry_out,
     changed,
     check_intervals,
@@ -61,7 +61,7 @@ class Comparison:
     Attributes:
         rounds: that were finished, each with a track of both modes.
         about: what the workers say of themselves.
-        profile: where fast mode's time goes.
+        profiles: where the time of each mode goes, if that was asked for.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -69,7 +69,8 @@ class Comparison:
         self.machine = describe_machine(options.threads)
         clip = Clip(options.size, options.target)
         self.subjects = {
-            mode: Subject(mode, options.device, options.settings, clip, options.bf16) for mode in MODES
+            mode: Subject(mode, options.device, options.settings, clip, options.bf16, options.tf32)
+            for mode in MODES
         }
         self.frames = {mode: getattr(options, f"{mode}_frames") for mode in MODES}
         self.intervals = {mode: subject.config.update_interval for mode, subject in self.subjects.items()}
@@ -77,16 +78,16 @@ class Comparison:
             check_intervals(subject, self.frames[mode], f"--{mode}-frames")
         self.rounds: list[dict[str, Track]] = []
         self.about: dict[str, Any] = {}
-        self.profile: dict[str, Any] | None = None
+        self.profiles: dict[str, dict[str, Any]] = {}
 
     def measure(self) -> None:
         """Every round; the order changes from one to the next."""
         for number in range(self.options.rounds):
             self._round(number)
-        if self.options.profile:
-            print("tracking once more in fast mode, to see where its time goes", file=sys.stderr)
-            with self._worker("fast") as worker:
-                self.profile = worker.ask(profile=self.frames["fast"])
+        for mode in MODES if self.options.profile else ():
+            print(f"tracking once more in {mode} mode, to see where its time goes", file=sys.stderr)
+            with self._worker(mode) as worker:
+                self.profiles[mode] = worker.ask(profile=self.frames[mode])
 
     def _round(self, number: int) -> None:
         order = MODES if number % 2 == 0 else MODES[::-1]
@@ -131,13 +132,13 @@ class Comparison:
         print(table(rows))
         for mode in MODES:
             note_lost(f"{mode} mode", summary[mode]["overlap"]["best"])
-        if self.profile:
-            print(f"\nWhere fast mode's time goes:\n\n{self.profile['table']}")
+        for mode, profile in self.profiles.items():
+            print(f"\nWhere {mode} mode's time goes:\n\n{profile['table']}")
         report = {
             "machine": self.machine, "clip": asdict(self.subjects["fast"].clip), "settings": options.settings,
             "frames": self.frames, "modes": self.about, "summary": summary, RATIO: ratios,
             "rounds": [{mode: asdict(tracks[mode]) for mode in MODES} for tracks in self.rounds],
-            "profile": self.profile["phases"] if self.profile else None,
+            "profiles": {mode: profile["phases"] for mode, profile in self.profiles.items()},
         }  # fmt: skip
         write_json(options.output, report)
 
@@ -150,12 +151,12 @@ def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = parser_of(__doc__, "modes")
     add_clip_options(parser)
-    add_bf16_option(parser)
+    add_rounding_options(parser)
     parser.add_argument("--rounds", metavar="N", type=positive, default=3, help="default: 3")
     for mode, frames in FRAMES.items():
         text = f"of {mode} mode after the first, whole update intervals (default: {frames})"
         parser.add_argument(f"--{mode}-frames", metavar="N", type=positive, default=frames, help=text)
-    parser.add_argument("--profile", action="store_true", help="also where fast mode's time goes")
+    parser.add_argument("--profile", action="store_true", help="also where the time of each mode goes")
     return parser.parse_args()
 
 

@@ -18,8 +18,8 @@ from helpers.tracking import (
     QUANTITIES,
     Subject,
     Track,
-    add_bf16_option,
     add_mode_option,
+    add_rounding_options,
     carry_out,
     changed,
     check_intervals,
@@ -58,7 +58,9 @@ class Costs:
             *((each, FIXED_TARGET) for each in options.frame_sizes),
             *((FIXED_FRAME, each) for each in options.targets),
         ]
-        base = Subject(options.mode, options.device, options.settings, Clip(*pairs[0]), options.bf16)
+        base = Subject(
+            options.mode, options.device, options.settings, Clip(*pairs[0]), options.bf16, options.tf32
+        )
         check_intervals(base, options.frames, "--frames")
         self.subjects = {named(*pair): replace(base, clip=Clip(*pair)) for pair in pairs}
         self.tracks: dict[str, list[Track]] = {name: [] for name in self.subjects}
@@ -125,7 +127,7 @@ def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = parser_of(__doc__, "sizes")
     add_mode_option(parser)
-    add_bf16_option(parser)
+    add_rounding_options(parser)
     parser.add_argument("--rounds", metavar="N", type=positive, default=3, help="default: 3")
     parser.add_argument(
         "--frames", metavar="N", type=positive, default=40,

@@ -1,7 +1,7 @@
 """What several tests share: a small clip whose truth is known, and one real run of the command on it."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,13 @@ from rpn2t.nets.caffe import load_caffe
 from support import SMALL, TINY, Clip, TrackedRun, command, make_clip, set_options
 
 load_caffe()  # a test that imports a layer first would import Caffe as it is, with all of its log
+
+
+@pytest.fixture(autouse=True)
+def cpu() -> Iterator[None]:
+    """Leave Caffe on the CPU: where there is a GPU, `auto` takes it for all that follows in the process."""
+    yield
+    load_caffe().set_mode_cpu()
 
 
 @pytest.fixture(scope="session")

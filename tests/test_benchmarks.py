@@ -155,8 +155,9 @@ def test_modes_side_by_side(quick: list[str], tmp_path: Path) -> None:
     assert "Not the default settings: " in done.stdout
     assert report["machine"]["cpu"] in done.stdout
     assert f"| frames a second | {paper:.3g} (" in done.stdout
-    first, later = report["profile"]
-    assert (first["frames"], later["frames"]) == (1, 4)
+    for mode, frames in (("paper", 2), ("fast", 4)):
+        first, later = report["profiles"][mode]
+        assert (first["frames"], later["frames"]) == (1, frames)
     assert later["calls"]["backbone: conv5 of the region"] == 4
 
 

@@ -9,7 +9,8 @@
 #
 # COMMAND finds `python`, with this checkout's rpn2t, on its PATH. The CUDA libraries are those of the PyTorch that
 # some python3 on the PATH has, or of the folder named in CUDA_LIBRARIES. RPN2T_DEVICE (gpu:0) is the device of the
-# tests: Caffe's own, then those of ours that make nets. Of OpenCV the bundle has resize alone, bit for bit.
+# tests: Caffe's own, then those of ours that make nets. Each file has LIMIT seconds (180). Of OpenCV the bundle has resize
+# alone, bit for bit.
 set -euo pipefail
 
 readonly TESTS=(
@@ -188,8 +189,8 @@ find_cuda() {
     folders=$("$python" -c "$FIND_CUDA" 2>/dev/null) && break
   done
   [[ -n $folders ]] || die "no python3 on the PATH has NVIDIA's libraries for CUDA 13; name their folders in CUDA_LIBRARIES"
-  driver=$(ldconfig -p 2>/dev/null | awk '/libcuda\.so\.1 .*x86-64/ {print $NF; exit}')
-  printf '%s' "$folders${driver:+:$(dirname "$driver")}"
+  driver=$("$python" -c "$FIND_DRIVER")
+  printf '%s' "$folders${driver:+:$driver}"
 }
 
 readonly FIND_CUDA='
@@ -201,6 +202,19 @@ found = [next((f for f in folders if os.path.exists(f"{f}/{name}")), None) for n
 sys.exit(1) if None in found else print(":".join(dict.fromkeys(found)))
 '
 
+# The loader's cache may not know the driver's folder, which a container has from its host: it is loaded, or looked for.
+readonly FIND_DRIVER='
+import ctypes, glob, os
+for name in ["libcuda.so.1", *glob.glob("/usr/local/nvidia/lib*/libcuda.so.1"), *glob.glob("/usr/lib*/**/libcuda.so.1", recursive=True)]:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        continue
+    found = [line.split()[-1] for line in open("/proc/self/maps") if "/libcuda.so" in line]
+    print(os.path.dirname(found[0]))
+    break
+'
+
 # Tests that ask for the CPU get RPN2T_DEVICE.
 readonly DEVICE_PLUGIN='
 import os
@@ -210,8 +224,8 @@ from rpn2t.nets import device
 _choose = device.choose_device
 
 
-def choose_device(spec="auto", tf32=False):
-    return _choose(os.environ["RPN2T_DEVICE"] if spec == "cpu" else spec, tf32)
+def choose_device(spec="auto", *rounding):
+    return _choose(os.environ["RPN2T_DEVICE"] if spec == "cpu" else spec, *rounding)
 
 
 device.choose_device = rpn2t.tracker.loop.choose_device = choose_device
@@ -233,13 +247,17 @@ try:
 except InputError as error:
     raise SystemExit(f'gpu_bundle: {error}')" || exit 2
   echo "== Caffe's tests on $RPN2T_DEVICE"
-  GLOG_minloglevel=2 python -W ignore -c "
+  GLOG_minloglevel=2 timeout -k 5 "${LIMIT:-180}" python -W ignore -c "
 import os, sys, unittest
 from rpn2t.nets.device import choose_device
 choose_device(os.environ['RPN2T_DEVICE']).activate()
 unittest.main(module=None, argv=['unittest', 'discover', '-s', '$1/caffe-tests'])" || failed=1
-  echo "== RPN2T's tests on $RPN2T_DEVICE"
-  (cd "$root" && python -m pytest -q -p rpn2t_device -p no:cacheprovider -k 'not caffe_importer and not grey' "${files[@]}") || failed=1
+  # a process and a time limit a file: a failed check of Caffe's own ends its process
+  for name in "${files[@]}"; do
+    echo "== ${name#"$root/"} on $RPN2T_DEVICE"
+    (cd "$root" && timeout -k 5 "${LIMIT:-180}" python -m pytest -q -p rpn2t_device -p no:cacheprovider \
+      -k 'not caffe_importer and not grey' "$name") || { echo "exit status $?"; failed=1; }
+  done
   return $failed
 }
 

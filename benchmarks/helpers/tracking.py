@@ -34,7 +34,7 @@ class Subject:
         device: see :class:`rpn2t.Tracker`.
         settings: ``name=value`` texts; none if the mode's defaults are measured.
         clip: what is tracked.
-        bf16: see :class:`rpn2t.Tracker`.
+        bf16, tf32: see :class:`rpn2t.Tracker`.
     """
 
     mode: str
@@ -42,6 +42,7 @@ class Subject:
     settings: list[str]
     clip: Clip
     bf16: bool | None = None
+    tf32: bool = False
 
     @property
     def config(self) -> Config:
@@ -175,9 +176,10 @@ def parser_of(description: str | None, question: str) -> argparse.ArgumentParser
     return parser
 
 
-def add_bf16_option(parser: argparse.ArgumentParser) -> None:
-    """``--bf16`` and ``--no-bf16``."""
+def add_rounding_options(parser: argparse.ArgumentParser) -> None:
+    """``--bf16``, ``--no-bf16`` and ``--tf32``."""
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="as that of `rpn2t track`")
+    parser.add_argument("--tf32", action="store_true", help="as that of `rpn2t track`")
 
 
 def add_clip_options(parser: argparse.ArgumentParser) -> None:
@@ -222,9 +224,9 @@ def check_intervals(subject: Subject, frames: int, option: str) -> None:
 
 
 def changed(options: argparse.Namespace) -> list[str]:
-    """What of ``--set`` and ``--bf16`` is not as in the defaults."""
+    """What of ``--set``, ``--bf16`` and ``--tf32`` is not as in the defaults."""
     said = {None: [], True: ["--bf16"], False: ["--no-bf16"]}
-    return [*options.settings, *said[options.bf16]]
+    return [*options.settings, *said[options.bf16], *(["--tf32"] if options.tf32 else [])]
 
 
 def print_heading(machine: dict[str, Any], settings: list[str], what: str, rounds: int | None = None) -> None:

@@ -31,14 +31,20 @@ class Track:
     """What the requests are about."""
 
     def __init__(
-        self, mode: str, device: str, settings: list[str], clip: dict[str, Any], bf16: bool | None
+        self,
+        mode: str,
+        device: str,
+        settings: list[str],
+        clip: dict[str, Any],
+        bf16: bool | None,
+        tf32: bool,
     ) -> None:
         """Load the tracker, timed."""
         sizes = {name: Size(**clip[name]) for name in ("frame", "target")}
         self._clip = Clip(**(clip | sizes))
         started = perf_counter()
         config = Config.for_mode(mode).with_settings(settings)
-        self._tracker = Tracker(config, mode=mode, device=device, bf16=bf16)
+        self._tracker = Tracker(config, mode=mode, device=device, bf16=bf16, tf32=tf32)
         self._load = perf_counter() - started
         self._steps: Iterator[Step] = iter(())
 

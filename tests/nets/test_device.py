@@ -184,6 +184,24 @@ def test_tf32_is_off_unless_asked_for(fake: Callable[..., FakeCuda]) -> None:
     assert choose_device("gpu:0", tf32=True) == Device("gpu", tf32=True)
 
 
+@pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((12, 0), True)])
+def test_tf32_is_of_ampere_and_newer(
+    fake: Callable[..., FakeCuda], capability: tuple[int, int], has: bool
+) -> None:
+    fake(capabilities=(capability,))
+    notes = choose_device("gpu:0", tf32=True).notes
+    assert notes == (() if has else ("--tf32 has no effect: this GPU is older than Ampere",))
+
+
+def test_a_gpus_batches_have_few_sizes() -> None:
+    blob = load_caffe().Blob((3, 2))
+    for count, cpu, gpu in ((1, 1, 1), (3, 3, 4), (125, 125, 128), (128, 128, 128), (129, 129, 256)):
+        Device("cpu").set_batch(blob, count)
+        assert tuple(blob.shape) == (cpu, 2)
+        Device("gpu").set_batch(blob, count)
+        assert tuple(blob.shape) == (gpu, 2)
+
+
 def test_a_gpu_is_not_used_after_a_fork() -> None:
     with pytest.raises(InputError, match="device gpu:1: a process that was forked"):
         Device("gpu", 1, process=1).activate()

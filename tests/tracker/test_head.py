@@ -107,10 +107,28 @@ def test_score_by_an_independent_formula() -> None:
 
 def test_scores_do_not_depend_on_the_batch() -> None:
     head = small_head()
-    data = windows(PaperHead.scoring_batch + 3)
+    data = windows(PaperHead.scoring_batches["cpu"] + 3)
     together = head.scores(data)
     np.testing.assert_allclose(together[-5:], head.scores(data.take(slice(-5, None))), rtol=1e-5)
     assert head.scores(data.take([])).shape == (0,)
+
+
+def test_caffes_own_loss_as_a_gpu_has_it_teaches_the_same(monkeypatch) -> None:
+    positives, negatives = windows(4, seed=1), windows(6, seed=2)
+    ours = small_head()
+    monkeypatch.setattr(PaperHead, "_has_compiled_loss", lambda self: True)
+    caffes = small_head()
+    assert "Python" not in [layer.type for layer in caffes.net.layers]
+    assert "Python" in [layer.type for layer in ours.net.layers]
+    before = {name: blobs[0].values.copy() for name, blobs in ours.net.params.items()}
+    for _ in range(3):
+        assert caffes.learn(positives, negatives) == pytest.approx(ours.learn(positives, negatives), rel=1e-5)
+    for name, start in before.items():
+        learned = ours.net.params[name][0].values - start
+        assert np.abs(learned).max() > 0
+        np.testing.assert_allclose(
+            caffes.net.params[name][0].values - start, learned, atol=1e-4 * np.abs(learned).max()
+        )
 
 
 def test_learning_tells_object_from_background_and_moves_the_shared_scores() -> None:

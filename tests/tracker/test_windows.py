@@ -76,3 +76,17 @@ def test_what_cannot_be_copied_is_an_error_and_no_abort() -> None:
             caffe.Blob(shape)
     with pytest.raises((TypeError, ValueError)):
         caffe.copy_rows(blob, ["a"], blob, [0])
+
+
+def test_values_are_what_is_there_and_cannot_be_written() -> None:
+    blob = caffe.Blob((2, 3))
+    blob.data[...] = [[1, 2, 3], [4, 5, 6]]
+    values = blob.values
+    np.testing.assert_array_equal(values, [[1, 2, 3], [4, 5, 6]])
+    with pytest.raises(ValueError, match="read-only"):
+        values[0, 0] = 9
+    blob.data[1, 2] = 7
+    assert values[1, 2] == 7  # no copy
+    blob.reshape(50, 60)  # other memory: the array keeps its own
+    del blob
+    np.testing.assert_array_equal(values, [[1, 2, 3], [4, 5, 7]])

@@ -76,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         say(f"rpn2t: {error}", error=True)
         return 2
+    except RuntimeError as error:
+        if "GPU's memory is full" not in str(error):  # Caffe's words
+            raise
+        say(f"rpn2t: {error}; end what else computes there, or use --device cpu", error=True)
+        return 2
     except ImportError as error:
         if (line := import_complaint(error)) is None:
             raise

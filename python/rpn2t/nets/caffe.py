@@ -36,11 +36,14 @@ class Blob(Protocol):
 
     Attributes:
         shape: its axes.
-        data: its numbers, brought to the host.
+        data: its numbers, brought to the host. A GPU gets them back before it goes on, as they may have been
+            written.
+        values: likewise, to be read only; they stay on the GPU, too.
     """
 
     shape: Sequence[int]
     data: "NDArray[np.float32]"
+    values: "NDArray[np.float32]"
 
     def reshape(self, *shape: int) -> None:
         """Give it other axes. What it held is lost if it grows."""

@@ -18,6 +18,7 @@ _CHECK_DEVICE = "_ZN5caffe5Caffe11CheckDeviceEi"
 # numbers (cudaDevAttrComputeCapabilityMajor and Minor).
 _OLDEST_DRIVER = "R580"
 _OLDEST_CAPABILITY = (7, 5)
+_FIRST_TF32 = (8, 0)
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
 _NO_INITIALISATION = 3  # cudaErrorInitializationError
@@ -69,11 +70,12 @@ class Device:
     def set_batch(self, blob: Blob, count: int) -> None:
         """Give a net's input as many rows as are needed.
 
-        On a GPU it keeps those it has, whatever is in the rest: cuDNN chooses its algorithms anew for a
-        new shape.
+        On a GPU their number is the next power of two, whatever is in the rest: cuDNN is asked for its
+        algorithms for every new shape once.
         """
-        if self.kind == "cpu" and blob.shape[0] != count:
-            blob.reshape(count, *blob.shape[1:])
+        rows = count if self.kind == "cpu" else 1 << (count - 1).bit_length()
+        if blob.shape[0] != rows:
+            blob.reshape(rows, *blob.shape[1:])
 
 
 def choose_device(spec: str = "auto", tf32: bool = False, bf16: bool = False) -> Device:
@@ -94,8 +96,10 @@ def choose_device(spec: str = "auto", tf32: bool = False, bf16: bool = False) ->
     if match and problem:
         raise InputError(f"device {spec}: {problem}, or use --device cpu")
     if spec != "cpu" and not problem:
-        said = ("--bf16 has no effect on a GPU",) if bf16 else ()
-        return Device("gpu", index, tf32, notes=said)
+        said = ["--bf16 has no effect on a GPU"] if bf16 else []
+        if tf32 and _capability(caffe_library(), index) < _FIRST_TF32:
+            said.append("--tf32 has no effect: this GPU is older than Ampere")
+        return Device("gpu", index, tf32, notes=tuple(said))
     notes = []
     if problem and has_cuda():
         notes.append(f"the CPU is used, no GPU: {problem}")
@@ -147,8 +151,7 @@ def gpu_problem(index: int) -> str | None:
 
 def _unusable(cuda: ctypes.CDLL, index: int) -> str | None:
     """What is wrong with a GPU that is there."""
-    numbers = (_CAPABILITY_MAJOR, _CAPABILITY_MINOR)
-    capability = tuple(_cuda_number(cuda, "cudaDeviceGetAttribute", number, index) for number in numbers)
+    capability = _capability(cuda, index)
     shown = ".".join(map(str, capability))
     if capability < _OLDEST_CAPABILITY:
         oldest = ".".join(map(str, _OLDEST_CAPABILITY))
@@ -161,6 +164,12 @@ def _unusable(cuda: ctypes.CDLL, index: int) -> str | None:
         "this GPU does not open: another process holds it or its memory, or this Caffe has no code for its "
         f"compute capability {shown} (docker/build_caffe.sh --arch); try later, take another"
     )
+
+
+def _capability(cuda: ctypes.CDLL, index: int) -> tuple[int, ...]:
+    """A GPU's compute capability, major and minor number."""
+    numbers = (_CAPABILITY_MAJOR, _CAPABILITY_MINOR)
+    return tuple(_cuda_number(cuda, "cudaDeviceGetAttribute", number, index) for number in numbers)
 
 
 class _CudaError(Exception):

@@ -81,9 +81,9 @@ class PatchFeatures:
         return one
 
     def _read(self, found: Maps, blob: Blob) -> None:
-        found[:, : self.channels] = blob.data[: len(found)]
+        found[:, : self.channels] = blob.values[: len(found)]
         if self._detail:
-            detail = self.net.blobs[self._detail].data
+            detail = self.net.blobs[self._detail].values
             found[:, self.channels :] = detail[: len(found), :, self._inside, self._inside]
 
     def _run(self, image: Image, boxes: NDArray[np.float64]) -> None:

@@ -159,6 +159,39 @@ def label_settings(layer: dict[str, Any], config: Config, geometry: HeadGeometry
     layer["loss"].python_param.param_str = json.dumps(loss)
 
 
+def use_compiled_loss(net: Any, config: Config, geometry: HeadGeometry) -> None:
+    """Let Caffe's own layers compute the loss of paper mode's training net, and give it the labels.
+
+    The Python layers in the committed net are there to be read, and cost little beside what a CPU has to
+    compute. A GPU would wait for them, and for what they read and write. The numbers are the same, and so are
+    the labels in every iteration.
+
+    Args:
+        net: the NetParameter message. Its blobs `label_anchor` and `label_quality` are to be filled.
+        config, geometry: of the head.
+    """
+    own = type(net)(name=net.name)
+    for layer in net.layer:
+        if layer.name == "flag":
+            samples = layer.input_param.shape[0].dim[0]
+        elif layer.name == "label":
+            labels = own.layer.add(name="label", type="Input", top=layer.top)
+            for _ in layer.top:
+                labels.input_param.shape.add(dim=[samples, 1, *geometry.matching.iou.shape])
+        elif layer.name == "loss":
+            for term in ("anchor", "quality"):
+                each = own.layer.add(name=f"loss_{term}", type="SoftmaxWithLoss", top=[f"loss_{term}"])
+                each.bottom[:] = [f"score_{term}", f"label_{term}"]
+                each.loss_weight[:] = [0]  # the sum has it
+                each.loss_param.ignore_label = -1
+            total = own.layer.add(name="loss", type="Eltwise", top=layer.top, loss_weight=layer.loss_weight)
+            total.bottom[:] = ["loss_anchor", "loss_quality"]
+            total.eltwise_param.coeff[:] = [config.alpha, config.beta]
+        else:
+            own.layer.add().CopyFrom(layer)
+    net.CopyFrom(own)
+
+
 def _solver(config: Config, train: Any) -> Any:
     """The committed solver of a head's training net, with this configuration's numbers."""
     solver = read_message(prototxt_dir() / "head/solver.prototxt", "SolverParameter")

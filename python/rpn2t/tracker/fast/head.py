@@ -96,7 +96,7 @@ class FastHead:
         _put(blobs["data"], [region])
         _put_windows(blobs["windows"], _rows(0, self._shifted(grids), 0))
         forward(self.scoring_net)
-        anchor, quality = (object_probability(blobs[f"windows_{term}"].data) for term in TERMS)
+        anchor, quality = (object_probability(blobs[f"windows_{term}"].values) for term in TERMS)
         return anchor, quality
 
     def learn(
@@ -144,7 +144,7 @@ class FastHead:
             _put(blobs["data"], regions)
             _put_windows(blobs["windows"], np.concatenate(rows))
             self.solver.step(1)
-            return require_finite(float(blobs["loss"].data.ravel()[0]))
+            return require_finite(float(blobs["loss"].values.ravel()[0]))
 
     def _shifted(self, grids: Grids) -> Grids:
         shifted: Grids = grids - np.array([self._shift, self._shift, 0, 0])

@@ -73,7 +73,7 @@ class RefinementNet:
         """
         self._give(target[None])
         forward(self.net)
-        self._shown = self.net.blobs[_SHOWN].data[0].copy()
+        self._shown = self.net.blobs[_SHOWN].values[0].copy()
 
     def steps(self, windows: Maps) -> Floats:
         """R-CNN's steps from each window's box to the target's, shape (n, 4)."""
@@ -83,7 +83,7 @@ class RefinementNet:
             self._give(windows[part])
             forward(self.net, 0, self._target - 1)
             forward(self.net, self._now)
-            found[part] = self.net.blobs["box"].data
+            found[part] = self.net.blobs["box"].values
         return found
 
     def _give(self, maps: Maps) -> None:

@@ -58,7 +58,7 @@ class BoxHead(PaperHead):
         """One SGD iteration; the loss is eq. 1 before the step."""
         self.net.blobs["step"].data[: len(positives)] = self._steps[positives.rows]
         classification = super().learn(positives, negatives)
-        return classification + self._weight * float(self.net.blobs["loss_boxes"].data)
+        return classification + self._weight * float(self.net.blobs["loss_boxes"].values)
 
     def fit(self, windows: Maps, boxes: Floats, goals: ArrayLike) -> None:
         """Nothing: boxes are learned with the scores."""
@@ -69,7 +69,7 @@ class BoxHead(PaperHead):
         self._device.set_batch(blobs["data"], len(windows))
         blobs["data"].data[: len(windows)] = windows
         forward(self.scoring_net)
-        steps = blobs["box_step"].data[: len(windows)].astype(np.float64)
+        steps = blobs["box_step"].values[: len(windows)].astype(np.float64)
         steps[:, :2] += self._shifts
         corrected = decode(boxes, np.einsum("nkij,ij->nk", steps, self._weights))
         return Regressed(corrected, corrected)

@@ -20,7 +20,9 @@ from rpn2t.tracker.head import (
     label_settings,
     lay_over_learning,
     make_nets,
+    use_compiled_loss,
 )
+from rpn2t.tracker.matching import label_map
 from rpn2t.tracker.paper.windows import Windows
 
 
@@ -32,8 +34,8 @@ class PaperHead:
         proposal_start: how its 3x3 layer started, in words.
     """
 
-    scoring_batch = 256
-    """Windows in one forward pass of the scoring net."""
+    scoring_batches: ClassVar = {"cpu": 256, "gpu": 1024}
+    """Windows in one forward pass of the scoring net, at most: a GPU takes a whole pool of negatives."""
     folder: ClassVar = "head"
     """Of prototxt/, with its nets."""
 
@@ -63,13 +65,23 @@ class PaperHead:
         self.geometry = geometry
         self._device = device
         self.learning_batch = (config.batch_positives, config.batch_negatives)
-        nets = make_nets(
-            self.folder, lambda net: self._lay_over(net, config, geometry, channels), config, proposal, seed
-        )
+        compiled = self._has_compiled_loss()
+
+        def lay_over(net: Any) -> None:
+            self._lay_over(net, config, geometry, channels)
+            if compiled and "loss" in [layer.name for layer in net.layer]:
+                use_compiled_loss(net, config, geometry)
+
+        nets = make_nets(self.folder, lay_over, config, proposal, seed)
         self.solver, self.scoring_net, self.proposal_start = nets
         self.net: Any = self.solver.net
-        self.net.blobs["flag"].data[: config.batch_positives] = 1
-        self.net.blobs["flag"].data[config.batch_positives :] = 0
+        flags = np.arange(sum(self.learning_batch)) < config.batch_positives
+        if compiled:
+            matching = geometry.matching
+            for term, positions in (("anchor", matching.anchor), ("quality", matching.quality)):
+                self.net.blobs[f"label_{term}"].data[...] = label_map(positions, flags)
+        else:
+            self.net.blobs["flag"].data[...] = flags
 
     def probabilities(self, windows: Windows) -> Probabilities:
         """The object's probability at every position that the loss may look at.
@@ -82,8 +94,9 @@ class PaperHead:
         """
         rows, columns = self.geometry.matching.iou.shape
         both = np.empty((2, len(windows), rows, columns))
-        for start in range(0, len(windows), self.scoring_batch):
-            part = slice(start, start + self.scoring_batch)
+        batch = self.scoring_batches[self._device.kind]
+        for start in range(0, len(windows), batch):
+            part = slice(start, start + batch)
             both[:, part] = self._score_batch(windows.take(part))
         return both[0], both[1]
 
@@ -104,7 +117,7 @@ class PaperHead:
             positives.copy_to(self.net.blobs["data"])
             negatives.copy_to(self.net.blobs["data"], split)
             self.solver.step(1)
-            return float(self.net.blobs["loss"].data.ravel()[0])
+            return float(self.net.blobs["loss"].values.ravel()[0])
 
     def note_target(self, windows: Windows, boxes: Floats, target: Box) -> None:
         """Be told of positives where the target is: only a head that learns boxes asks.
@@ -115,20 +128,24 @@ class PaperHead:
             target: in that frame.
         """
 
+    def _has_compiled_loss(self) -> bool:
+        """See :func:`rpn2t.tracker.head.use_compiled_loss`; the head with eq. 1's term keeps its layers."""
+        return self._device.kind == "gpu" and self.folder == PaperHead.folder
+
     def _score_batch(self, windows: Windows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         blobs, count = self.scoring_net.blobs, len(windows)
         self._device.set_batch(blobs["data"], count)
         windows.copy_to(blobs["data"])
         forward(self.scoring_net)
         # channel 0: the object
-        return blobs["prob_anchor"].data[:count, 0], blobs["prob_quality"].data[:count, 0]
+        return blobs["prob_anchor"].values[:count, 0], blobs["prob_quality"].values[:count, 0]
 
     @staticmethod
     def _lay_over(net: Any, config: Config, geometry: HeadGeometry, channels: int) -> None:
         """Write this configuration's numbers into a committed net."""
         layer = {each.name: each for each in net.layer}
         train = "loss" in layer
-        batch = config.batch_positives + config.batch_negatives if train else PaperHead.scoring_batch
+        batch = config.batch_positives + config.batch_negatives if train else PaperHead.scoring_batches["cpu"]
         size = geometry.window_size
         layer["data"].input_param.shape[0].dim[:] = [batch, channels, size, size]
         layer["conv_proposal1"].convolution_param.pad[:] = [geometry.pad]

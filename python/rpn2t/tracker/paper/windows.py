@@ -49,12 +49,12 @@ class Windows:
 
     def array(self) -> Maps:
         """A copy on the host, of shape (n, channels, size, size)."""
-        if not len(self):
-            return np.empty((0, *self.store.shape), dtype=np.float32)
-        blob = load_caffe().Blob((len(self), *self.store.shape))
-        self.copy_to(blob)
+        blob = self.store.outgoing
+        if len(self):
+            blob.reshape(len(self), *self.store.shape)
+            self.copy_to(blob)
         with stage(Stage.COPY):
-            return np.array(blob.data)
+            return np.array(blob.values[: len(self)])
 
 
 class WindowStore:
@@ -64,6 +64,8 @@ class WindowStore:
         shape: of a window, (channels, size, size).
         capacity: how many.
         blob: the Caffe blob, of shape (capacity or less, \\*shape).
+        outgoing: another, through which windows go to the host. It is kept, as new memory that a GPU can
+            copy to takes longer than the copy.
 
     Raises:
         InputError: more than one blob can hold.
@@ -79,6 +81,7 @@ class WindowStore:
                 "lower the sample numbers, long_term_frames or short_term_frames"
             )
         self.blob: Blob = load_caffe().Blob((1, *self.shape))
+        self.outgoing: Blob = load_caffe().Blob((1, *self.shape))
         self._free: list[int] = []
         self.clear()
 

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# The first ten minutes on a GPU machine without package indexes: what works, what is exact, what is fast.
+#
+# usage: tools/gpu_first.sh BUNDLE LOGS
+#
+#   BUNDLE  of tools/gpu_bundle.sh pack
+#   LOGS    a folder for a log of each step, and summary.txt
+#
+# Every step is a process of its own under a time limit, and none keeps the next from running. RPN2T_DEVICE=cpu rehearses it
+# without a GPU. BUDGET is the number of seconds for all of it (570). Exit status 1 if a step failed.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[[ $# = 2 && -f $1 ]] || { sed -n '2,/^set -/{/^set -/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 2; }
+bundle=$(realpath "$1")
+mkdir -p "$2"
+logs=$(realpath "$2")
+budget=${BUDGET:-570} failed=0 number=0
+export RPN2T_DEVICE=${RPN2T_DEVICE:-gpu:0} PYTHONUNBUFFERED=1 PYTHONPATH=
+: >"$logs/summary.txt"
+
+say() { printf '%s\n' "$*" | tee -a "$logs/summary.txt"; }
+
+# step LIMIT NAME COMMAND ... : its log, how it ended, and the last lines.
+step() {
+  local limit=$1 name=$2 left=$((budget - SECONDS)) status=0 started=$SECONDS log
+  shift 2
+  number=$((number + 1))
+  log=$logs/$(printf %02d $number)-$name.log
+  if ((left < 5)); then say "SKIP $name: no time left"; return; fi
+  timeout -k 5 $((limit < left ? limit : left)) "$@" >"$log" 2>&1 || status=$?
+  if ((status)); then failed=1; fi
+  say "$( ((status)) && echo "FAIL $status" || echo ok) $name, $((SECONDS - started)) s"
+  if ((status)); then tail -n 8 "$log" | sed 's/^/    /' | tee -a "$logs/summary.txt"; fi
+}
+
+within() { "$root/tools/gpu_bundle.sh" run "$bundle" "$@"; }
+
+# check NAME [--tf32] : one of tests/gpu_checks.py
+check() { within env PYTHONPATH="$root/python:$root/tests:$site" python "$root/tests/gpu_checks.py" "$1" "$RPN2T_DEVICE" "${@:2}"; }
+
+machine() {
+  nvidia-smi || echo "there is no nvidia-smi"
+  free -m | head -n 2
+  nproc
+  within python -c '
+import os
+from rpn2t.nets.device import choose_device, gpu_problem
+from rpn2t.nets.caffe import caffe_library
+device = choose_device(os.environ["RPN2T_DEVICE"])
+print("device:", device, device.notes)
+library = caffe_library()
+if hasattr(library, "cudnnGetVersion"):
+    print("cuDNN", library.cudnnGetVersion())
+'
+}
+
+export -f within check machine
+export root bundle
+
+step 90 machine bash -c machine
+site=$(within python -c 'import sys; print(":".join(p for p in sys.path if p.endswith(("/site", "/plugin"))))' 2>/dev/null)
+export site
+mapfile -t checks < <(within env PYTHONPATH="$root/python:$root/tests:$site" python -c 'from gpu_checks import CHECKS; print(*CHECKS, sep="\n")' 2>/dev/null)
+say "${#checks[@]} checks against the CPU: tests/gpu_checks.py"
+for name in "${checks[@]}"; do
+  step 60 "$name-float" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1"' - "$name"
+done
+for name in conv1 conv2 conv3 score backbones paper_head paper_mode fast_mode; do
+  step 60 "$name-tf32" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1" --tf32' - "$name"
+done
+for name in conv1 conv2 conv3 lrn_across max_pool softmax backbones paper_head; do
+  step 60 "$name-without-cudnn" env CAFFE_CUDNN=0 bash -c 'check "$1"' - "$name"
+done
+
+# speed, with the GPU's memory beside it
+(while sleep 2; do nvidia-smi --query-gpu=memory.used,utilization.gpu --format=csv,noheader; done >"$logs/memory.csv" 2>/dev/null) &
+watcher=$!
+speed() { # NAME OPTIONS ...
+  step "${LIMIT:-60}" "$1" bash -c 'within env PYTHONPATH="$root/python:$root/benchmarks:$site" python "$root/benchmarks/modes.py" --device "$RPN2T_DEVICE" --rounds 1 "$@"' \
+    - --output "$logs/$1.json" "${@:2}"
+  sed -n '/^|/p' "$logs/$(printf %02d $number)-$1.log" 2>/dev/null | tee -a "$logs/summary.txt"
+}
+frames=(--paper-frames 60 --fast-frames 100)
+[[ $RPN2T_DEVICE != cpu ]] || frames=(--paper-frames 10 --fast-frames 10 --set positives_first=50 --set negatives_first=100 --set candidates=32)
+speed speed-320-float "${frames[@]}"
+speed speed-320-tf32 --tf32 "${frames[@]}"
+speed speed-1280-float --size 1280x720 "${frames[@]}"
+speed speed-1280-tf32 --size 1280x720 --tf32 "${frames[@]}"
+CUDA_LAUNCH_BLOCKING=1 speed stages-320-float --profile "${frames[@]}"
+kill $watcher 2>/dev/null
+step 40 student-caffe bash -c 'within python "$root/tools/gpu_student.py" caffe "$RPN2T_DEVICE"'
+torch=$(for each in $(type -ap python3 python | sort -u); do "$each" -c 'import torch' 2>/dev/null && echo "$each" && break; done)
+if [[ -n $torch ]]; then
+  step 60 student-torch env PYTHONPATH="$root/benchmarks" "$torch" "$root/tools/gpu_student.py" torch "$RPN2T_DEVICE"
+else
+  say "SKIP student-torch: no python3 has PyTorch"
+fi
+cat "$logs"/*-student-*.log 2>/dev/null | grep ' ms ' | tee -a "$logs/summary.txt"
+
+# what time is left goes to the test files
+step 240 tests env LIMIT=60 "$root/tools/gpu_bundle.sh" run "$bundle"
+if command -v compute-sanitizer >/dev/null; then
+  step 60 sanitizer bash -c 'within env PYTHONPATH="$root/python:$root/tests:$site" compute-sanitizer --target-processes all --error-exitcode 1 python "$root/tests/gpu_checks.py" crops "$RPN2T_DEVICE"'
+fi
+say "$SECONDS s in all; logs in $logs"
+exit $failed
