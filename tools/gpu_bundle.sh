@@ -138,14 +138,22 @@ pack_libraries() {
     done
   cp -L /lib64/ld-linux-x86-64.so.2 "$1/lib/"
   # HDF5 links them for files in the cloud: their names will do
-  stub "$1/lib" libcurl.so.4 CURL_OPENSSL_4
-  stub "$1/lib" libcrypto.so.3 OPENSSL_3.0.0
+  stub "$1"/lib/libhdf5_serial.so.* "$1/lib/libcurl.so.4" '@CURL_OPENSSL_4' '__builtin_trap();'
+  stub "$1"/lib/libhdf5_serial.so.* "$1/lib/libcrypto.so.3" '@OPENSSL_3.0.0' '__builtin_trap();'
+  # a third of the bundle, and the CPU's convolutions can do without (CAFFE_ONEDNN=0): asked for the processor's kind, it
+  # says the plainest
+  stub "$1"/site/caffe/libcaffe.so.* "$1/site/caffe/libdnnl.so.3" '' 'return 0;' dnnl_
 }
 
-# stub FOLDER LIBRARY VERSION : a library with the functions that HDF5 takes from the real one, none of which works.
+# stub USER LIBRARY VERSION BODY [PREFIX] : a library with the functions that USER takes from the real one, of one version
+# (or none, and a prefix). All they do is BODY.
 stub() {
-  nm -D --undefined-only "$1"/libhdf5_serial.so.* | sed -n "s/^ *U \\(.*\\)@$3\$/void \\1(void) { __builtin_trap(); }/p" |
-    gcc -shared -fPIC -w -x c - -o "$1/$2" -Wl,-soname,"$2" -Wl,--version-script=<(echo "$3 { *; };")
+  local name=${2##*/} script=()
+  [[ -z $3 ]] || script=("-Wl,--version-script=$1.map")
+  [[ -z $3 ]] || echo "${3#@} { *; };" >"$1.map"
+  nm -D --undefined-only "$1" | sed -n "s/^ *U \\(${5:-}.*\\)$3\$/long \\1(void) { $4 }/p" |
+    gcc -shared -fPIC -w -x c - -o "$2" -Wl,-soname,"$name" "${script[@]}"
+  rm -f "$1.map"
 }
 
 # ---- run
@@ -156,7 +164,7 @@ run() {
   [[ -f $file ]] || die "$file: no such bundle"
   home=${TMPDIR:-/tmp}/rpn2t-gpu.$(sha256sum "$file" | cut -c 1-12)
   [[ -x $home/bin/python ]] || unpack "$file" "$home"
-  export PATH=$home/bin:$PATH PYTHONDONTWRITEBYTECODE=1 RPN2T_DEVICE=${RPN2T_DEVICE:-gpu:0}
+  export PATH=$home/bin:$PATH PYTHONDONTWRITEBYTECODE=1 CAFFE_ONEDNN=0 RPN2T_DEVICE=${RPN2T_DEVICE:-gpu:0}
   export PYTHONPATH=$root/python:$home/site:$home/plugin
   if [[ $# -gt 0 ]]; then exec "$@"; fi
   tests "$home"

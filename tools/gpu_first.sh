@@ -66,10 +66,10 @@ say "${#checks[@]} checks against the CPU: tests/gpu_checks.py"
 for name in "${checks[@]}"; do
   step 60 "$name-float" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1"' - "$name"
 done
-for name in conv1 conv2 conv3 score backbones paper_head paper_mode fast_mode; do
+for name in conv1 conv2 conv3 score student teacher paper_head paper_mode fast_mode; do
   step 60 "$name-tf32" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1" --tf32' - "$name"
 done
-for name in conv1 conv2 conv3 lrn_across max_pool softmax backbones paper_head; do
+for name in conv1 conv2 conv3 lrn_across max_pool softmax student paper_head; do
   step 60 "$name-without-cudnn" env CAFFE_CUDNN=0 bash -c 'check "$1"' - "$name"
 done
 
