@@ -97,7 +97,7 @@ import struct
 import zlib
 import numpy as np
 
-INTER_LINEAR, INTER_CUBIC = 1, 2
+INTER_LINEAR, INTER_CUBIC, INTER_AREA = 1, 2, 3
 _resize = ctypes.CDLL("libresize.so").resize
 _integer, _pointer = ctypes.c_int, ctypes.c_void_p
 _resize.argtypes = [_pointer, _integer, _integer, ctypes.c_size_t, _integer, _pointer] + [_integer] * 3

@@ -64,10 +64,10 @@ export site
 mapfile -t checks < <(within env PYTHONPATH="$root/python:$root/tests:$site" python -c 'from gpu_checks import CHECKS; print(*CHECKS, sep="\n")' 2>/dev/null)
 say "${#checks[@]} checks against the CPU: tests/gpu_checks.py"
 for name in "${checks[@]}"; do
-  step 60 "$name-float" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1"' - "$name"
+  step 150 "$name-float" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1"' - "$name"
 done
 for name in conv1 conv2 conv3 score student teacher paper_head paper_mode fast_mode; do
-  step 60 "$name-tf32" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1" --tf32' - "$name"
+  step 150 "$name-tf32" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1" --tf32' - "$name"
 done
 for name in conv1 conv2 conv3 lrn_across max_pool softmax student paper_head; do
   step 60 "$name-without-cudnn" env CAFFE_CUDNN=0 bash -c 'check "$1"' - "$name"
@@ -82,7 +82,13 @@ speed() { # NAME OPTIONS ...
   sed -n '/^|/p' "$logs/$(printf %02d $number)-$1.log" 2>/dev/null | tee -a "$logs/summary.txt"
 }
 frames=(--paper-frames 60 --fast-frames 100)
-[[ $RPN2T_DEVICE != cpu ]] || frames=(--paper-frames 10 --fast-frames 10 --set positives_first=50 --set negatives_first=100 --set candidates=32)
+if [[ $RPN2T_DEVICE = cpu ]]; then # numbers with which a CPU is done in seconds
+  frames=(--paper-frames 10 --fast-frames 10)
+  for each in positives_first=16 negatives_first=48 regressor_positives=16 candidates=16 positives_later=4 negatives_later=8 \
+    batch_positives=8 batch_negatives=24 mining_pool=32 iterations_first=2 iterations_later=1; do
+    frames+=(--set "$each")
+  done
+fi
 speed speed-320-float "${frames[@]}"
 speed speed-320-tf32 --tf32 "${frames[@]}"
 speed speed-1280-float --size 1280x720 "${frames[@]}"
