@@ -1,8 +1,9 @@
 """What a GPU computes, against the CPU: one check a process, see test_gpu.py.
 
-    python tests/gpu_checks.py NAME DEVICE [--tf32]
+    python tests/gpu_checks.py NAME[,NAME...] DEVICE [--tf32]
 
-A failed check of Caffe's own ends its process, and a kernel that hangs never ends it.
+A failed check of Caffe's own ends its process, and a kernel that hangs never ends it. `layers` stands for all
+of LAYERS.
 """
 
 import argparse
@@ -263,9 +264,9 @@ CHECKS: dict[str, Callable[[Device], None]] = {
 
 
 def main() -> None:
-    """Runs one check."""
+    """Runs checks, up to the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=CHECKS)
+    parser.add_argument("names")
     parser.add_argument("device")
     parser.add_argument("--tf32", action="store_true")
     options = parser.parse_args()
@@ -273,7 +274,9 @@ def main() -> None:
         device = choose_device(options.device, options.tf32)
     except InputError as error:
         raise SystemExit(str(error)) from None
-    CHECKS[options.name](device)
+    for name in options.names.replace("layers", ",".join(LAYERS)).split(","):
+        print(f"== {name}")
+        CHECKS[name](device)
 
 
 if __name__ == "__main__":

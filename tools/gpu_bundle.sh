@@ -237,7 +237,10 @@ def choose_device(spec="auto", *rounding):
 
 
 device.choose_device = rpn2t.tracker.loop.choose_device = choose_device
-choose_device("cpu").activate()
+
+
+def pytest_runtest_setup():
+    choose_device("cpu").activate()
 '
 
 tests() {

@@ -15,7 +15,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bundle=$(realpath "$1")
 mkdir -p "$2"
 logs=$(realpath "$2")
-budget=${BUDGET:-570} failed=0 number=0
+budget=${BUDGET:-570} failures=0 number=0
 export RPN2T_DEVICE=${RPN2T_DEVICE:-gpu:0} PYTHONUNBUFFERED=1 PYTHONPATH=
 : >"$logs/summary.txt"
 
@@ -29,7 +29,7 @@ step() {
   log=$logs/$(printf %02d $number)-$name.log
   if ((left < 5)); then say "SKIP $name: no time left"; return; fi
   timeout -k 5 $((limit < left ? limit : left)) "$@" >"$log" 2>&1 || status=$?
-  if ((status)); then failed=1; fi
+  if ((status)); then failures=$((failures + 1)); fi
   say "$( ((status)) && echo "FAIL $status" || echo ok) $name, $((SECONDS - started)) s"
   if ((status)); then tail -n 8 "$log" | sed 's/^/    /' | tee -a "$logs/summary.txt"; fi
 }
@@ -59,19 +59,22 @@ export -f within check machine
 export root bundle
 
 step 90 machine bash -c machine
-site=$(within python -c 'import sys; print(":".join(p for p in sys.path if p.endswith(("/site", "/plugin"))))' 2>/dev/null)
+paths='import sys; print(":".join(p for p in sys.path if p.endswith(("/site", "/plugin"))))'
+site=$(timeout 60 bash -c 'within python -c "$1"' - "$paths")
 export site
-mapfile -t checks < <(within env PYTHONPATH="$root/python:$root/tests:$site" python -c 'from gpu_checks import CHECKS; print(*CHECKS, sep="\n")' 2>/dev/null)
-say "${#checks[@]} checks against the CPU: tests/gpu_checks.py"
-for name in "${checks[@]}"; do
-  step 150 "$name-float" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1"' - "$name"
-done
-for name in conv1 conv2 conv3 score student teacher paper_head paper_mode fast_mode; do
-  step 150 "$name-tf32" env CAFFE_CUDNN_LOG=1 bash -c 'check "$1" --tf32' - "$name"
-done
-for name in conv1 conv2 conv3 lrn_across max_pool softmax student paper_head; do
-  step 60 "$name-without-cudnn" env CAFFE_CUDNN=0 bash -c 'check "$1"' - "$name"
-done
+layers=$(sed -n '/^LAYERS/,/^}/s/^    "\([a-z0-9_]*\)": .*/\1/p' "$root/tests/gpu_checks.py")
+
+# checks NAME LIMIT OPTION CHECK ... : of each a log, of all layers one unless some layer fails.
+checks() {
+  local kind=$1 limit=$2 option=$3 each before
+  for each in "${@:4}"; do
+    before=$failures
+    step "$limit" "$each-$kind" env CAFFE_CUDNN_LOG=1 bash -c 'check "$@"' - "$each" $option
+    if [[ $each = layers && $failures != "$before" ]]; then checks "$kind" 60 "$option" $layers; fi
+  done
+}
+
+checks float 150 '' layers rows crops student paper_head paper_mode fast_mode
 
 # speed, with the GPU's memory beside it
 (while sleep 2; do nvidia-smi --query-gpu=memory.used,utilization.gpu --format=csv,noheader; done >"$logs/memory.csv" 2>/dev/null) &
@@ -96,7 +99,7 @@ speed speed-1280-tf32 --size 1280x720 --tf32 "${frames[@]}"
 CUDA_LAUNCH_BLOCKING=1 speed stages-320-float --profile "${frames[@]}"
 kill $watcher 2>/dev/null
 step 40 student-caffe bash -c 'within python "$root/tools/gpu_student.py" caffe "$RPN2T_DEVICE"'
-torch=$(for each in $(type -ap python3 python | sort -u); do "$each" -c 'import torch' 2>/dev/null && echo "$each" && break; done)
+torch=$(for each in $(type -ap python3 python | sort -u); do timeout 60 "$each" -c 'import torch' 2>/dev/null && echo "$each" && break; done)
 if [[ -n $torch ]]; then
   step 60 student-torch env PYTHONPATH="$root/benchmarks" "$torch" "$root/tools/gpu_student.py" torch "$RPN2T_DEVICE"
 else
@@ -104,10 +107,14 @@ else
 fi
 cat "$logs"/*-student-*.log 2>/dev/null | grep ' ms ' | tee -a "$logs/summary.txt"
 
+checks tf32 150 --tf32 layers student paper_head paper_mode fast_mode
+checks float 60 '' many_rows teacher cpu_beside_gpu full_memory
+CAFFE_CUDNN=0 checks without-cudnn 60 '' layers student paper_head
+
 # what time is left goes to the test files
 step 240 tests env LIMIT=60 "$root/tools/gpu_bundle.sh" run "$bundle"
 if command -v compute-sanitizer >/dev/null; then
   step 60 sanitizer bash -c 'within env PYTHONPATH="$root/python:$root/tests:$site" compute-sanitizer --target-processes all --error-exitcode 1 python "$root/tests/gpu_checks.py" crops "$RPN2T_DEVICE"'
 fi
-say "$SECONDS s in all; logs in $logs"
-exit $failed
+say "$failures steps failed; $SECONDS s in all; logs in $logs"
+exit $((failures > 0))

@@ -21,6 +21,12 @@ def small_head(config: Config = SMALL, seed: int = 0, proposal=None) -> PaperHea
     return PaperHead(config, HeadGeometry(config, 14), 256, proposal, seed, choose_device("cpu"))
 
 
+@pytest.fixture(autouse=True)
+def python_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the committed net, also where these tests are run on a GPU."""
+    monkeypatch.setattr(PaperHead, "_has_compiled_loss", lambda self: False)
+
+
 def maps(n: int, seed: int = 0, size: int = 12) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 1, (n, 256, size, size)).clip(0).astype(np.float32)
 

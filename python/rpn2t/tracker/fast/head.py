@@ -140,9 +140,12 @@ class FastHead:
                 for flag, of_regions in ((1, objects), (0, background))
                 for number, grids in enumerate(of_regions)
             ]
+            windows = np.concatenate(rows)
+            if not len(windows):  # none of the regions has any: there is nothing to learn from
+                return 0.0
             blobs = self.net.blobs
             _put(blobs["data"], regions)
-            _put_windows(blobs["windows"], np.concatenate(rows))
+            _put_windows(blobs["windows"], windows)
             self.solver.step(1)
             return require_finite(float(blobs["loss"].values.ravel()[0]))
 
