@@ -10,20 +10,19 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-BATCH, ROUNDS = 128, 20
+BATCH, ROUNDS, LIMIT = 128, 20, 5.0  # LIMIT in seconds
 
 
 def best(run: Callable[[], object], wait: Callable[[], object]) -> float:
-    """The fastest of some rounds, ms; the first three are not counted."""
-    times = []
-    for number in range(ROUNDS + 3):
+    """The fastest of some rounds, ms, as many as there is time for; the first is not counted."""
+    times: list[float] = []
+    while len(times) < 2 or (len(times) <= ROUNDS and sum(times) < 1000 * LIMIT):
         wait()
         started = perf_counter()
         run()
         wait()
-        if number >= 3:
-            times.append(1000 * (perf_counter() - started))
-    return min(times)
+        times.append(1000 * (perf_counter() - started))
+    return min(times[1:])
 
 
 def show(engine: str, tf32: bool, milliseconds: float) -> None:
