@@ -145,6 +145,7 @@ class Config:
     search_likeness: float = 0.9  # and its likeness to the first frame's target, over what was usual
     search_patience: int = 2  # failed frames in a row before it is looked for
     search_collapse: float = 0.2  # below this score it is looked for at once
+    search_unlike: float = 0.8  # below this part of its usual likeness, too, whatever the score
     refine_share: float = 0.0  # of the refinement net in the regressed box; fast mode has 0.5
     iterations_a_frame: int = 0  # of an update after a good frame, the rest frame by frame; 0: at once
     position_groups: int = 10  # of a window, on each axis, which the 1x1 layers tell apart
@@ -169,7 +170,13 @@ class Config:
                 raise InputError(f"{field.name} = {value}: a gaussian's deviation must be positive")
             if field.name.endswith("_iou") and value >= 1:
                 raise InputError(f"{field.name} = {value}: an IoU threshold lies in [0, 1)")
-        for name, most in (("rounding", 1), ("regressor_views", 4), ("refine_share", 1), ("search_reach", 3)):
+        for name, most in (
+            ("rounding", 1),
+            ("regressor_views", 4),
+            ("refine_share", 1),
+            ("search_reach", 3),
+            ("search_unlike", 1),
+        ):
             if getattr(self, name) > most:
                 raise InputError(f"{name} = {getattr(self, name)}: must be at most {most}")
         if self.best_candidates > self.candidates:

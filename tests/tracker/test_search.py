@@ -94,6 +94,17 @@ def test_a_frame_in_which_it_is_found_ends_the_search():
     assert made.places(STATE, DOUBTFUL) == []
 
 
+def test_a_frame_that_looks_otherwise_is_searched_in_turn_until_one_looks_as_usual():
+    made = search()
+    parts = made._parts(STATE)
+    assert made.places_elsewhere(STATE, unlike=False) == []
+    for part in parts[:3]:
+        assert made.places_elsewhere(STATE, unlike=True) == [STATE, part]
+    assert made.places_elsewhere(STATE, unlike=False) == []
+    assert made.places_elsewhere(STATE, unlike=True) == [STATE, parts[0]]
+    assert made.failed == 0
+
+
 def scene(corner=None):
     """A spotted square on a smooth ground, or none."""
     noise = np.random.default_rng(1)
@@ -136,6 +147,21 @@ def test_a_target_that_comes_back_elsewhere_is_found_at_once(tracked):
     assert found == (True, True, *[False] * AWAY, *[True] * 6)
     assert max(off(box, (230, 150)) for box in boxes[7:]) < 8
     assert min(scores[7:]) >= 0.7
+
+
+def test_a_wrong_thing_that_has_not_failed_is_left_for_the_target():
+    """Whatever the score, as with a ground that scores as a doubtful target does."""
+    frames = [*BEFORE[:2], *[scene((125, 90))] * 3]
+    loose = {"success_score_early": 0, "search_score": 0.4}
+    away = {unlike: track(frames, search_unlike=unlike, **loose)[2:] for unlike in (0, 0.8)}
+    assert all(found for rows in away.values() for _, _, found in rows)
+    assert off(away[0][0][0], (125, 90)) > 40
+    assert max(off(box, (125, 90)) for box, _, _ in away[0.8]) < 8
+
+
+def test_what_looks_otherwise_but_is_nowhere_else_stays_as_it_is():
+    loose = {"success_score_early": 0, "search_collapse": 0}
+    assert track(BEFORE, search_unlike=0.8, **loose) == track(BEFORE, search_unlike=0, **loose)
 
 
 def test_without_the_search_it_is_not(tracked):

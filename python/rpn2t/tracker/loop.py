@@ -189,18 +189,22 @@ class Tracker:
         mode.see(image, self._state, self._translation)
         seen, threshold = self._scored(boxes), success_score(self._frame, config)
         if seen.best.score < threshold and self._likeness:
-            seen = self._searched(image, seen, self._likeness)
-        best = seen.best
-        failed, sure = best.score < threshold, best.score > threshold
+            seen = self._searched(image, seen, self._search.places(self._state, seen.best.score))
+        failed = seen.best.score < threshold
         update = due_update(self._frame, failed, config)
+        if update is Update.NONE:
+            mode.learn(update)  # what is left of an earlier update, beside the regression
+        maps, shown = mode.close_up(seen.boxes, seen.best)
+        if not failed:
+            here, seen = seen, self._elsewhere(image, seen, maps)
+            if seen is not here:
+                maps, shown = mode.close_up(seen.boxes, seen.best)
+        best = seen.best
+        sure = best.score > threshold
         self._found = not failed
         looked_around, self._state = self._state, best.box
         self._translation = next_translation(self._translation, failed, config)
         self._search.note(failed)
-
-        if update is Update.NONE:
-            mode.learn(update)  # what is left of an earlier update, beside the regression
-        maps, shown = mode.close_up(seen.boxes, best)
         followed, reported = self._regressed(maps, shown)
         if sure:
             if self._likeness:
@@ -269,15 +273,34 @@ class Tracker:
         scores = self._mode.geometry.score(*probabilities)
         return Scored(boxes, probabilities, scores, best_candidates(boxes, scores, self.config))
 
-    def _searched(self, image: Image, seen: Scored, likeness: Likeness) -> Scored:
-        """Look for the target elsewhere in the frame, at first coarsely.
+    def _elsewhere(self, image: Image, seen: Scored, maps: Maps) -> Scored:
+        """What is elsewhere in a frame that has not failed, if what was found looks otherwise than usual.
+
+        Args:
+            image: the frame.
+            seen: what was found.
+            maps: its close-up.
+
+        Returns:
+            As :meth:`_searched`. If nothing is found, the mode sees again what it saw.
+        """
+        if not self._likeness:
+            return seen
+        unlike = self._likeness.of(self._conv5(maps)) < self.config.search_unlike * self._likeness.usual
+        places = self._search.places_elsewhere(self._state, unlike)
+        found = self._searched(image, seen, places)
+        if places and found is seen:
+            self._mode.see(image, self._state, self._translation)
+        return found
+
+    def _searched(self, image: Image, seen: Scored, places: list[Box]) -> Scored:
+        """Look for the target at some places of the frame, at each coarsely at first.
 
         Returns:
             What was found; what had been seen already if nothing looks more like the target.
         """
-        config, sampler = self.config, self._sampler(image, self._search_rng)
-        places = self._search.places(self._state, seen.best.score)
-        if not places:
+        config, likeness, sampler = self.config, self._likeness, self._sampler(image, self._search_rng)
+        if not places or not likeness:
             return seen
         least = max(config.search_likeness * likeness.usual, likeness.of(self._looks(seen)))
         for place in places:

@@ -2,11 +2,11 @@
 
 The candidates reach as far as a target moves from frame to frame. After a jump of the camera, or behind an
 obstacle, it may be anywhere. So a grid of boxes around the last state is scored, and other parts of the frame
-are looked at as well, a few in every frame, until all have been: at once where the score has collapsed, and
-once some frames in a row have failed. The target is believed to be found only where the score is far above
-that of a failed frame, and where it looks like the target in the first frame
-(:mod:`rpn2t.tracker.likeness`). This keeps a thing that resembles the target from taking its place whenever
-the score falls for a moment.
+are looked at as well, a few in every frame, until all have been: at once where the score has collapsed or
+what was found looks otherwise than usual, and once some frames in a row have failed. The target is believed
+to be found only where the score is far above that of a failed frame, and where it looks like the target in
+the first frame (:mod:`rpn2t.tracker.likeness`). This keeps a thing that resembles the target from taking its
+place whenever the score falls for a moment.
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ class Search:
         self._reach, self._patience = config.search_reach, config.search_patience
         self._collapse = config.search_collapse
         self._frame = np.array([width, height], dtype=np.float64)
-        self.failed = 0
+        self.failed = self._unlike = 0
 
     def note(self, failed: bool) -> None:
         """Take in whether a frame has failed."""
@@ -55,12 +55,17 @@ class Search:
             state: around which the candidates were drawn.
             score: of the best of them.
         """
-        turn = self.failed - (0 if score < self._collapse else self._patience)
-        if turn < 0:
-            return []
-        parts = self._parts(state)
-        each = min(_MOST, -(-len(parts) // _ROUND))
-        return [state, *(parts[number % len(parts)] for number in range(turn * each, (turn + 1) * each))]
+        return self._in_turn(state, self.failed - (0 if score < self._collapse else self._patience))
+
+    def places_elsewhere(self, state: Box, unlike: bool) -> list[Box]:
+        """Where to look in a frame that has not failed: as in one that has, but only if it looks otherwise.
+
+        Args:
+            state: around which the candidates were drawn.
+            unlike: whether what was found looks otherwise than usual.
+        """
+        self._unlike = self._unlike + 1 if unlike else 0
+        return self._in_turn(state, self._unlike - 1)
 
     def grid(self, place: Box) -> Floats:
         """Boxes around a place whose middles lie in the frame, shape (n, 4)."""
@@ -71,6 +76,13 @@ class Search:
         middles = row[:2] + np.stack([across.ravel(), down.ravel()], axis=1) * row[2:]
         inside = np.all((middles >= 0) & (middles < self._frame), axis=1)
         return _of_size(middles[inside], row[2:])
+
+    def _in_turn(self, state: Box, turn: int) -> list[Box]:
+        if turn < 0:
+            return []
+        parts = self._parts(state)
+        each = min(_MOST, -(-len(parts) // _ROUND))
+        return [state, *(parts[number % len(parts)] for number in range(turn * each, (turn + 1) * each))]
 
     def _parts(self, state: Box) -> list[Box]:
         """Boxes whose grids cover the frame, the nearest first."""
