@@ -1,6 +1,6 @@
 """What a GPU computes, against the CPU: one check a process, see test_gpu.py.
 
-    python tests/gpu_checks.py NAME[,NAME...] DEVICE [--tf32]
+    python tests/gpu_checks.py NAME DEVICE [--tf32]
 
 A failed check of Caffe's own ends its process, and a kernel that hangs never ends it. `layers` stands for all
 of LAYERS.
@@ -33,43 +33,44 @@ from support import SMALL, make_clip, windows_of
 CPU = choose_device("cpu")
 Arrays = dict[str, NDArray[np.float32]]
 
-CONVOLUTION = """layer {{ name: "it" type: "Convolution" bottom: "data" top: "out" convolution_param {{
-  num_output: {outputs} kernel_size: {kernel} stride: {stride} pad: {pad}
-  weight_filler {{ type: "gaussian" std: 0.1 }} bias_filler {{ type: "gaussian" std: 0.1 }} }} }}"""
+
+def _layer(kind: str, settings: str = "") -> str:
+    return f'layer {{ name: "it" type: "{kind}" bottom: "data" top: "out" {settings} }}'
+
+
+def _convolution(outputs: int, kernel: int, stride: int, pad: int) -> str:
+    return _layer(
+        "Convolution",
+        f"convolution_param {{ num_output: {outputs} kernel_size: {kernel} stride: {stride} pad: {pad} "
+        'weight_filler { type: "gaussian" std: 0.1 } bias_filler { type: "gaussian" std: 0.1 } }',
+    )
+
+
+def _lrn(size: int, region: str) -> str:
+    return _layer("LRN", f"lrn_param {{ local_size: {size} alpha: 0.5 beta: 0.75 norm_region: {region} }}")
+
+
+_SMALL = (3, 7, 13, 11)
 LAYERS = {
     # the student's and the head's, then a batch of one and an odd map
-    "conv1": (CONVOLUTION.format(outputs=96, kernel=7, stride=2, pad=3), (8, 3, 107, 107)),
-    "conv2": (CONVOLUTION.format(outputs=256, kernel=5, stride=2, pad=2), (8, 96, 27, 27)),
-    "conv3": (CONVOLUTION.format(outputs=384, kernel=3, stride=1, pad=1), (8, 256, 14, 14)),
-    "score": (CONVOLUTION.format(outputs=2, kernel=1, stride=1, pad=0), (128, 256, 10, 10)),
-    "odd": (CONVOLUTION.format(outputs=13, kernel=3, stride=1, pad=1), (1, 5, 19, 23)),
-    "lrn_within": (
-        'layer { name: "it" type: "LRN" bottom: "data" top: "out" lrn_param { local_size: 3 alpha: 0.5 '
-        "beta: 0.75 norm_region: WITHIN_CHANNEL } }",
-        (3, 7, 13, 11),
-    ),
-    "lrn_across": (
-        'layer { name: "it" type: "LRN" bottom: "data" top: "out" lrn_param { local_size: 5 alpha: 0.5 '
-        "beta: 0.75 } }",
-        (3, 7, 13, 11),
-    ),
-    "max_pool": (
-        'layer { name: "it" type: "Pooling" bottom: "data" top: "out" pooling_param { pool: MAX '
-        "kernel_size: 3 stride: 2 pad: 1 } }",
-        (3, 7, 13, 11),
-    ),
-    "relu": ('layer { name: "it" type: "ReLU" bottom: "data" top: "out" }', (3, 7, 13, 11)),
-    "softmax": ('layer { name: "it" type: "Softmax" bottom: "data" top: "out" }', (3, 2, 13, 11)),
+    "conv1": (_convolution(outputs=96, kernel=7, stride=2, pad=3), (8, 3, 107, 107)),
+    "conv2": (_convolution(outputs=256, kernel=5, stride=2, pad=2), (8, 96, 27, 27)),
+    "conv3": (_convolution(outputs=384, kernel=3, stride=1, pad=1), (8, 256, 14, 14)),
+    "score": (_convolution(outputs=2, kernel=1, stride=1, pad=0), (128, 256, 10, 10)),
+    "odd": (_convolution(outputs=13, kernel=3, stride=1, pad=1), (1, 5, 19, 23)),
+    "lrn_within": (_lrn(3, "WITHIN_CHANNEL"), _SMALL),
+    "lrn_across": (_lrn(5, "ACROSS_CHANNELS"), _SMALL),
+    "max_pool": (_layer("Pooling", "pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 }"), _SMALL),
+    "relu": (_layer("ReLU"), _SMALL),
+    "softmax": (_layer("Softmax"), (3, 2, 13, 11)),
     "inner_product": (
-        'layer { name: "it" type: "InnerProduct" bottom: "data" top: "out" inner_product_param { '
-        'num_output: 9 weight_filler { type: "gaussian" std: 0.1 } } }',
+        _layer(
+            "InnerProduct",
+            'inner_product_param { num_output: 9 weight_filler { type: "gaussian" std: 0.1 } }',
+        ),
         (4, 7, 5, 6),
     ),
-    "eltwise": (
-        'layer { name: "it" type: "Eltwise" bottom: "data" bottom: "data" top: "out" eltwise_param { '
-        "coeff: 1 coeff: 10 } }",
-        (3, 7, 13, 11),
-    ),
+    "eltwise": (_layer("Eltwise", 'bottom: "data" eltwise_param { coeff: 1 coeff: 10 }'), _SMALL),
 }
 """Layers by a name for each, and the shapes of what goes in."""
 
@@ -264,9 +265,9 @@ CHECKS: dict[str, Callable[[Device], None]] = {
 
 
 def main() -> None:
-    """Runs checks, up to the first that fails."""
+    """Runs a check, or all of the layers' up to the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names")
+    parser.add_argument("name", choices=["layers", *CHECKS])
     parser.add_argument("device")
     parser.add_argument("--tf32", action="store_true")
     options = parser.parse_args()
@@ -274,7 +275,7 @@ def main() -> None:
         device = choose_device(options.device, options.tf32)
     except InputError as error:
         raise SystemExit(str(error)) from None
-    for name in options.names.replace("layers", ",".join(LAYERS)).split(","):
+    for name in LAYERS if options.name == "layers" else [options.name]:
         print(f"== {name}")
         CHECKS[name](device)
 

@@ -37,7 +37,7 @@ step() {
 within() { "$root/tools/gpu_bundle.sh" run "$bundle" "$@"; }
 
 # check NAME [--tf32] : one of tests/gpu_checks.py
-check() { within env PYTHONPATH="$root/python:$root/tests:$site" python "$root/tests/gpu_checks.py" "$1" "$RPN2T_DEVICE" "${@:2}"; }
+check() { within python "$root/tests/gpu_checks.py" "$1" "$RPN2T_DEVICE" "${@:2}"; }
 
 machine() {
   nvidia-smi || echo "there is no nvidia-smi"
@@ -45,7 +45,7 @@ machine() {
   nproc
   within python -c '
 import os
-from rpn2t.nets.device import choose_device, gpu_problem
+from rpn2t.nets.device import choose_device
 from rpn2t.nets.caffe import caffe_library
 device = choose_device(os.environ["RPN2T_DEVICE"])
 print("device:", device, device.notes)
@@ -59,9 +59,6 @@ export -f within check machine
 export root bundle
 
 step 90 machine bash -c machine
-paths='import sys; print(":".join(p for p in sys.path if p.endswith(("/site", "/plugin"))))'
-site=$(timeout 60 bash -c 'within python -c "$1"' - "$paths")
-export site
 layers=$(sed -n '/^LAYERS/,/^}/s/^    "\([a-z0-9_]*\)": .*/\1/p' "$root/tests/gpu_checks.py")
 
 # checks NAME LIMIT OPTION CHECK ... : of each a log, of all layers one unless some layer fails.
@@ -80,7 +77,7 @@ checks float 150 '' layers rows crops student paper_head paper_mode fast_mode
 (while sleep 2; do nvidia-smi --query-gpu=memory.used,utilization.gpu --format=csv,noheader; done >"$logs/memory.csv" 2>/dev/null) &
 watcher=$!
 speed() { # NAME OPTIONS ...
-  step "${LIMIT:-60}" "$1" bash -c 'within env PYTHONPATH="$root/python:$root/benchmarks:$site" python "$root/benchmarks/modes.py" --device "$RPN2T_DEVICE" --rounds 1 "$@"' \
+  step "${LIMIT:-60}" "$1" bash -c 'within python "$root/benchmarks/modes.py" --device "$RPN2T_DEVICE" --rounds 1 "$@"' \
     - --output "$logs/$1.json" "${@:2}"
   sed -n '/^|/p' "$logs/$(printf %02d $number)-$1.log" 2>/dev/null | tee -a "$logs/summary.txt"
 }
@@ -114,7 +111,7 @@ CAFFE_CUDNN=0 checks without-cudnn 60 '' layers student paper_head
 # what time is left goes to the test files
 step 240 tests env LIMIT=60 "$root/tools/gpu_bundle.sh" run "$bundle"
 if command -v compute-sanitizer >/dev/null; then
-  step 60 sanitizer bash -c 'within env PYTHONPATH="$root/python:$root/tests:$site" compute-sanitizer --target-processes all --error-exitcode 1 python "$root/tests/gpu_checks.py" crops "$RPN2T_DEVICE"'
+  step 60 sanitizer bash -c 'within compute-sanitizer --target-processes all --error-exitcode 1 python "$root/tests/gpu_checks.py" crops "$RPN2T_DEVICE"'
 fi
 say "$failures steps failed; $SECONDS s in all; logs in $logs"
 exit $((failures > 0))

@@ -189,7 +189,8 @@ class Tracker:
         mode.see(image, self._state, self._translation)
         seen, threshold = self._scored(boxes), success_score(self._frame, config)
         if seen.best.score < threshold and self._likeness:
-            seen = self._searched(image, seen, self._search.places(self._state, seen.best.score))
+            elsewhere = self._search.places(self._state, seen.best.score)
+            seen = self._searched(image, seen, elsewhere, self._likeness)
         failed = seen.best.score < threshold
         update = due_update(self._frame, failed, config)
         if update is Update.NONE:
@@ -286,23 +287,35 @@ class Tracker:
         """
         if not self._likeness:
             return seen
-        unlike = self._likeness.of(self._conv5(maps)) < self.config.search_unlike * self._likeness.usual
+        alike = self._likeness.of(self._conv5(maps))
+        unlike = alike < self.config.search_unlike * self._likeness.usual
         places = self._search.places_elsewhere(self._state, unlike)
-        found = self._searched(image, seen, places)
+        found = self._searched(image, seen, places, self._likeness, alike)
         if places and found is seen:
             self._mode.see(image, self._state, self._translation)
         return found
 
-    def _searched(self, image: Image, seen: Scored, places: list[Box]) -> Scored:
+    def _searched(
+        self, image: Image, seen: Scored, places: list[Box], likeness: Likeness, alike: float | None = None
+    ) -> Scored:
         """Look for the target at some places of the frame, at each coarsely at first.
+
+        Args:
+            image: the frame.
+            seen: what has been seen already.
+            places: where to look.
+            likeness: of what is found.
+            alike: of what has been seen, if that is known.
 
         Returns:
             What was found; what had been seen already if nothing looks more like the target.
         """
-        config, likeness, sampler = self.config, self._likeness, self._sampler(image, self._search_rng)
-        if not places or not likeness:
+        if not places:
             return seen
-        least = max(config.search_likeness * likeness.usual, likeness.of(self._looks(seen)))
+        config, sampler = self.config, self._sampler(image, self._search_rng)
+        if alike is None:
+            alike = likeness.of(self._looks(seen))
+        least = max(config.search_likeness * likeness.usual, alike)
         for place in places:
             longer = max(place[2:]) / ((place[2] + place[3]) / 2)
             self._mode.see(image, place, config.search_reach * longer)
