@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rpn2t import Tracker
-from rpn2t.nets import side_thread
+from rpn2t.nets import device as nets_device
 from rpn2t.nets.caffe import (
     caffe_library,
     caffe_threads,
@@ -44,7 +44,7 @@ AMX = replace(CPU, bf16=True)
 
 @pytest.fixture
 def has_amx(monkeypatch):
-    monkeypatch.setattr(side_thread, "cpu_flags", lambda: {"avx512f", "amx_bf16"})
+    monkeypatch.setattr(nets_device, "cpu_flags", lambda: {"avx512f", "amx_bf16"})
 
 
 def thread_name() -> str:

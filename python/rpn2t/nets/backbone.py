@@ -122,8 +122,8 @@ class Backbone:
         channels, map_size: shape of its feature map.
     """
 
-    batches: ClassVar = {"cpu": 32, "gpu": 128}
-    """Patches in one forward pass; more would only take more memory."""
+    batches: ClassVar = {"cpu": 16, "amx": 4, "gpu": 128}
+    """Patches in one forward pass: more would not fit into a core's caches, or only take more memory."""
     most_numbers: ClassVar = {"cpu": 2**27, "gpu": 2**29}
     """Numbers in all maps of one pass, at most: 0.5 and 2 GB. A net with large maps takes fewer patches."""
 
@@ -246,7 +246,7 @@ class Backbone:
         """Patches in one forward pass of a net that now takes one."""
         kind = self.device.kind
         numbers = sum(int(blob.count) for blob in net.blobs.values())
-        return max(1, min(self.batches[kind], self.most_numbers[kind] // numbers))
+        return max(1, min(self.batches[self.device.unit], self.most_numbers[kind] // numbers))
 
 
 def _reduce_padding(definition: Any, feature: str, rim: int) -> int:

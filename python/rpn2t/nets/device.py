@@ -8,6 +8,7 @@ from typing import Literal
 
 from rpn2t.errors import InputError
 from rpn2t.nets.caffe import Blob, caffe_library, load_caffe, use_threads
+from rpn2t.system.processor import cpu_flags
 
 # A function that only a build with CUDA defines, and the one that asks whether a GPU can be used
 # (both C++: caffe_gpu_memcpy(size_t, const void*, void*) and Caffe::CheckDevice(int)).
@@ -48,6 +49,13 @@ class Device:
     def __str__(self) -> str:
         """As ``--device`` takes it."""
         return self.kind if self.kind == "cpu" else f"gpu:{self.index}"
+
+    @property
+    def unit(self) -> Literal["cpu", "amx", "gpu"]:
+        """What multiplies there: ``amx`` are a CPU's tiles of bfloat16, many times as fast as its vectors."""
+        if self.kind == "cpu" and self.bf16 and "amx_bf16" in cpu_flags():
+            return "amx"
+        return self.kind
 
     def activate(self) -> None:
         """Make this the device of the calling thread. Call it before a net is made or run.

@@ -13,7 +13,6 @@ from weakref import WeakSet
 
 from rpn2t.nets.caffe import caffe_threads
 from rpn2t.nets.device import Device
-from rpn2t.system.processor import cpu_flags
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -25,15 +24,17 @@ class SideThread:
     On a GPU, and where Caffe has one thread, the caller does it at once. The results are the same.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, threads: int | None = None) -> None:
         """Begin with nothing to do.
 
         Args:
-            device: the caller's. This thread gets those of Caffe's that the caller's ``threads`` leave, or
-                like the caller all of them.
+            device: the caller's.
+            threads: of Caffe's, for this thread. None: those that the caller's ``threads`` leave, or like
+                the caller all of them.
         """
-        threads = caffe_threads()
-        own = threads - device.threads if device.threads else threads
+        own, threads = threads, caffe_threads()
+        if own is None:
+            own = threads - device.threads if device.threads else threads
         is_alone = device.kind == "gpu" or threads == 1 or own == 0
         self._device = None if is_alone else replace(device, threads=own)
         self._executor: ThreadPoolExecutor | None = None
@@ -79,7 +80,7 @@ def leave_threads(device: Device) -> Device:
     It has half of Caffe's threads where it computes in bfloat16 by AMX: there nets as small as a tracker's
     are hardly faster on two threads than on one. Elsewhere they are, and both threads have all.
     """
-    if device.kind == "gpu" or not (device.bf16 and "amx_bf16" in cpu_flags()):
+    if device.unit != "amx":
         return device
     return replace(device, threads=caffe_threads() - caffe_threads() // 2)
 

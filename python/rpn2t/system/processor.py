@@ -2,6 +2,7 @@
 
 import platform
 import re
+from functools import cache
 from pathlib import Path
 
 # Best first: an OpenBLAS core, and the flags of /proc/cpuinfo that its kernels need.
@@ -24,6 +25,7 @@ def choose_core(cpuinfo: str | None = None, machine: str | None = None) -> str |
     return next((core for core, needs in _CORES if needs <= flags), None)
 
 
+@cache
 def cpu_flags(cpuinfo: str | None = None) -> set[str]:
     """The first processor's features, such as ``avx2``, by the text of /proc/cpuinfo; only x86 has them."""
     line = re.search(r"^flags\s*:(.*)$", _cpuinfo() if cpuinfo is None else cpuinfo, re.MULTILINE)

@@ -1,6 +1,7 @@
 """conv5 of boxes, each in a patch of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +10,7 @@ from rpn2t.boxes import as_boxes
 from rpn2t.images import Image
 from rpn2t.nets.backbone import Backbone, Maps
 from rpn2t.nets.caffe import Blob, forward
+from rpn2t.nets.lanes import Lanes
 from rpn2t.nets.patch import cut_into
 from rpn2t.system.stages import Stage, stage
 
@@ -25,7 +27,7 @@ class PatchFeatures:
     def __init__(
         self, backbone: Backbone, rim: int, batch: int | None = None, detail: str | None = None
     ) -> None:
-        """Make a net that shares the backbone's weights.
+        """Make nets that share the backbone's weights: one a thread that Caffe has on a CPU.
 
         Args:
             backbone: the frozen net.
@@ -36,7 +38,8 @@ class PatchFeatures:
                 conv5's in what :meth:`maps` returns.
         """
         self._context = backbone.spec.context
-        self.net, self._feature = backbone.net_without_rim(rim, batch)
+        self._lanes = Lanes(backbone.device, lambda: backbone.net_without_rim(rim, batch))
+        self.net, self._feature = self._lanes.nets[0]
         self.batch, self.channels, height, width = self.net.blobs[self._feature].shape
         self._detail = detail
         self._inside = slice(rim, rim + height)
@@ -44,30 +47,27 @@ class PatchFeatures:
         self.shape = (self.channels + more, height, width)
         self._device = backbone.device
 
-    def batches(self, image: Image, boxes: ArrayLike) -> Iterator[tuple[slice, Blob]]:
+    def each(self, image: Image, boxes: ArrayLike, take: Callable[[slice, Blob], None]) -> None:
         """Cut, resize and run the backbone on each box, a batch at a time.
 
-        Yields:
-            Which of the boxes, and the Caffe blob whose first rows hold their maps until the next batch.
+        Args:
+            image: the frame.
+            boxes: shape (n, 4).
+            take: is told of each batch, in any order and maybe in another thread: which of the boxes, and the
+                Caffe blob whose first rows hold their maps until it returns.
         """
-        boxes = as_boxes(boxes)
-        for start in range(0, len(boxes), self.batch):
-            part = slice(start, min(start + self.batch, len(boxes)))
-            self._run(image, boxes[part])
-            yield part, self.net.blobs[self._feature]
+        self._each(image, as_boxes(boxes), lambda part, net: take(part, net.blobs[self._feature]))
 
     def maps(self, image: Image, boxes: ArrayLike) -> Maps:
         """The maps as an array on the host, of shape (n, *shape)."""
         boxes = as_boxes(boxes)
         found = np.empty((len(boxes), *self.shape), dtype=np.float32)
-        for part, blob in self.batches(image, boxes):
-            with stage(Stage.COPY):
-                self._read(found[part], blob)
+        self._each(image, boxes, lambda part, net: self._read(found[part], net))
         return found
 
     def alone(self, image: Image, box: ArrayLike) -> Maps:
         """The map of one box whose surroundings are blank, shape (*shape)."""
-        self._cut(image, as_boxes(box))
+        self._cut(self.net, image, as_boxes(box))
         data = self.net.blobs["data"].data
         inside = slice(self._context, data.shape[-1] - self._context)
         target = data[0, :, inside, inside].copy()
@@ -76,22 +76,28 @@ class PatchFeatures:
         with stage(Stage.PATCHES):
             forward(self.net)
         found = np.empty((1, *self.shape), dtype=np.float32)
-        self._read(found, self.net.blobs[self._feature])
+        self._read(found, self.net)
         one: Maps = found[0]
         return one
 
-    def _read(self, found: Maps, blob: Blob) -> None:
-        found[:, : self.channels] = blob.values[: len(found)]
+    def _each(self, image: Image, boxes: NDArray[np.float64], take: Callable[[slice, Any], None]) -> None:
+        def work(lane: tuple[Any, str], part: slice) -> None:
+            net, _ = lane
+            self._cut(net, image, boxes[part])
+            forward(net)
+            with stage(Stage.COPY):
+                take(part, net)
+
+        with stage(Stage.PATCHES):
+            self._lanes.share(len(boxes), self.batch, work)
+
+    def _read(self, found: Maps, net: Any) -> None:
+        found[:, : self.channels] = net.blobs[self._feature].values[: len(found)]
         if self._detail:
-            detail = self.net.blobs[self._detail].values
+            detail = net.blobs[self._detail].values
             found[:, self.channels :] = detail[: len(found), :, self._inside, self._inside]
 
-    def _run(self, image: Image, boxes: NDArray[np.float64]) -> None:
-        with stage(Stage.PATCHES):
-            self._cut(image, boxes)
-            forward(self.net)
-
-    def _cut(self, image: Image, boxes: NDArray[np.float64]) -> None:
-        data = self.net.blobs["data"]
+    def _cut(self, net: Any, image: Image, boxes: NDArray[np.float64]) -> None:
+        data = net.blobs["data"]
         self._device.set_batch(data, len(boxes))
         cut_into(data, image, boxes, self._context)

@@ -89,8 +89,8 @@ def make_nets(
     config: Config,
     proposal: ProposalWeights | None,
     seed: int,
-) -> tuple[Any, Any, str]:
-    """A head's two nets, which share their weights.
+) -> tuple[Any, Callable[[], Any], str]:
+    """A head's nets, which share their weights.
 
     Args:
         folder: of prototxt/, that holds their definitions: train.prototxt and deploy.prototxt.
@@ -99,7 +99,7 @@ def make_nets(
         proposal, seed: see :class:`rpn2t.tracker.paper.head.PaperHead`.
 
     Returns:
-        The solver with the training net, the scoring net, and how the 3x3 layer started, in words.
+        The solver with the training net, what makes scoring nets, and how the 3x3 layer started, in words.
 
     Raises:
         InputError: `proposal` does not fit the layer.
@@ -112,9 +112,13 @@ def make_nets(
         lay_over(deploy)
         caffe.set_random_seed(seed)  # Caffe's fillers draw from it, and only while a net is made
         solver: Any = make_from_message(caffe.SGDSolver, _solver(config, train))
-        scoring_net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
-        scoring_net.share_with(solver.net)
-        return solver, scoring_net, _start_proposal(solver.net, proposal, config)
+
+        def make_scoring_net() -> Any:
+            net: Any = make_from_message(lambda path: caffe.Net(path, caffe.TEST), deploy)
+            net.share_with(solver.net)
+            return net
+
+        return solver, make_scoring_net, _start_proposal(solver.net, proposal, config)
 
 
 def _start_proposal(net: Any, proposal: ProposalWeights | None, config: Config) -> str:

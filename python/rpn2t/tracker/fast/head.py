@@ -75,7 +75,8 @@ class FastHead:
             proposal,
             seed,
         )
-        self.solver, self.scoring_net, self.proposal_start = nets
+        self.solver, make_scoring_net, self.proposal_start = nets
+        self.scoring_net = make_scoring_net()
         self.net: Any = self.solver.net
 
     def probabilities(self, region: Maps, grids: Grids) -> Probabilities:

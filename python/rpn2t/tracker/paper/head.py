@@ -12,6 +12,7 @@ from rpn2t.boxes import Box, Floats
 from rpn2t.config import Config
 from rpn2t.nets.caffe import forward
 from rpn2t.nets.device import Device
+from rpn2t.nets.lanes import Lanes
 from rpn2t.system.stages import Stage, stage
 from rpn2t.tracker.head import (
     HeadGeometry,
@@ -34,8 +35,8 @@ class PaperHead:
         proposal_start: how its 3x3 layer started, in words.
     """
 
-    scoring_batches: ClassVar = {"cpu": 256, "gpu": 1024}
-    """Windows in one forward pass of the scoring net, at most: a GPU takes a whole pool of negatives."""
+    scoring_batches: ClassVar = {"cpu": 64, "amx": 16, "gpu": 1024}
+    """Windows in one forward pass of a scoring net, at most: a GPU takes a whole pool of negatives."""
     folder: ClassVar = "head"
     """Of prototxt/, with its nets."""
 
@@ -73,7 +74,9 @@ class PaperHead:
                 use_compiled_loss(net, config, geometry)
 
         nets = make_nets(self.folder, lay_over, config, proposal, seed)
-        self.solver, self.scoring_net, self.proposal_start = nets
+        self.solver, make_scoring_net, self.proposal_start = nets
+        self._lanes = Lanes(device, make_scoring_net)
+        self.scoring_net = self._lanes.nets[0]
         self.net: Any = self.solver.net
         flags = np.arange(sum(self.learning_batch)) < config.batch_positives
         if compiled:
@@ -94,10 +97,11 @@ class PaperHead:
         """
         rows, columns = self.geometry.matching.iou.shape
         both = np.empty((2, len(windows), rows, columns))
-        batch = self.scoring_batches[self._device.kind]
-        for start in range(0, len(windows), batch):
-            part = slice(start, start + batch)
-            both[:, part] = self._score_batch(windows.take(part))
+
+        def score(net: Any, part: slice) -> None:
+            both[:, part] = self._score_batch(net, windows.take(part))
+
+        self._lanes.share(len(windows), self.scoring_batches[self._device.unit], score)
         return both[0], both[1]
 
     def scores(self, windows: Windows) -> Floats:
@@ -132,11 +136,11 @@ class PaperHead:
         """See :func:`rpn2t.tracker.head.use_compiled_loss`; the head with eq. 1's term keeps its layers."""
         return self._device.kind == "gpu" and self.folder == PaperHead.folder
 
-    def _score_batch(self, windows: Windows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        blobs, count = self.scoring_net.blobs, len(windows)
+    def _score_batch(self, net: Any, windows: Windows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        blobs, count = net.blobs, len(windows)
         self._device.set_batch(blobs["data"], count)
         windows.copy_to(blobs["data"])
-        forward(self.scoring_net)
+        forward(net)
         # channel 0: the object
         return blobs["prob_anchor"].values[:count, 0], blobs["prob_quality"].values[:count, 0]
 

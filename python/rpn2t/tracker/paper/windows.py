@@ -151,8 +151,7 @@ def cut_windows(features: PatchFeatures, image: Image, boxes: Floats, store: Win
     """
     windows = store.reserve(len(boxes))
     try:
-        for part, blob in features.batches(image, boxes):
-            store.fill(windows.take(part), blob)
+        features.each(image, boxes, lambda part, blob: store.fill(windows.take(part), blob))
     except BaseException:
         store.release(windows)
         raise
