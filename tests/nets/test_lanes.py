@@ -1,5 +1,7 @@
 """Nets side by side: what they are given, what becomes of an error, and that the numbers stay the same."""
 
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -101,6 +103,32 @@ def test_an_interruption_waits_for_the_batches_that_have_begun(monkeypatch) -> N
     assert 1 <= count <= 2 * caffe_threads()
     time.sleep(0.1)
     assert len(done) == count
+
+
+@needs_two
+def test_a_process_that_is_forked_from_one_that_has_shared_work_shares_it_too() -> None:
+    code = """
+import os, signal
+from rpn2t.nets.device import choose_device
+from rpn2t.nets.lanes import Lanes
+
+lanes = Lanes(choose_device("cpu"), list)
+
+def done():
+    for net in lanes.nets:
+        net.clear()
+    lanes.share(40, 1, lambda net, part: net.append(part.start))
+    return sorted(sum(lanes.nets, []))
+
+assert done() == list(range(40))
+child = os.fork()
+if not child:
+    signal.alarm(40)
+    os._exit(0 if done() == list(range(40)) else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert done() == list(range(40))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
 
 
 @needs_two
