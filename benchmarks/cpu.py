@@ -42,7 +42,11 @@ from rpn2t.system.processor import choose_core  # noqa: E402
 from rpn2t.tracker.head import HeadGeometry  # noqa: E402
 from rpn2t.tracker.matching import label_map  # noqa: E402
 
+BF16 = ", bf16"
+"""What the names of engines that compute in bfloat16 end with."""
 LARGEST_ERROR = 1e-4
+LARGEST_ERROR_BF16 = 0.3
+"""Of their gradients: a ReLU's input that is 0 but for rounding is let through by one and not by another."""
 ROUNDING = 5e-6
 """More than the engines' sums differ by, relative to the mean."""
 
@@ -63,9 +67,13 @@ def find_engines(stock: str | None, torch: str | None, folder: Path, threads: in
     quiet = {**SLEEP_AT_ONCE, "GLOG_minloglevel": "2", "PYTHONWARNINGS": "ignore"}
     core = {"OPENBLAS_CORETYPE": core} if (core := choose_core()) else {}
 
-    def caffe(name: str, python: str, **switches: str) -> Engine:
-        command = [python, "-m", "helpers.worker_caffe", str(folder)]
+    def caffe(name: str, python: str, factors: str = "float", **switches: str) -> Engine:
+        command = [python, "-m", "helpers.worker_caffe", str(folder), factors]
         return Engine(name, command, pools(threads) | quiet | core | switches)
+
+    def pytorch(name: str, python: str, factors: str = "float") -> Engine:
+        command = [python, "-m", "helpers.worker_torch", str(folder), factors, str(threads)]
+        return Engine(name, command, pools(threads))
 
     engines = [caffe("stock Caffe", stock)] if stock else []
     engines += [
@@ -73,10 +81,19 @@ def find_engines(stock: str | None, torch: str | None, folder: Path, threads: in
         caffe("Caffe, CAFFE_WINOGRAD=0", sys.executable, CAFFE_WINOGRAD="0"),
         caffe("Caffe", sys.executable),
     ]
+    has_bf16 = load_caffe().has_bf16()
     if torch:
-        command = [torch, "-m", "helpers.worker_torch", str(folder), str(threads)]
-        engines.append(Engine("PyTorch", command, pools(threads)))
+        engines.append(pytorch("PyTorch", torch))
+    if has_bf16:
+        engines.append(caffe("Caffe" + BF16, sys.executable, "bf16"))
+    if torch and has_bf16:
+        engines.append(pytorch("PyTorch" + BF16, torch, "bf16"))
     return engines
+
+
+def largest_error(engine: str) -> float:
+    """Above this an engine's results are wrong."""
+    return LARGEST_ERROR_BF16 if engine.endswith(BF16) else LARGEST_ERROR
 
 
 def write_problem(folder: Path) -> None:
@@ -193,15 +210,15 @@ def compared_table(
     names: list[str], times: Mapping[tuple[str, str], list[float]], errors: Mapping[tuple[str, str], float]
 ) -> str:
     """Markdown: best (median) milliseconds of the rounds, and the largest error."""
-    compared = "Caffe" in names and "PyTorch" in names
-    rows = [["milliseconds: best (median)", *names, *["Caffe / PyTorch"] * compared]]
+    compared = [end for end in ("", BF16) if "Caffe" + end in names and "PyTorch" + end in names]
+    rows = [["milliseconds: best (median)", *names, *(f"Caffe / PyTorch{end}" for end in compared)]]
     for case, (title, _) in CASES.items():
         row = [title, *(f"{min(times[case, n]):.1f} ({median(times[case, n]):.1f})" for n in names)]
-        if compared:
-            row.append(f"{min(times[case, 'Caffe']) / min(times[case, 'PyTorch']):.2f}")
+        for end in compared:
+            row.append(f"{min(times[case, 'Caffe' + end]) / min(times[case, 'PyTorch' + end]):.2f}")
         rows.append(row)
     worst = [max(errors[case, name] for case in CASES) for name in names]
-    rows.append([f"largest error against {names[0]}", *(f"{e:.0e}" for e in worst), *[""] * compared])
+    rows.append([f"largest error against {names[0]}", *(f"{e:.0e}" for e in worst), *[""] * len(compared)])
     return table(rows)
 
 
@@ -238,6 +255,8 @@ def compare(options: argparse.Namespace) -> int:
     for engine, option in (("stock Caffe", "stock"), ("PyTorch", "torch")):
         if not getattr(options, option):
             print(f"left out: {engine} (no --{option})")
+    if not load_caffe().has_bf16():
+        print("left out: bf16 (this CPU or this Caffe has none)")
     if not about["Caffe"]["onednn"]:
         print("this Caffe was built without oneDNN: its three columns are one engine")
     results = [
@@ -251,9 +270,9 @@ def compare(options: argparse.Namespace) -> int:
         "environment": switches, "results": results,
     }  # fmt: skip
     write_json(options.output, report)
-    wrong = [f"{n}, {case}: {e:.1e}" for (case, n), e in errors.items() if not e < LARGEST_ERROR]
-    for line in wrong:
-        print(f"cpu.py: wrong results: {line}, above {LARGEST_ERROR:g}", file=sys.stderr)
+    wrong = [(n, case, e) for (case, n), e in errors.items() if not e < largest_error(n)]
+    for n, case, e in wrong:
+        print(f"cpu.py: wrong results: {n}, {case}: {e:.1e}, above {largest_error(n):g}", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""Caffe as an engine of cpu.py: python -m helpers.worker_caffe FOLDER.
+"""Caffe as an engine of cpu.py: python -m helpers.worker_caffe FOLDER float|bf16.
 
 It needs Caffe, and rpn2t for its layers in Python.
 """
@@ -74,6 +74,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     problem = read_problem(folder)
     caffe.set_mode_cpu()
+    if sys.argv[2] == "bf16":  # stock Caffe knows nothing of it
+        caffe.set_bf16(True)
     learned = {"data": problem["windows"][: len(problem["flags"])], "flag": problem["flags"]}
     head = load(folder, "head_training", caffe.TRAIN, problem, learned)
     scoring = load(folder, "head_scoring", caffe.TEST, problem, {"data": problem["windows"]})

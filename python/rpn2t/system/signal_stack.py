@@ -6,9 +6,14 @@ size vs. prev_size" or the like (seen with AVX-512). Python's handlers run on an
 """
 
 import ctypes
+import threading
 
 _DISABLED = 2  # SS_DISABLE
 _SIZE = 1 << 16  # the registers of AVX-512 and AMX alone take 11 KB
+
+
+_thread = threading.local()
+"""`has_stack`: the calling thread was found to have one, or was given one."""
 
 
 class _Stack(ctypes.Structure):
@@ -22,6 +27,8 @@ def ensure_signal_stack() -> None:
 
     It is never freed, because a signal may come at any time.
     """
+    if getattr(_thread, "has_stack", False):
+        return
     libc = ctypes.CDLL(None)
     stack = _Stack()
     libc.sigaltstack(None, ctypes.byref(stack))
@@ -29,3 +36,4 @@ def ensure_signal_stack() -> None:
         libc.malloc.restype = ctypes.c_void_p
         stack = _Stack(libc.malloc(ctypes.c_size_t(_SIZE)), 0, _SIZE)
         libc.sigaltstack(ctypes.byref(stack), None)
+    _thread.has_stack = True
