@@ -17,6 +17,7 @@ from rpn2t.nets.caffe import load_caffe
 from rpn2t.nets.caffemodel import Layers, read_caffemodel, write_caffemodel
 from rpn2t.nets.classifiers import import_backbone
 from rpn2t.nets.device import choose_device
+from rpn2t.nets.lanes import lane_count
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker.features import PatchFeatures
 from rpn2t.tracker.head import HeadGeometry
@@ -196,15 +197,16 @@ def test_a_vgg_tracks_with_its_512_channels_a_few_patches_at_a_time(
     )  # fmt: skip
     config = Config(**tiny | dict.fromkeys(one, 1))
     tracker = variant("vgg16").of(TrackerSpec(config=config, device="cpu")).make(0)
-    assert (tracker._mode.features.batch, tracker._mode.features.shape) == (8, (512, 12, 12))
+    features = tracker._mode.features
+    assert (features.batch, features.shape) == (max(1, 8 // lane_count(tracker.device)), (512, 12, 12))
     tracker.init(clip.images[0], tuple(clip.truth[0]))
     assert np.isfinite(tracker.update(clip.images[1])[0]).all()
 
 
 @pytest.mark.parametrize("name", ["student", "teacher", "teacher_half"])
-def test_other_networks_run_as_many_patches_at_a_time_as_before(name: str) -> None:
+def test_other_networks_run_as_many_patches_at_a_time_as_suits_the_device(name: str) -> None:
     backbone = Backbone(BackboneSpec.find(name), find_set("shipped"), choose_device("cpu"))
-    assert PatchFeatures(backbone, 1).batch == 32
+    assert PatchFeatures(backbone, 1).batch == Backbone.batches["cpu"]
 
 
 def test_a_classification_network_does_not_take_the_rpns_layer(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rpn2t.nets import lanes
 from rpn2t.nets.backbone import Backbone, BackboneSpec
 from rpn2t.nets.caffe import caffe_library, caffe_threads
 from rpn2t.nets.device import Device, choose_device
-from rpn2t.nets.lanes import Lanes
+from rpn2t.nets.lanes import Lanes, batches
 from rpn2t.nets.weight_sets import find_set
 from rpn2t.tracker.features import PatchFeatures
 
@@ -22,7 +22,7 @@ needs_two = pytest.mark.skipif(caffe_threads() < 2, reason="Caffe has one thread
 
 
 def numbered(device: Device = CPU) -> Lanes[int]:
-    """Lanes whose nets are 0, 1, ..."""
+    """Lanes whose nets are 0, 1, ...; the caller's own is 0."""
     made: list[int] = []
     return Lanes(device, lambda: made.append(len(made)) or made[-1])
 
@@ -44,16 +44,29 @@ def shares(device: Device, count: int, batch: int) -> list[tuple[int, slice, int
 def test_each_net_has_a_thread_and_every_batch_is_done_once() -> None:
     found = shares(CPU, 30, 4)
     assert [part for _, part, _, _ in found] == [slice(i, min(i + 4, 30)) for i in range(0, 30, 4)]
-    assert {net for net, _, _, _ in found} == set(range(caffe_threads()))
+    assert {net for net, _, _, _ in found} == set(range(1, 1 + caffe_threads()))
     assert {threads for _, _, threads, _ in found} == {1}
     assert threading.current_thread().name not in {name for _, _, _, name in found}
 
 
 @pytest.mark.parametrize("device", [replace(CPU, threads=1), Device("gpu", 0)], ids=["one thread", "gpu"])
 def test_a_single_net_works_in_the_callers_thread(device: Device) -> None:
-    found = shares(device, 9, 4)
+    found = shares(device, 10, 4)
     assert [part.start for _, part, _, _ in found] == [0, 4, 8]
     assert {(net, name) for net, _, _, name in found} == {(0, threading.current_thread().name)}
+
+
+def test_what_is_left_is_shared_by_the_last_two_if_it_is_little() -> None:
+    assert [(part.start, part.stop) for part in batches(17, 8)] == [(0, 8), (8, 13), (13, 17)]
+    assert [(part.start, part.stop) for part in batches(20, 8)] == [(0, 8), (8, 16), (16, 20)]
+    assert [(part.start, part.stop) for part in batches(3, 8)] == [(0, 3)]
+    for count in range(80):
+        for batch in (1, 2, 3, 4, 16):
+            parts = batches(count, batch)
+            assert [i for part in parts for i in range(part.start, part.stop)] == list(range(count))
+            sizes = [part.stop - part.start for part in parts]
+            assert all(0 < size <= batch for size in sizes)
+            assert len(sizes) < 2 or 2 * min(sizes) >= batch
 
 
 def test_one_batch_and_none_are_done_at_once() -> None:
@@ -115,10 +128,9 @@ from rpn2t.nets.lanes import Lanes
 lanes = Lanes(choose_device("cpu"), list)
 
 def done():
-    for net in lanes.nets:
-        net.clear()
-    lanes.share(40, 1, lambda net, part: net.append(part.start))
-    return sorted(sum(lanes.nets, []))
+    found = []
+    lanes.share(40, 1, lambda net, part: found.append(part.start))
+    return sorted(found)
 
 assert done() == list(range(40))
 child = os.fork()
@@ -129,6 +141,37 @@ assert os.waitpid(child, 0)[1] == 0
 assert done() == list(range(40))
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+@needs_two
+def test_an_interruption_while_work_is_handed_out_waits_for_what_has_begun(monkeypatch) -> None:
+    begun, done = threading.Event(), []
+    found = numbered()
+
+    def work(net: int, part: slice) -> None:
+        begun.set()
+        time.sleep(0.02)
+        done.append(part.start)
+
+    def interrupted(*_):
+        assert begun.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(found._threads[1], "do", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        found.share(4000, 4, work)
+    count = len(done)
+    assert 1 <= count <= 2
+    time.sleep(0.1)
+    assert len(done) == count
+
+
+def test_others_may_use_the_same_threads() -> None:
+    first = numbered()
+    second, done = Lanes(CPU, object, first), []
+    assert second._threads is first._threads
+    second.share(9, 1, lambda net, part: done.append(part.start))
+    assert sorted(done) == list(range(9))
 
 
 @needs_two

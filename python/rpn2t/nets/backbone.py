@@ -21,6 +21,7 @@ from rpn2t.errors import InputError
 from rpn2t.nets.caffe import load_caffe, make_from_message, read_message
 from rpn2t.nets.caffemodel import RPN_CONV3X3, Layers, find_conv3x3, load_into, read_caffemodel
 from rpn2t.nets.device import Device
+from rpn2t.nets.lanes import lane_count
 from rpn2t.nets.weight_sets import WeightSet, checked_layers, rpn_conv3x3, user_backbones_dir
 from rpn2t.paths import prototxt_dir
 
@@ -125,7 +126,8 @@ class Backbone:
     batches: ClassVar = {"cpu": 16, "amx": 4, "gpu": 128}
     """Patches in one forward pass: more would not fit into a core's caches, or only take more memory."""
     most_numbers: ClassVar = {"cpu": 2**27, "gpu": 2**29}
-    """Numbers in all maps of one pass, at most: 0.5 and 2 GB. A net with large maps takes fewer patches."""
+    """Numbers in all maps of the passes side by side, at most: 0.5 and 2 GB. Nets with large maps take fewer
+    patches."""
 
     def __init__(self, spec: BackboneSpec, weights: WeightSet, device: Device) -> None:
         """Load the net and its weights.
@@ -244,9 +246,9 @@ class Backbone:
 
     def _batch(self, net: Any) -> int:
         """Patches in one forward pass of a net that now takes one."""
-        kind = self.device.kind
-        numbers = sum(int(blob.count) for blob in net.blobs.values())
-        return max(1, min(self.batches[self.device.unit], self.most_numbers[kind] // numbers))
+        numbers = lane_count(self.device) * sum(int(blob.count) for blob in net.blobs.values())
+        most = self.most_numbers[self.device.kind] // numbers
+        return max(1, min(self.batches[self.device.unit], most))
 
 
 def _reduce_padding(definition: Any, feature: str, rim: int) -> int:

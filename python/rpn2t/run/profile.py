@@ -41,7 +41,8 @@ class Profile:
     """Measures what runs in the thread that enters it, from then to `stop`.
 
     Another thread's work, as that of ``--realtime``'s reader or of fast mode's learning, shows as the time
-    this one waits for it.
+    this one waits for it. Work that is shared by several nets (rpn2t.nets.lanes) shows as the stage that
+    shares it.
 
     Use it as a context manager.
     """

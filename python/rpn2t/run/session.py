@@ -144,9 +144,9 @@ def follow(
 ) -> Iterator[Moment]:
     """Track what a plan asks for. Yields one moment a frame, sweep by sweep.
 
-    The objects are tracked one after the other in each frame. Threads would gain nothing: Caffe keeps
-    Python's lock while it computes, and uses all cores for one net. At each given box the object's tracker
-    learns it as a new one would. So each object's boxes are those that it would get in a run of its own.
+    The objects are tracked one after the other in each frame, because they share a backbone. At each given
+    box the object's tracker learns it as a new one would. So each object's boxes are those that it would get
+    in a run of its own.
 
     Args:
         trackers: one for each object.

@@ -19,6 +19,7 @@ class PatchFeatures:
     """One patch a box (section 3.3: the student sees each candidate at 107 px).
 
     Attributes:
+        lanes: the nets.
         batch: boxes in one forward pass.
         channels: of conv5.
         shape: of a box's map, (channels, rows, columns), with those of the detail.
@@ -38,8 +39,8 @@ class PatchFeatures:
                 conv5's in what :meth:`maps` returns.
         """
         self._context = backbone.spec.context
-        self._lanes = Lanes(backbone.device, lambda: backbone.net_without_rim(rim, batch))
-        self.net, self._feature = self._lanes.nets[0]
+        self.lanes = Lanes(backbone.device, lambda: backbone.net_without_rim(rim, batch))
+        self.net, self._feature = self.lanes.own
         self.batch, self.channels, height, width = self.net.blobs[self._feature].shape
         self._detail = detail
         self._inside = slice(rim, rim + height)
@@ -89,7 +90,7 @@ class PatchFeatures:
                 take(part, net)
 
         with stage(Stage.PATCHES):
-            self._lanes.share(len(boxes), self.batch, work)
+            self.lanes.share(len(boxes), self.batch, work)
 
     def _read(self, found: Maps, net: Any) -> None:
         found[:, : self.channels] = net.blobs[self._feature].values[: len(found)]

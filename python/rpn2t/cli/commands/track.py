@@ -191,9 +191,9 @@ def track(**options: Any) -> None:
                    reading, and not at all if the run is stopped before
       profile.txt  with --profile: the time of each stage (cutting patches, conv5, the head's
                    scores, mining, learning ...), for the first frame and for the later ones. The
-                   stages add up to the whole run. With several threads patches are cut where conv5
-                   is computed, and both count as conv5. It is also printed at the end, and the
-                   boxes are the same as without it
+                   stages add up to the whole run. With several threads, patches are cut and
+                   windows are copied where conv5 and scores are computed, and count as these. It is
+                   also printed at the end, and the boxes are the same as without it
       mot.txt, coco.json, cvat.xml
                    with --format: docs/formats.md says what is in them. `rpn2t convert` writes them
                    later, too

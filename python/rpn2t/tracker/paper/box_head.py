@@ -17,6 +17,7 @@ from rpn2t.config import Config
 from rpn2t.nets.backbone import Maps
 from rpn2t.nets.caffe import forward
 from rpn2t.nets.device import Device
+from rpn2t.nets.lanes import Lanes
 from rpn2t.tracker.head import HeadGeometry, ProposalWeights
 from rpn2t.tracker.matching import anchor_shifts
 from rpn2t.tracker.paper.head import PaperHead
@@ -39,9 +40,10 @@ class BoxHead(PaperHead):
         proposal: ProposalWeights | None,
         seed: int,
         device: Device,
+        beside: Lanes[Any] | None = None,
     ) -> None:
-        """Build both nets; see :class:`PaperHead`. The positives that it learns from lie in one store."""
-        super().__init__(config, geometry, channels, proposal, seed, device)
+        """Build the nets; see :class:`PaperHead`. The positives that it learns from lie in one store."""
+        super().__init__(config, geometry, channels, proposal, seed, device, beside)
         inside = slice(geometry.label_crop, geometry.map_size - geometry.label_crop)
         shifts = anchor_shifts(geometry.map_size, config.anchor_size, config.anchor_stride)
         self._shifts = shifts[:, inside, inside]

@@ -48,8 +48,9 @@ class PaperHead:
         proposal: ProposalWeights | None,
         seed: int,
         device: Device,
+        beside: Lanes[Any] | None = None,
     ) -> None:
-        """Build both nets; they share their weights.
+        """Build the nets; they share their weights.
 
         Args:
             config: the method's numbers.
@@ -58,6 +59,7 @@ class PaperHead:
             proposal: weight and bias of the RPN's own 3x3 layer, or None for a gaussian start.
             seed: of the layers that start from a gaussian.
             device: that it runs on.
+            beside: nets whose threads it uses, too; None: it has threads of its own.
 
         Raises:
             InputError: `proposal` does not fit the layer.
@@ -75,8 +77,8 @@ class PaperHead:
 
         nets = make_nets(self.folder, lay_over, config, proposal, seed)
         self.solver, make_scoring_net, self.proposal_start = nets
-        self._lanes = Lanes(device, make_scoring_net)
-        self.scoring_net = self._lanes.nets[0]
+        self._lanes = Lanes(device, make_scoring_net, beside)
+        self.scoring_net = self._lanes.own
         self.net: Any = self.solver.net
         flags = np.arange(sum(self.learning_batch)) < config.batch_positives
         if compiled:

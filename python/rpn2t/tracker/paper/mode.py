@@ -53,7 +53,9 @@ class PaperMode:
         config, shape = self._config, self.features.shape
         self._rng, self._target = rng, target
         kind = BoxHead if config.regression_weight else PaperHead
-        self.head = kind(config, self.geometry, shape[0], self._proposal, seed, self._device)
+        self.head = kind(
+            config, self.geometry, shape[0], self._proposal, seed, self._device, self.features.lanes
+        )
         self.regressor = (
             self.head
             if isinstance(self.head, BoxHead)
