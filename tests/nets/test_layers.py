@@ -215,3 +215,12 @@ def test_scores_must_fit_labels(tmp_path) -> None:
     layer = python_layer("RPN2TLossLayer", list(blobs), ["loss"], {"alpha": 1, "beta": 10})
     with pytest.raises(ValueError, match="do not fit"):
         make_net(tmp_path, text + layer)
+
+
+@pytest.mark.parametrize("layer", ["rpn2t.layers.nowhere:Nothing", "rpn2t.layers:Nothing", "os.path:join"])
+def test_an_error_while_a_layer_in_python_is_made_reaches_the_caller(layer: str, tmp_path, capfd) -> None:
+    module, name = layer.split(":")
+    text = f'type: "Python" top: "x" python_param {{ module: "{module}" layer: "{name}" }}'
+    with pytest.raises((ImportError, AttributeError, TypeError)):
+        make_net(tmp_path, f'layer {{ name: "x" {text} }}')
+    assert "Traceback" not in capfd.readouterr().err
