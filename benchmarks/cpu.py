@@ -255,7 +255,7 @@ def compare(options: argparse.Namespace) -> int:
     for engine, option in (("stock Caffe", "stock"), ("PyTorch", "torch")):
         if not getattr(options, option):
             print(f"left out: {engine} (no --{option})")
-    if not load_caffe().has_bf16():
+    if "Caffe" + BF16 not in names:
         print("left out: bf16 (this CPU or this Caffe has none)")
     if not about["Caffe"]["onednn"]:
         print("this Caffe was built without oneDNN: its three columns are one engine")

@@ -38,14 +38,10 @@ class Lanes(Generic[Net]):
             make: makes a net, in the caller's thread.
             beside: whose threads to use, too.
         """
-        count = lane_count(device)
         self.own = make()
         self._make = make
         self._nets: list[Net] = []
-        if beside is not None:
-            self._threads: list[SideThread] = beside._threads
-        else:
-            self._threads = [SideThread(device, threads=1) for _ in range(count)] if count > 1 else []
+        self._threads: list[SideThread] = beside._threads if beside else _side_threads(device)
 
     def share(self, count: int, batch: int, work: Callable[[Net, slice], None]) -> None:
         """Have `count` things done, a batch at a time.
@@ -91,6 +87,11 @@ def batches(count: int, batch: int) -> list[slice]:
     if len(starts) > 1 and 2 * (count - starts[-1]) < batch:
         starts[-1] = ends[-2] = (starts[-2] + count + 1) // 2
     return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def _side_threads(device: Device) -> list[SideThread]:
+    count = lane_count(device)
+    return [SideThread(device, threads=1) for _ in range(count)] if count > 1 else []
 
 
 def _work_through(parts: Iterator[slice], ended: Event, work: Callable[[Net, slice], None], net: Net) -> None:

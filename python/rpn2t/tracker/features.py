@@ -63,7 +63,12 @@ class PatchFeatures:
         """The maps as an array on the host, of shape (n, *shape)."""
         boxes = as_boxes(boxes)
         found = np.empty((len(boxes), *self.shape), dtype=np.float32)
-        self._each(image, boxes, lambda part, net: self._read(found[part], net))
+
+        def read(part: slice, net: Any) -> None:
+            with stage(Stage.COPY):
+                self._read(found[part], net)
+
+        self._each(image, boxes, read)
         return found
 
     def alone(self, image: Image, box: ArrayLike) -> Maps:
@@ -86,8 +91,7 @@ class PatchFeatures:
             net, _ = lane
             self._cut(net, image, boxes[part])
             forward(net)
-            with stage(Stage.COPY):
-                take(part, net)
+            take(part, net)
 
         with stage(Stage.PATCHES):
             self.lanes.share(len(boxes), self.batch, work)
