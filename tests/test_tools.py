@@ -107,6 +107,21 @@ def test_harder_sequences_jump_and_their_boxes_with_them(sequence: Path, tmp_pat
     assert (steps[[29, 59]] <= 2 * 20 + 2).all()
 
 
+def test_harder_sequences_are_zoomed_and_their_boxes_with_them(sequence: Path, tmp_path: Path) -> None:
+    assert harder(sequence, "zoom", tmp_path / "made").returncode == 0
+    made = tmp_path / "made" / "Square"
+    boxes = np.loadtxt(made / "groundtruth_rect.txt", delimiter=",")
+    np.testing.assert_allclose(boxes[0], [61, 51, 20, 20], atol=0.01)
+    for number, box in enumerate(boxes, 1):
+        picture = cv2.imread(str(made / "img" / f"{number:04d}.jpg"), cv2.IMREAD_GRAYSCALE)
+        rows, columns = np.nonzero(picture > 160)
+        seen = [columns.min() + 1, rows.min() + 1, np.ptp(columns) + 1, np.ptp(rows) + 1]
+        np.testing.assert_allclose(box, seen, atol=3)
+    steps = np.abs(np.diff(np.log(boxes[:, 2])))
+    assert 0.02 < steps.max() < 0.03
+    assert 1.5 < boxes[:, 2].max() / boxes[:, 2].min() < np.e
+
+
 def test_harder_says_what_is_wrong(sequence: Path) -> None:
     there = harder(sequence, "jump", sequence)
     assert there.returncode == 2

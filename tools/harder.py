@@ -1,13 +1,15 @@
-"""Make other sequences out of real ones: backwards, or with a picture that jumps every thirty frames.
+"""Make other sequences out of real ones: backwards, with a picture that jumps, or with one that is zoomed.
 
 python tools/harder.py FOLDER backward OUTPUT
 python tools/harder.py FOLDER jump OUTPUT --frames 120
+python tools/harder.py FOLDER zoom OUTPUT --frames 150
 
 FOLDER holds sequences in a layout that `rpn2t benchmark` knows. OUTPUT gets a sequence in OTB's layout for
 each target, to be benchmarked and evaluated like any other. Backwards, another frame is the first, and the
-target moves otherwise. With jumps the picture is moved by .8 to 2 sides of the target, as by a camera that is
-pushed, and what comes into it repeats its edge. Where it jumps to comes from the target's name, so it is the
-same in every run.
+target moves otherwise. With jumps the picture is moved by .8 to 2 sides of the target every thirty frames, as
+by a camera that is pushed. Zoomed, it is made larger and smaller around the target, 2.7 times from one end to
+the other within sixty frames, and back. What comes into the picture repeats its edge. Where it jumps to, and
+where the zoom begins, comes from the target's name, so it is the same in every run.
 """
 
 import argparse
@@ -27,6 +29,8 @@ from rpn2t.sequences.target import Target
 
 EVERY = 30  # frames between jumps
 NEAREST, FARTHEST = 0.8, 2.0  # length of a jump, in sides of the target
+PERIOD = 120  # frames from one end of the zoom to the other and back
+ZOOM = 0.5  # its size's logarithm goes as far to either side of the mean
 QUALITY = 95  # of JPEGs
 
 
@@ -40,26 +44,52 @@ def backward(target: Target, folder: Path, frames: int) -> Floats:
 
 def jump(target: Target, folder: Path, frames: int) -> Floats:
     """Write the first frames, moved otherwise every thirty frames; returns the boxes."""
-    random = np.random.default_rng(zlib.crc32(target.entry.name.encode()))
+    random = _random(target)
     moved = np.zeros(2)
     boxes = []
     for index, (file, box) in enumerate(zip(target.images[:frames], target.truth, strict=False)):
-        image = cv2.imread(str(file))
-        if image is None:
-            raise InputError(f"{file}: cannot be read")
+        image = _read(file)
         height, width = image.shape[:2]
         size = np.array([width, height])
         if index and index % EVERY == 0:
             moved = _jumped(moved, box, size, random)
         if not _middle_inside(box, moved, size):
             moved = np.zeros(2)
-        move = np.array([[1, 0, moved[0]], [0, 1, moved[1]]], dtype=np.float64)
-        there = cv2.warpAffine(
-            image, move, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
-        )
-        cv2.imwrite(str(folder / f"{index + 1:04d}.jpg"), there, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        _write(image, 1, moved, cv2.INTER_NEAREST, folder / f"{index + 1:04d}.jpg")
         boxes.append(np.concatenate([box[:2] + moved, box[2:]]))
     return np.array(boxes)
+
+
+def zoom(target: Target, folder: Path, frames: int) -> Floats:
+    """Write the first frames, larger and smaller in turn around the target's middle; returns the boxes."""
+    begin = _random(target).uniform(0, 2 * np.pi)
+    boxes = []
+    for index, (file, box) in enumerate(zip(target.images[:frames], target.truth, strict=False)):
+        larger = np.exp(ZOOM * (np.sin(2 * np.pi * index / PERIOD + begin) - np.sin(begin)))
+        middle = box[:2] + box[2:] / 2
+        moved = middle - larger * middle
+        _write(_read(file), larger, moved, cv2.INTER_LINEAR, folder / f"{index + 1:04d}.jpg")
+        boxes.append(np.concatenate([middle - larger * box[2:] / 2, larger * box[2:]]))
+    return np.array(boxes)
+
+
+def _random(target: Target) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(target.entry.name.encode()))
+
+
+def _read(file: Path) -> NDArray[np.uint8]:
+    image = cv2.imread(str(file))
+    if image is None:
+        raise InputError(f"{file}: cannot be read")
+    return np.asarray(image, np.uint8)
+
+
+def _write(image: NDArray[np.uint8], larger: float, moved: Floats, between: int, file: Path) -> None:
+    """Write an image that is made larger and then moved."""
+    height, width = image.shape[:2]
+    move = np.array([[larger, 0, moved[0]], [0, larger, moved[1]]], dtype=np.float64)
+    there = cv2.warpAffine(image, move, (width, height), flags=between, borderMode=cv2.BORDER_REPLICATE)
+    cv2.imwrite(str(file), there, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
 
 
 def _jumped(moved: Floats, box: Floats, size: NDArray[np.intp], random: np.random.Generator) -> Floats:
@@ -77,7 +107,7 @@ def _middle_inside(box: Floats, moved: Floats, size: NDArray[np.intp]) -> bool:
     return bool(((middle >= 0) & (middle < size)).all())
 
 
-KINDS = {"backward": backward, "jump": jump}
+KINDS = {"backward": backward, "jump": jump, "zoom": zoom}
 
 
 def main() -> int:

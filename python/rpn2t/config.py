@@ -146,6 +146,8 @@ class Config:
     search_patience: int = 2  # failed frames in a row before it is looked for
     search_collapse: float = 0.2  # below this score it is looked for at once
     search_unlike: float = 0.8  # below this part of its usual likeness, too, whatever the score
+    second_look: float = 0.0  # change of a side, in logarithms, above which to measure again; 0: never
+    second_look_follows: float = 0.5  # the state's size then, in place of size_follows
     refine_share: float = 0.0  # of the refinement net in the regressed box; fast mode has 0.5
     iterations_a_frame: int = 0  # of an update after a good frame, the rest frame by frame; 0: at once
     position_groups: int = 10  # of a window, on each axis, which the 1x1 layers tell apart
@@ -174,6 +176,7 @@ class Config:
             ("rounding", 1),
             ("regressor_views", 4),
             ("refine_share", 1),
+            ("second_look_follows", 1),
             ("search_reach", 3),
             ("search_unlike", 1),
         ):

@@ -68,3 +68,8 @@ def approach(start: Box, goal: Box, centre: float, size: float) -> Box:
     middle = here[:2] + centre * (there[:2] - here[:2])
     sides = here[2:] * (there[2:] / here[2:]) ** size
     return as_box(from_centre_size(np.concatenate([middle, sides]))[0])
+
+
+def size_change(before: Box, after: Box) -> float:
+    """By how much one box's sides differ from another's, in logarithms: the side that differs more."""
+    return float(np.abs(np.log(np.array(after[2:]) / np.array(before[2:]))).max())

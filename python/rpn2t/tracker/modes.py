@@ -68,4 +68,6 @@ def make_mode(
         raise InputError(f"refine_share = {config.refine_share:g}: only fast mode refines; add --mode fast")
     if config.search_reach:
         raise InputError(f"search_reach = {config.search_reach:g}: only fast mode searches; add --mode fast")
+    if config.second_look:
+        raise InputError(f"second_look = {config.second_look:g}: only fast mode looks again; add --mode fast")
     return PaperMode(config, backbone, proposal)
