@@ -110,7 +110,9 @@ def test_failed_frames_store_nothing_update_at_once_and_widen_the_search(frames,
 def test_one_box_is_reported_and_the_next_frame_may_begin_from_another(
     frames, config, make, monkeypatch
 ) -> None:
-    tracker = make(config.with_settings(["centre_follows=0", "size_follows=1", "rounding=0"]))
+    tracker = make(
+        config.with_settings(["centre_follows=0", "size_follows=1", "rounding=0", "second_look=0"])
+    )
     tracker.init(*frames[0])
     regressor, sides = tracker._mode.regressor, np.array([50.0, 40.0])
     followed, reported = ([*place, *sides] for place in ((7.0, 8.0), (1.0, 2.0)))
